@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Data sets: a path recognised by looking (IDX, CSV), or "glyphs", the embedded set.
+ *
+ * A data set has parts (train, validation, test), samples of one shape and a target. Samples are
+ * read one by one at random positions in bounded memory, so a set may be larger than the budget.
+ * What was learned from the training part (classes, columns, means) is the spec, kept in a model's
+ * file and applied again when the model is evaluated or used.
+ */
+#ifndef SNUG_DATA_H
+#define SNUG_DATA_H
+
+#include <snug/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct snug_dataset snug_dataset;
+
+typedef enum snug_part {
+    SNUG_PART_TRAIN,
+    SNUG_PART_VALIDATION,
+    SNUG_PART_TEST,
+    SNUG_N_PARTS
+} snug_part;
+typedef enum snug_data_kind { SNUG_DATA_IMAGE, SNUG_DATA_TABLE } snug_data_kind;
+typedef enum snug_target_kind {
+    SNUG_TARGET_NONE,
+    SNUG_TARGET_CLASS,
+    SNUG_TARGET_VALUE
+} snug_target_kind;
+
+typedef struct snug_data_config {
+    const char *path;      /* file, folder, or "glyphs[:n=..,seed=..,noise=..,shift=..,drift=..]" */
+    const char *test_path; /* NULL: the set's own test part, when it has one */
+    double validation;     /* share of the training part, 0 to 0.9, stratified by class */
+    int64_t folds, fold;   /* k-fold: folds >= 2 makes fold number `fold` (from 0) the test part */
+    uint64_t seed;         /* of split and folds */
+    const char *target;    /* CSV: column name, number from 0, or "last"; NULL: recognised */
+    const char *ignore;    /* CSV: columns, by name or number, separated by commas; NULL: none */
+    const char *header;    /* CSV: "yes", "no" or NULL: recognised */
+    const char *task;      /* "class", "value" or NULL: recognised from the target */
+    const char
+        *spec; /* JSON from snug_dataset_spec: apply it instead of learning one; NULL: learn */
+    const char *scratch_dir; /* where unpacked records go; NULL: $TMPDIR or /tmp */
+    int64_t limit;           /* use at most so many training samples; 0: all */
+    bool no_target;          /* there is no target column: rows to predict (needs a spec) */
+} snug_data_config;
+
+typedef struct snug_data_info {
+    snug_data_kind kind;
+    snug_target_kind target;
+    const char *format;      /* "idx", "csv", "glyphs" */
+    int64_t n[SNUG_N_PARTS]; /* samples of each part */
+    snug_shape sample;       /* of one sample, as a model sees it: [H, W, C] or [features] */
+    int64_t n_classes;       /* SNUG_TARGET_CLASS */
+    const char *const *class_names;
+    const int64_t
+        *class_counts; /* in the training part before validation is split off; n_classes */
+    int64_t n_columns, n_missing; /* tables: columns used, missing fields */
+    int n_problems;               /* things a person should know: sentences */
+    const char *const *problems;
+    size_t resident_bytes; /* memory it keeps while open (indexes, spec, read buffers) */
+    size_t scratch_bytes;  /* disk it keeps while open */
+} snug_data_info;
+
+SNUG_API snug_status snug_dataset_open(snug_context *ctx, const snug_data_config *config,
+                                       snug_dataset **out) SNUG_MUST_USE;
+SNUG_API void snug_dataset_close(snug_dataset *d);
+SNUG_API const snug_data_info *snug_dataset_info(const snug_dataset *d);
+
+/* What a model must remember of the data, as JSON; lives as long as the data set. */
+SNUG_API const char *snug_dataset_spec(const snug_dataset *d);
+
+/* One sample, as a model sees it: x has the sample's elements; y one class number (i32) or value
+ * (f32). index counts within the part, in file order. y may be NULL. */
+SNUG_API snug_status snug_dataset_get(snug_dataset *d, snug_part part, int64_t index, float *x,
+                                      void *y) SNUG_MUST_USE;
+/* Several at once: index n of them; x [n, ...], y [n]. */
+SNUG_API snug_status snug_dataset_get_many(snug_dataset *d, snug_part part, int64_t n,
+                                           const int64_t *index, float *x, void *y) SNUG_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

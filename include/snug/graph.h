@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Building a graph.
+ *
+ * Calls return values and never need checking one by one: the first mistake is kept in the graph,
+ * later calls return NULL and do nothing, and snug_graph_check tells what went wrong, naming the
+ * node and both shapes.
+ *
+ *     snug_value *h = snug_relu(g, snug_linear(g, x, 128, "hidden"));
+ *     snug_value *logits = snug_linear(g, h, 10, "out");
+ *     if (snug_graph_check(g) != SNUG_OK) puts(snug_error_message());
+ */
+#ifndef SNUG_GRAPH_H
+#define SNUG_GRAPH_H
+
+#include <snug/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum snug_role {
+    SNUG_ROLE_INPUT, /* filled from outside before a step */
+    SNUG_ROLE_PARAM, /* trained */
+    SNUG_ROLE_STATE, /* kept between steps, not trained by gradient: running statistics, moments */
+    SNUG_ROLE_GRADIENT,   /* of a parameter */
+    SNUG_ROLE_ACTIVATION, /* everything between */
+    SNUG_ROLE_CONSTANT,
+    SNUG_N_ROLES
+} snug_role;
+
+/* How a parameter or state starts. Random kinds are keyed by seed and the value's name. */
+typedef enum snug_init_kind {
+    SNUG_INIT_ZERO,
+    SNUG_INIT_ONE,
+    SNUG_INIT_CONSTANT,      /* a */
+    SNUG_INIT_UNIFORM,       /* in [-a, a] */
+    SNUG_INIT_NORMAL,        /* standard deviation a */
+    SNUG_INIT_HE_NORMAL,     /* N(0, 2 / fan_in): He et al. 2015 */
+    SNUG_INIT_HE_UNIFORM,    /* U(-sqrt(6 / fan_in), +): likewise */
+    SNUG_INIT_GLOROT_UNIFORM /* U(-sqrt(6 / (fan_in + fan_out)), +): Glorot and Bengio 2010 */
+} snug_init_kind;
+
+typedef struct snug_init {
+    snug_init_kind kind;
+    double a;
+} snug_init;
+
+typedef enum snug_mode { SNUG_MODE_TRAIN, SNUG_MODE_EVAL } snug_mode;
+
+SNUG_API snug_status snug_graph_create(snug_context *ctx, snug_mode mode,
+                                       snug_graph **out) SNUG_MUST_USE;
+SNUG_API void snug_graph_destroy(snug_graph *g);
+SNUG_API snug_status snug_graph_check(snug_graph *g)
+    SNUG_MUST_USE; /* the sticky error, and the structure */
+SNUG_API snug_mode snug_graph_mode(const snug_graph *g);
+
+/* Names of what is built next get this prefix ("block1."); nested calls append. */
+SNUG_API void snug_graph_push_scope(snug_graph *g, const char *name);
+SNUG_API void snug_graph_pop_scope(snug_graph *g);
+
+/* Leaves of the graph. For inputs, shape.kind[] marks bounded axes. Names are unique in a graph. */
+SNUG_API snug_value *snug_input(snug_graph *g, const char *name, snug_type type);
+SNUG_API snug_value *snug_param(snug_graph *g, const char *name, snug_type type, snug_init init);
+SNUG_API snug_value *snug_state(snug_graph *g, const char *name, snug_type type, snug_init init);
+/* Copies snug_type_bytes(&type) bytes from data. */
+SNUG_API snug_value *snug_constant(snug_graph *g, const char *name, snug_type type,
+                                   const void *data);
+/* new_value replaces the contents of `target` (a parameter or state) once a step. */
+SNUG_API void snug_assign(snug_graph *g, snug_value *target, snug_value *new_value);
+/* Keep a value to the end of the step, under a name by which it can be fetched. */
+SNUG_API void snug_output(snug_graph *g, const char *name, snug_value *v);
+
+SNUG_API snug_type snug_value_type(const snug_value *v);
+SNUG_API const char *snug_value_name(const snug_value *v);
+SNUG_API snug_role snug_value_role(const snug_value *v);
+
+/* Stop or allow gradients into a parameter (transfer learning). Parameters start trainable. */
+SNUG_API void snug_param_freeze(snug_value *param, bool frozen);
+
+/* Append gradient nodes of the scalar `loss` with respect to n values; grads[i] is NULL where the
+ * loss does not depend on wrt[i]. */
+SNUG_API snug_status snug_gradients(snug_graph *g, snug_value *loss, int n, snug_value *const *wrt,
+                                    snug_value **grads) SNUG_MUST_USE;
+
+/* ---- operators with parameters of their own ----------------------------------------------------
+ */
+
+typedef struct snug_conv2d_config {
+    int64_t filters;
+    int64_t kernel[2], stride[2]; /* height, width; 0 means 3 and 1 */
+    int64_t pad[4];               /* top, bottom, left, right; used when same is false */
+    bool same;                    /* pad so that out = ceil(in / stride) */
+    int64_t groups;               /* 0 means 1 */
+    bool no_bias;
+} snug_conv2d_config;
+
+/* x [.., in] -> [.., units]; parameters NAME.weight [in, units], NAME.bias [units]. */
+SNUG_API snug_value *snug_linear(snug_graph *g, snug_value *x, int64_t units, const char *name);
+/* x [N, H, W, C] -> [N, OH, OW, filters]; NAME.weight [KH, KW, C / groups, filters], NAME.bias. */
+SNUG_API snug_value *snug_conv2d(snug_graph *g, snug_value *x, const snug_conv2d_config *config,
+                                 const char *name);
+/* Over all axes but the last. NAME.weight, NAME.bias, and the states NAME.running_mean,
+ * NAME.running_var (momentum 0.1, epsilon 1e-5; Ioffe and Szegedy 2015). */
+SNUG_API snug_value *snug_batch_norm(snug_graph *g, snug_value *x, const char *name);
+
+/* ---- operators without -------------------------------------------------------------------------
+ */
+
+SNUG_API snug_value *snug_matmul(snug_graph *g, snug_value *a, snug_value *b); /* [M, K] x [K, N] */
+SNUG_API snug_value *snug_bias_add(snug_graph *g, snug_value *x,
+                                   snug_value *bias); /* along the last axis */
+SNUG_API snug_value *snug_add(snug_graph *g, snug_value *a, snug_value *b);
+SNUG_API snug_value *snug_mul(snug_graph *g, snug_value *a, snug_value *b);
+SNUG_API snug_value *snug_relu(snug_graph *g, snug_value *x);
+SNUG_API snug_value *snug_gelu(snug_graph *g, snug_value *x); /* exact, with erf */
+SNUG_API snug_value *snug_max_pool2d(snug_graph *g, snug_value *x, int64_t kernel, int64_t stride);
+SNUG_API snug_value *snug_global_avg_pool(snug_graph *g,
+                                          snug_value *x);        /* [N, H, W, C] -> [N, C] */
+SNUG_API snug_value *snug_flatten(snug_graph *g, snug_value *x); /* [N, ...] -> [N, product] */
+SNUG_API snug_value *snug_reshape(snug_graph *g, snug_value *x, int n_dims,
+                                  const int64_t *dim); /* of a sample */
+SNUG_API snug_value *snug_dropout(snug_graph *g, snug_value *x,
+                                  double rate); /* identity in SNUG_MODE_EVAL */
+/* Mean over the batch. labels: i32 [N]. probabilities may be NULL; else receives [N, C]. */
+SNUG_API snug_value *snug_softmax_cross_entropy(snug_graph *g, snug_value *logits,
+                                                snug_value *labels, snug_value **probabilities);
+SNUG_API snug_value *snug_mse(snug_graph *g, snug_value *prediction,
+                              snug_value *target); /* mean over all */
+
+/* The graph as text or as a Graphviz DOT file, into a malloc'ed string that the caller frees. */
+SNUG_API snug_status snug_graph_print(const snug_graph *g, bool dot, char **out) SNUG_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

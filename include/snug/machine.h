@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine: what it is, what it can do (measured), and benchmarks against that. */
+#ifndef SNUG_MACHINE_H
+#define SNUG_MACHINE_H
+
+#include <snug/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct snug_probe {
+    int cores, threads;
+    char cpu[64];
+    const char *simd[16]; /* ends with NULL */
+    uint64_t memory_bytes;
+    int64_t l1d_bytes, l2_bytes, l3_bytes;
+    double gflops_f32;   /* multiply-adds counted as two, all threads of the context */
+    double gbytes_per_s; /* triad over memory, write-allocate not counted */
+    int n_gpus;
+} snug_probe;
+
+SNUG_API snug_status snug_probe_run(snug_context *ctx, snug_probe *out) SNUG_MUST_USE;
+/* A short burst of multiply-adds (about `seconds` long): the machine's rate at this very moment, in
+ * GFLOP/s. */
+SNUG_API double snug_pulse_gflops(snug_context *ctx, double seconds);
+
+typedef struct snug_bench_config {
+    const char *workload;  /* a zoo name */
+    int64_t batch;         /* 0: the workload's usual batch */
+    double seconds;        /* to measure for; 0: 2 */
+    const char *optimizer; /* NULL: the workload's usual */
+    int64_t leaves;        /* 0: the default for the batch */
+} snug_bench_config;
+
+typedef struct snug_bench_result {
+    char workload[64];
+    int64_t batch, steps, windows_dropped;
+    double step_seconds, step_seconds_min,
+        samples_per_s;               /* median; loader and optimizer included */
+    double gflops, fraction_of_peak; /* against a pulse in the same seconds */
+    size_t peak_bytes;
+    double first_step_s, latency_batch1_s; /* from process start; inference */
+} snug_bench_result;
+
+SNUG_API snug_status snug_bench_run(snug_context *ctx, const snug_bench_config *config,
+                                    snug_bench_result *out) SNUG_MUST_USE;
+
+typedef struct snug_kernel_result {
+    const char *op, *kernel, *test_case, *tier;
+    double seconds, gflops, gbytes_per_s, fraction_of_roofline;
+} snug_kernel_result;
+/* Every kernel at every case marked for benchmarks; calls `each` as figures come. */
+SNUG_API snug_status snug_bench_kernels(snug_context *ctx,
+                                        void (*each)(void *arg, const snug_kernel_result *r),
+                                        void *arg) SNUG_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operating system, behind one file (os_posix.c): clocks, memory of the process, threads'
+ * stacks. */
+#ifndef BASE_OS_H
+#define BASE_OS_H
+
+#include "base/status.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+double snug_now(void);         /* seconds, monotonic */
+double snug_wall_time(void);   /* seconds since 1970 */
+int snug_os_cores(void);       /* that this process may run on */
+uint64_t snug_os_memory(void); /* bytes of the machine, or of the control group when that is less */
+uint64_t snug_os_rss(void);    /* resident now (VmRSS) */
+uint64_t snug_os_peak_rss(void); /* the largest resident size so far (VmHWM) */
+/* Ticks the hypervisor took from this machine's CPUs, in seconds, since boot. */
+double snug_os_steal_seconds(void);
+
+/* Make the process's memory predictable, once, before anything is measured: one malloc arena, fixed
+ * trim and mmap thresholds, every page of code and libraries resident. */
+void snug_os_settle(void);
+/* Bytes of file-backed pages of this process (its code and libraries), resident now. */
+uint64_t snug_os_code_bytes(void);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror and Shaw, SC 2011).
+ * A number is a function of key and counter; there is no state, so threads and ranks do not matter.
+ */
+#ifndef BASE_RNG_H
+#define BASE_RNG_H
+
+#include <stdint.h>
+
+/* What random numbers are for: the upper key word, so that purposes never share a stream. */
+typedef enum snug_purpose {
+    RNG_INIT = 1,
+    RNG_DROPOUT,
+    RNG_SHUFFLE,
+    RNG_SPLIT,
+    RNG_AUGMENT,
+    RNG_GLYPHS,
+    RNG_TEST,
+    RNG_FOLD
+} snug_purpose;
+
+/* Four 32-bit numbers for (seed, purpose) and the counter (a, b). */
+void snug_rng(uint64_t seed, snug_purpose purpose, uint64_t a, uint64_t b, uint32_t out[4]);
+
+/* In [0, 1), 24 bits. */
+static inline float snug_rng_float(uint32_t u)
+{
+    return (float)(u >> 8) * 0x1p-24f;
+}
+/* In [0, 1), 53 bits. */
+static inline double snug_rng_double(uint32_t hi, uint32_t lo)
+{
+    return (double)(((uint64_t)hi << 21) ^ (lo >> 11)) * 0x1p-53;
+}
+/* Two standard normals by Box and Muller, with Snug's own log, sin and cos: the same bits
+ * everywhere. */
+void snug_rng_normal(const uint32_t u[4], double out[2]);
+/* 64-bit FNV-1a of a name: keys parameters and nodes. */
+uint64_t snug_hash_name(const char *name);
+
+/* A bijection of [0, n): the i-th element of a pseudo-random order keyed by (seed, purpose, round),
+ * in constant memory (a Feistel network over Philox with cycle walking). */
+uint64_t snug_permute(uint64_t n, uint64_t i, uint64_t seed, snug_purpose purpose, uint64_t round);
+
+#endif

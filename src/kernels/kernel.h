@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kernel tables. A family is one source under kernels/cpu/, compiled once for each tier with
+ * SNUG_TIER set and the tier's instruction flags; each object exports one table,
+ * snug_kernels_<family>_<tier>, that ends with a NULL op. families.def lists the families. A choice
+ * is a pure function of operator, types and tier: the first row of the highest usable tier that
+ * fits; the operator's reference kernel when none does. */
+#ifndef KERNELS_KERNEL_H
+#define KERNELS_KERNEL_H
+
+#include <snug/context.h>
+
+typedef struct snug_kernel {
+    const char *op, *name;          /* "matmul", "k_matmul_f32" */
+    bool (*fits)(const snug_sig *); /* NULL: every floating input and output is f32 */
+    size_t (*scratch)(const snug_sig *, int threads); /* at the bound shapes; NULL: none */
+    void (*run)(const snug_call *); /* outputs after the first that nobody uses have data NULL */
+} snug_kernel;
+
+/* NULL: use the reference. */
+const snug_kernel *snug_kernel_find(uint32_t tiers, const char *op, const snug_sig *sig);
+/* The i-th row for a tier (all families), for tests and benchmarks; NULL past the end. */
+const snug_kernel *snug_kernel_row(snug_tier tier, int i);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Layer lists: what recipes write and zoo models are made of. A zoo model is a list like any other,
+ * so that it and its own list are the same thing. */
+#ifndef MODELS_LAYERS_H
+#define MODELS_LAYERS_H
+
+#include "base/tree.h"
+#include <snug/graph.h>
+
+typedef struct snug_layer_list snug_layer_list;
+
+/* From YAML text of a list of layers, such as snug_zoo_layers gives. Unknown layers and keys fail
+ * with the nearest name and name:line. */
+snug_status snug_layers_parse(const char *name, const char *yaml,
+                              snug_layer_list **out) SNUG_MUST_USE;
+snug_status snug_layers_from_tree(const char *name, const snug_tree *list,
+                                  snug_layer_list **out) SNUG_MUST_USE;
+snug_status snug_layers_from_zoo(const char *zoo_name, snug_layer_list **out) SNUG_MUST_USE;
+/* Back to YAML, every default written out; freed with snug_free. */
+snug_status snug_layers_yaml(const snug_layer_list *l, char **out) SNUG_MUST_USE;
+void snug_layers_free(snug_layer_list *l);
+/* Build the list on x. A unit count of `outputs` becomes `outputs`. Errors are sticky in g. */
+snug_value *snug_layers_build(const snug_layer_list *l, snug_graph *g, snug_value *x,
+                              int64_t outputs);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Snug's own operators: descriptors from ops.def, and the attribute structs that passes, kernels
+ * and builders share. Every field is int64_t or double (snug_attr). */
+#ifndef OPS_OPS_H
+#define OPS_OPS_H
+
+#include <snug/op.h>
+
+/* An activation fused into the operator before it. */
+enum { ACT_NONE, ACT_RELU, ACT_GELU };
+
+/* matmul(a, b[, bias]) -> y = act(op(a) op(b) + bias); a [M.., K], b [K, N]. With trans_a, a is [K,
+ * M] and the sum runs over its first axis (a batch axis gives leaves); with trans_b, b is [N, K].
+ * Without trans_a, leading axes of a are kept. */
+typedef struct snug_matmul_attrs {
+    int64_t trans_a, trans_b, act;
+} snug_matmul_attrs;
+
+/* conv2d(x, w[, bias]); conv2d_grad_input(dy, w) -> dx [N, in_h, in_w, C]; conv2d_grad_weight(x,
+ * dy) -> dw. */
+typedef struct snug_conv2d_attrs {
+    int64_t stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right, groups, act;
+    int64_t in_h, in_w, kernel_h, kernel_w; /* of the gradients' outputs; 0 in conv2d itself */
+} snug_conv2d_attrs;
+
+/* max_pool2d(x) -> y, index (u8: which of the window's kernel*kernel places won, the first on a
+ * tie, 255 at most); max_pool2d_grad(dy, index) -> dx. No padding; a window that does not fit whole
+ * is left out. */
+typedef struct snug_pool2d_attrs {
+    int64_t kernel_h, kernel_w, stride_h, stride_w;
+    int64_t in_h, in_w; /* of the gradient's output */
+} snug_pool2d_attrs;
+
+/* global_avg_pool_grad(dy) -> dx [N, in_h, in_w, C] */
+typedef struct snug_size2d_attrs {
+    int64_t in_h, in_w;
+} snug_size2d_attrs;
+
+/* batch_norm(x, gamma, beta, running_mean, running_var) -> y, mean, inv_std, new_running_mean,
+ * new_running_var; batch_norm_grad(x, dy, gamma, beta, mean, inv_std) -> dx, dgamma, dbeta (the
+ * activation's mask recomputed); batch_norm_inference(x, gamma, beta, running_mean, running_var) ->
+ * y. Statistics over all axes but the last. */
+typedef struct snug_batch_norm_attrs {
+    double momentum, epsilon;
+    int64_t act; /* NONE or RELU */
+} snug_batch_norm_attrs;
+
+/* dropout(x) -> y; its gradient is the same operator with the same key. */
+typedef struct snug_dropout_attrs {
+    double rate;
+    int64_t key;
+} snug_dropout_attrs;
+
+/* reshape(x): the sample's axes; the batch axis, when there is one, stays in front. */
+typedef struct snug_reshape_attrs {
+    int64_t n_dims, dim[SNUG_MAX_DIMS];
+} snug_reshape_attrs;
+
+/* Updates. sgd_update(w, g, hyper[, scale]) -> w';  momentum_update(w, g, m, hyper[, scale]) -> w',
+ * m'; adam_update(w, g, m, v, hyper[, scale]) -> w', m', v'. hyper f32 [4]: learning rate, 1 -
+ * beta1^t, 1 - beta2^t, unused. scale: a scalar that multiplies g first (gradient clipping by
+ * norm). */
+typedef struct snug_update_attrs {
+    double momentum, beta1, beta2, epsilon;
+    double weight_decay;
+    int64_t decoupled; /* weight decay as in AdamW */
+    double clip_value; /* clamp each element of g to [-clip, clip] after scaling; 0: off */
+} snug_update_attrs;
+
+/* clip_scale(sum of squares) -> min(1, max_norm / sqrt(sum)) */
+typedef struct snug_clip_attrs {
+    double max_norm;
+} snug_clip_attrs;
+
+/* accumulate(g) -> total, partials: called once a micro-batch, adds g by the binary tree over
+ * micro-batch numbers (a binary counter: at micro-batch m, one merge for each trailing one bit of
+ * m). Level l < log2(n_micro) - 1 waits in partials[l], the top level in total; after the last
+ * micro-batch total is the sum. partials is [log2(n_micro) - 1, elements of g], of length 0 for
+ * n_micro 2. Made by the accumulate pass. */
+typedef struct snug_accumulate_attrs {
+    int64_t n_micro; /* a power of two, at least 2 */
+} snug_accumulate_attrs;
+
+#define SNUG_OP(id) extern const snug_op snug_op_##id;
+#include "ops/ops.def"
+#undef SNUG_OP
+
+const snug_op *const *snug_builtin_ops(int *n);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Passes: graph to graph, one file each, one row in passes.def, in the order in which they run. The
+ * checker validates the graph after each. */
+#ifndef PASSES_PASS_H
+#define PASSES_PASS_H
+
+#include "graph/graph.h"
+
+typedef enum snug_phase {
+    PHASE_CANONICALISE,
+    PHASE_FORWARD,
+    PHASE_AUTODIFF,
+    PHASE_JOINT,
+    PHASE_LOWER
+} snug_phase;
+
+/* What a pass may depend on besides the graph. */
+typedef struct snug_pass_config {
+    int64_t n_micro;   /* micro-batches of a step */
+    uint64_t disabled; /* bit i: leave out the i-th pass (tests, ablations) */
+    /* called after each pass, for printing; NULL: not */
+    void (*after)(void *arg, const char *pass, const snug_graph *g);
+    void *arg;
+} snug_pass_config;
+
+typedef struct snug_graph_pass {
+    const char *name, *doc;
+    snug_phase phase;
+    bool same_bits;
+    snug_status (*run)(snug_graph *g, const snug_pass_config *config);
+} snug_graph_pass;
+
+const snug_graph_pass *snug_pass_get(int i); /* NULL past the end */
+/* All passes of phases [from, to], in order, validating after each. */
+snug_status snug_passes_run(snug_graph *g, const snug_pass_config *config, snug_phase from,
+                            snug_phase to) SNUG_MUST_USE;
+
+#endif

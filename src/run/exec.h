@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The executor: walks a plan. It knows nothing of training, accumulation or any other technique,
+ * and allocates nothing after creation. */
+#ifndef RUN_EXEC_H
+#define RUN_EXEC_H
+
+#include "plan/plan.h"
+
+/* The one block of tensors of a run: persistent part, transient part, stream slots. */
+typedef struct snug_arena {
+    char *base;
+    size_t bytes, persistent_bytes, transient_offset, transient_bytes, stream_offset,
+        stream_slot_bytes;
+    const snug_persistent *persistent;
+} snug_arena;
+
+size_t snug_arena_size(const snug_persistent *p, int n_plans, snug_plan *const *plans);
+snug_status snug_arena_create(const snug_persistent *p, int n_plans, snug_plan *const *plans,
+                              snug_arena *out) SNUG_MUST_USE;
+void snug_arena_destroy(snug_arena *a);
+/* Fill parameters and states by their init, keyed by seed and name. */
+void snug_arena_init(snug_arena *a, uint64_t seed);
+/* A persistent value by name; data NULL when there is none. */
+snug_tensor snug_arena_tensor(const snug_arena *a, const char *name);
+
+typedef struct snug_exec snug_exec;
+
+/* Effects that programs may name, by operator name ("load"): start begins the work for this slot,
+ * wait ends it. The loader's wait tells which slot holds the batch and how many samples it has. */
+typedef struct snug_effect_driver {
+    const char *op;
+    void *self;
+    snug_status (*start)(void *self, int slot);
+    snug_status (*wait)(void *self, int *slot, int64_t *n_samples);
+} snug_effect_driver;
+
+snug_status snug_exec_create(snug_context *ctx, snug_plan *plan, snug_arena *arena, int n_drivers,
+                             const snug_effect_driver *drivers, snug_exec **out) SNUG_MUST_USE;
+void snug_exec_destroy(snug_exec *e);
+
+typedef struct snug_exec_step {
+    uint64_t seed, step;
+    int64_t n;          /* samples, when no load effect tells; else ignored */
+    bool skip_prologue; /* parameters have not changed since the last step: inference */
+} snug_exec_step;
+
+/* Run one step. *n_samples (may be NULL) receives how many samples it had; 0: the loader's pass has
+ * ended and nothing ran. */
+snug_status snug_exec_run(snug_exec *e, const snug_exec_step *step,
+                          int64_t *n_samples) SNUG_MUST_USE;
+/* A tensor by input or output name, valid until the next run; for batch-bounded outputs the whole
+ * step's rows. data NULL when there is none. */
+snug_tensor snug_exec_tensor(snug_exec *e, const char *name);
+
+/* Per-node times of the last runs, when asked for: seconds and calls by instruction. */
+void snug_exec_profile(snug_exec *e, bool on);
+double snug_exec_node_seconds(const snug_exec *e, int instr, int64_t *calls);
+
+/* First non-finite value among parameters' gradients and outputs is searched by walking the last
+ * step's nodes again: names node and value. SNUG_OK when all are finite. */
+snug_status snug_exec_find_nonfinite(snug_exec *e, uint64_t step) SNUG_MUST_USE;
+
+#endif
