@@ -5,6 +5,7 @@
 
 #include <snug/status.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The recipe inside Snug: one struct, filled by the table in recipe.def (one row a key: field, key,
+ * flag, default, range, unit, help). */
+#ifndef TRAIN_RECIPE_H
+#define TRAIN_RECIPE_H
+
+#include "models/layers.h"
+#include <snug/recipe.h>
+
+struct snug_recipe {
+    struct {
+        char *path, *test, *target, *ignore, *header, *task;
+        double validation;
+        int64_t folds, fold, limit;
+    } data;
+    struct {
+        char *name;              /* zoo name, or "layers" for a list */
+        snug_layer_list *layers; /* always set once a model was chosen */
+    } model;
+    struct {
+        int64_t epochs, steps;                  /* steps 0: epochs decide */
+        int64_t batch, leaves;                  /* leaves 0: the default for the batch */
+        int64_t micro_batches;                  /* 0: what the budget needs */
+        int64_t optimizer, schedule, precision; /* rows of their tables */
+        double learning_rate, weight_decay, momentum, beta1, beta2, epsilon;
+        double warmup;                   /* epochs of linear warm-up; fractions allowed */
+        double step_epochs, step_factor; /* step schedule: every so many epochs, times factor */
+        double final_rate;               /* cosine: end at this share of the learning rate */
+        double clip_norm, clip_value;
+        int64_t patience; /* epochs without a better validation loss before stopping; 0: never */
+        int64_t seed;
+        int64_t checkpoint_steps; /* also save every so many steps; 0: only by time and at epochs */
+        double checkpoint_time;   /* also save every so many seconds; 0: never */
+        int64_t keep_checkpoints;
+        bool allow_batch_norm_micro; /* consent: statistics per micro-batch */
+    } train;
+    struct {
+        int64_t memory, threads; /* 0: no bound, one a core */
+        double time;
+    } budget;
+    uint64_t given[2]; /* bit i: row i was set */
+    char scratch[256]; /* of snug_recipe_get */
+};
+
+#endif
