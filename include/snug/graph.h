@@ -19,9 +19,10 @@ extern "C" {
 #endif
 
 typedef enum snug_role {
-    SNUG_ROLE_INPUT, /* filled from outside before a step */
-    SNUG_ROLE_PARAM, /* trained */
-    SNUG_ROLE_STATE, /* kept between steps, not trained by gradient: running statistics, moments */
+    SNUG_ROLE_INPUT,      /* filled from outside before a step */
+    SNUG_ROLE_PARAM,      /* trained */
+    SNUG_ROLE_BUFFER,     /* part of the model, not trained by gradient: running statistics */
+    SNUG_ROLE_STATE,      /* the optimizer's, kept between steps: moments */
     SNUG_ROLE_GRADIENT,   /* of a parameter */
     SNUG_ROLE_ACTIVATION, /* everything between */
     SNUG_ROLE_CONSTANT,
@@ -61,12 +62,16 @@ SNUG_API void snug_graph_pop_scope(snug_graph *g);
 /* Leaves of the graph. For inputs, shape.kind[] marks bounded axes. Names are unique in a graph. */
 SNUG_API snug_value *snug_input(snug_graph *g, const char *name, snug_type type);
 SNUG_API snug_value *snug_param(snug_graph *g, const char *name, snug_type type, snug_init init);
+SNUG_API snug_value *snug_buffer(snug_graph *g, const char *name, snug_type type, snug_init init);
 SNUG_API snug_value *snug_state(snug_graph *g, const char *name, snug_type type, snug_init init);
 /* Copies snug_type_bytes(&type) bytes from data. */
 SNUG_API snug_value *snug_constant(snug_graph *g, const char *name, snug_type type,
                                    const void *data);
 /* new_value replaces the contents of `target` (a parameter or state) once a step. */
 SNUG_API void snug_assign(snug_graph *g, snug_value *target, snug_value *new_value);
+/* Stop the step with SNUG_ENUMERIC, naming the first node whose result is not finite, when v is NaN
+ * or infinite: before anything that depends on v has run. For losses. */
+SNUG_API void snug_expect_finite(snug_graph *g, snug_value *v);
 /* Keep a value to the end of the step, under a name by which it can be fetched. */
 SNUG_API void snug_output(snug_graph *g, const char *name, snug_value *v);
 

@@ -19,11 +19,13 @@ struct snug_value {
     snug_node *producer;     /* NULL: input, parameter, state or constant */
     snug_value *assigns;     /* the persistent value that this one replaces; NULL: none */
     snug_value *assigned_by; /* of a persistent value: what replaces it; NULL: nothing */
+    snug_value *shares;      /* whose bytes this lives in (a view, or in place); NULL: its own */
     const void *data;        /* of a constant */
     snug_init init;
     uint32_t id;
     uint8_t role, out_index;
-    bool frozen;
+    bool frozen, expect_finite;
+    int32_t n_uses; /* as of the last snug_graph_count_uses */
 };
 
 struct snug_node {
@@ -51,7 +53,7 @@ struct snug_graph {
 
 static inline bool snug_value_persistent(const snug_value *v)
 {
-    return v->role == SNUG_ROLE_PARAM || v->role == SNUG_ROLE_STATE;
+    return v->role >= SNUG_ROLE_PARAM && v->role <= SNUG_ROLE_STATE;
 }
 
 /* Batch samples that the bound of a batch axis stands for: the graph's own bound (0: no batch
@@ -68,7 +70,7 @@ void snug_graph_replace(snug_graph *g, snug_value *from, snug_value *to);
 /* Put nodes back into an order in which producers stand before users, keeping the present order
  * where it is free; EINVAL on a cycle. Readers of a persistent value stand before its update. */
 snug_status snug_graph_sort(snug_graph *g) SNUG_MUST_USE;
-int snug_value_uses(const snug_graph *g,
-                    const snug_value *v); /* node inputs, assignments and outputs */
+/* Count the uses of every value: node inputs, assignments and outputs. */
+void snug_graph_count_uses(snug_graph *g);
 
 #endif

@@ -41,7 +41,12 @@ typedef struct snug_place {
     uint8_t segment, space;
 } snug_place;
 
-typedef enum snug_instr_kind { INSTR_COMPUTE, INSTR_START, INSTR_WAIT } snug_instr_kind;
+typedef enum snug_instr_kind {
+    INSTR_COMPUTE,
+    INSTR_START, /* begin an effect */
+    INSTR_WAIT,  /* end it */
+    INSTR_CHECK  /* stop the step unless out[0] is finite */
+} snug_instr_kind;
 
 typedef struct snug_instr {
     uint8_t kind;
