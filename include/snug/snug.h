@@ -13,6 +13,7 @@
 #include <snug/run.h>
 #include <snug/status.h>
 #include <snug/tensor.h>
+#include <snug/text.h>
 #include <snug/train.h>
 
 #endif

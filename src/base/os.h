@@ -5,11 +5,11 @@
 #define BASE_OS_H
 
 #include "base/status.h"
+#include <snug/text.h> /* snug_now, snug_terminal_columns */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-double snug_now(void);         /* seconds, monotonic */
 double snug_wall_time(void);   /* seconds since 1970 */
 int snug_os_cores(void);       /* that this process may run on */
 uint64_t snug_os_memory(void); /* bytes of the machine, or of the control group when that is less */
