@@ -157,6 +157,7 @@ typedef struct snug_case_in {
     uint8_t fill; /* snug_fill */
     bool batch;   /* axis 0 is the batch */
     bool integer; /* i32, whatever the case's float type */
+    bool byte;    /* u8, likewise */
     int64_t index_below;
 } snug_case_in;
 

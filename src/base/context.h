@@ -20,6 +20,9 @@ struct snug_context {
     const snug_op *user_ops[SNUG_MAX_USER_OPS];
 };
 
+/* snug_context_create (ops/registry.c) is this with Snug's own operators. */
+snug_status snug_context_create_with(const snug_context_config *config, const snug_op *const *ops,
+                                     int n_ops, snug_context **out) SNUG_MUST_USE;
 void snug_log(const snug_context *ctx, snug_log_level level, const char *fmt, ...)
     SNUG_PRINTF(3, 4);
 

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Snug's own operators: descriptors from ops.def, and the attribute structs that passes, kernels
- * and builders share. Every field is int64_t or double (snug_attr). */
+ * and builders share. Every field is int64_t or double (snug_attr).
+ *
+ * Element-wise forms, not repeated below: bias_add(x [.., C], bias [C]) -> y; sum_rows(x [.., C])
+ * -> [C]; add(a, b), mul(a, b), of one shape; relu(x), relu_grad(dy, y) -> dx; gelu(x),
+ * gelu_grad(dy, x) -> dx; softmax(x) along the last axis; sum_squares(x) -> [].
+ *
+ * Sums over samples make one partial a leaf (snug/leaves.h), rounded to the output's type; a mean
+ * divides the partial of each leaf, before it is rounded, by the count of the whole step. A tensor
+ * without a batch axis is one leaf. An axis of kind BATCH may hold several rows a sample: rows a
+ * sample = rows / n_here. */
 #ifndef OPS_OPS_H
 #define OPS_OPS_H
 
@@ -45,7 +54,20 @@ typedef struct snug_batch_norm_attrs {
     int64_t act; /* NONE or RELU */
 } snug_batch_norm_attrs;
 
-/* dropout(x) -> y; its gradient is the same operator with the same key. */
+/* Losses, f32 scalars (f64 for f64 inputs). softmax_cross_entropy(logits [N, C], labels i32 [N]) ->
+ * loss [], probabilities [N, C]; softmax_cross_entropy_grad(probabilities, labels, dloss []) ->
+ * dlogits. A label outside 0..C-1 gives loss 0 and gradient 0. mse(prediction, target) -> loss [];
+ * mse_grad(prediction, target, dloss []) -> dprediction; the target has the prediction's elements,
+ * [N] for [N, 1] too. Both are means over the step's batch: this call's part of them. */
+
+/* batch_norm_fold(w, gamma, beta, mean, var[, bias]) -> w', bias': w' = w * s, bias' = beta + (bias
+ * - mean) * s, s = gamma / sqrt(var + epsilon), along the last axis of w. */
+typedef struct snug_fold_attrs {
+    double epsilon;
+} snug_fold_attrs;
+
+/* dropout(x) -> y; which elements are kept is defined in dropout_mask.h. Its gradient is the same
+ * operator with the same key. */
 typedef struct snug_dropout_attrs {
     double rate;
     int64_t key;
@@ -85,6 +107,7 @@ typedef struct snug_accumulate_attrs {
 #include "ops/ops.def"
 #undef SNUG_OP
 
+/* Snug's own operators, in the order of ops.def, each one's name unique. */
 const snug_op *const *snug_builtin_ops(int *n);
 
 #endif
