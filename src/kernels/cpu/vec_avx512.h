@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vec.h over AVX-512 (F, BW, DQ, VL): 16 lanes, masks in registers of their own. */
+#ifndef KERNELS_CPU_VEC_AVX512_H
+#define KERNELS_CPU_VEC_AVX512_H
+
+#include <immintrin.h>
+
+#define VLEN 16
+typedef __m512 vf;
+typedef __m512i vi;
+typedef __mmask16 vm;
+
+/* clang-format off */
+static inline vm vmask_n(int n) { return (__mmask16)((1u << n) - 1u); }
+
+static inline vf vload(const float *p) { return _mm512_loadu_ps(p); }
+static inline void vstore(float *p, vf a) { _mm512_storeu_ps(p, a); }
+static inline vf vload_n(const float *p, int n) { return _mm512_maskz_loadu_ps(vmask_n(n), p); }
+static inline void vstore_n(float *p, vf a, int n) { _mm512_mask_storeu_ps(p, vmask_n(n), a); }
+static inline vf vset1(float a) { return _mm512_set1_ps(a); }
+static inline vf vzero(void) { return _mm512_setzero_ps(); }
+
+static inline vf vadd(vf a, vf b) { return _mm512_add_ps(a, b); }
+static inline vf vsub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+static inline vf vmul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+static inline vf vdiv(vf a, vf b) { return _mm512_div_ps(a, b); }
+static inline vf vsqrt(vf a) { return _mm512_sqrt_ps(a); }
+static inline vf vfma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+static inline vf vmin(vf a, vf b) { return _mm512_min_ps(a, b); }
+static inline vf vmax(vf a, vf b) { return _mm512_max_ps(a, b); }
+static inline vf vround(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+
+static inline vm vlt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+static inline vm vle(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
+static inline vm vgt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+static inline vm vge(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
+static inline vm veq(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+static inline vm vm_and(vm a, vm b) { return (__mmask16)(a & b); }
+static inline vm vm_or(vm a, vm b) { return (__mmask16)(a | b); }
+static inline vm vm_not(vm a) { return (__mmask16)~a; }
+static inline bool vm_any(vm a) { return a != 0; }
+static inline vf vselect(vm m, vf a, vf b) { return _mm512_mask_blend_ps(m, b, a); }
+
+static inline vi viload(const int32_t *p) { return _mm512_loadu_si512(p); }
+static inline void vistore(int32_t *p, vi a) { _mm512_storeu_si512(p, a); }
+static inline vi viload_n(const int32_t *p, int n) { return _mm512_maskz_loadu_epi32(vmask_n(n), p); }
+static inline void vistore_n(int32_t *p, vi a, int n) { _mm512_mask_storeu_epi32(p, vmask_n(n), a); }
+static inline vi viset1(int32_t a) { return _mm512_set1_epi32(a); }
+static inline vi viiota(void) { return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15); }
+static inline vi viadd(vi a, vi b) { return _mm512_add_epi32(a, b); }
+static inline vi visub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
+static inline vi vimul(vi a, vi b) { return _mm512_mullo_epi32(a, b); }
+static inline vi viand(vi a, vi b) { return _mm512_and_si512(a, b); }
+static inline vi vior(vi a, vi b) { return _mm512_or_si512(a, b); }
+static inline vi vixor(vi a, vi b) { return _mm512_xor_si512(a, b); }
+static inline vi vishl(vi a, int n) { return _mm512_sll_epi32(a, _mm_cvtsi32_si128(n)); }
+static inline vi vishr(vi a, int n) { return _mm512_srl_epi32(a, _mm_cvtsi32_si128(n)); }
+static inline vm vilt(vi a, vi b) { return _mm512_cmplt_epi32_mask(a, b); }
+static inline vm vieq(vi a, vi b) { return _mm512_cmpeq_epi32_mask(a, b); }
+static inline vi viselect(vm m, vi a, vi b) { return _mm512_mask_blend_epi32(m, b, a); }
+
+static inline vi vf_as_vi(vf a) { return _mm512_castps_si512(a); }
+static inline vf vi_as_vf(vi a) { return _mm512_castsi512_ps(a); }
+static inline vi vf_to_vi(vf a) { return _mm512_cvtps_epi32(a); }
+static inline vf vi_to_vf(vi a) { return _mm512_cvtepi32_ps(a); }
+static inline vi vload_u8(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)); }
+static inline vi vload_u8_n(const uint8_t *p, int n) { return _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(vmask_n(n), p)); }
+static inline void vstore_u8(uint8_t *p, vi a) { _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(a)); }
+static inline void vstore_u8_n(uint8_t *p, vi a, int n) { _mm_mask_storeu_epi8(p, vmask_n(n), _mm512_cvtepi32_epi8(a)); }
+/* clang-format on */
+
+static inline vi vimulhi(vi a, vi b)
+{
+    __m512i even = _mm512_srli_epi64(_mm512_mul_epu32(a, b), 32);
+    __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32));
+    return _mm512_mask_blend_epi32(0xAAAA, even, odd);
+}
+
+static inline float vsum(vf a)
+{
+    __m256 h = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_add_ss(q, _mm_shuffle_ps(q, q, 1)));
+}
+
+static inline float vmax_lanes(vf a)
+{
+    __m256 h = _mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    __m128 q = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    q = _mm_max_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_max_ss(q, _mm_shuffle_ps(q, q, 1)));
+}
+
+#endif
