@@ -133,6 +133,11 @@ SNUG_API const snug_plan_report *snug_trainer_plan(const snug_trainer *t);
 SNUG_API const snug_data_info *snug_trainer_data(const snug_trainer *t);
 /* SNUG_EINTERRUPTED after an interrupt: the result is set and a checkpoint saved all the same. */
 SNUG_API snug_status snug_trainer_run(snug_trainer *t, snug_train_result *result) SNUG_MUST_USE;
+/* What commands print and runs keep, as one JSON object each (names as in the manual); malloc'ed,
+ * the caller frees it. */
+SNUG_API snug_status snug_plan_json(const snug_plan_report *plan, char **out) SNUG_MUST_USE;
+SNUG_API snug_status snug_metrics_json(const snug_metrics *metrics, char **out) SNUG_MUST_USE;
+SNUG_API snug_status snug_result_json(const snug_train_result *result, char **out) SNUG_MUST_USE;
 /* The training graph as text or DOT, after its passes; malloc'ed. */
 SNUG_API snug_status snug_trainer_graph(const snug_trainer *t, bool dot, char **out) SNUG_MUST_USE;
 
