@@ -7,6 +7,7 @@
 #define GRAPH_GRAPH_H
 
 #include "base/context.h"
+#include "graph/names.h"
 #include <snug/graph.h>
 
 /* When a node runs within a step. */
@@ -48,7 +49,9 @@ struct snug_graph {
     bool failed; /* sticky: the first error is in `error` */
     snug_error_copy error;
     char scope[256];
-    void *names; /* index of value and node names */
+    const char *naming; /* what names made up start with, instead of the operator's: NULL, or the
+                           node whose gradient is being built */
+    snug_names names;
 };
 
 static inline bool snug_value_persistent(const snug_value *v)
@@ -72,5 +75,12 @@ void snug_graph_replace(snug_graph *g, snug_value *from, snug_value *to);
 snug_status snug_graph_sort(snug_graph *g) SNUG_MUST_USE;
 /* Count the uses of every value: node inputs, assignments and outputs. */
 void snug_graph_count_uses(snug_graph *g);
+
+/* Keep an error in the graph, unless it has one. Returns the graph's status. */
+snug_status snug_graph_fail(snug_graph *g, snug_status s);
+/* A value without a producer's help; NULL after an error. `name` is final and must be free. */
+snug_value *snug_graph_add_value(snug_graph *g, const char *name, snug_type type, snug_role role);
+/* A name like `wanted` that is free: itself, or with _2, _3, ... */
+const char *snug_graph_free_name(snug_graph *g, const char *wanted);
 
 #endif
