@@ -59,6 +59,9 @@ SNUG_API const char *snug_recipe_get(snug_recipe *r, const char *key);
 SNUG_API bool snug_recipe_given(const snug_recipe *r, const char *key);
 /* The complete recipe, every default written out, as YAML; malloc'ed, the caller frees it. */
 SNUG_API snug_status snug_recipe_yaml(snug_recipe *r, char **out) SNUG_MUST_USE;
+/* Every key, layer and zoo model with kinds, defaults, ranges and units, from the tables that parse
+ * them: for a terminal, or as the Markdown of docs/recipes.md. malloc'ed, the caller frees it. */
+SNUG_API snug_status snug_recipe_help(bool markdown, char **out) SNUG_MUST_USE;
 
 /* Zoo models: the i-th name with one line about it; NULL past the end. */
 typedef struct snug_zoo_info {
@@ -68,7 +71,7 @@ SNUG_API const snug_zoo_info *snug_zoo(int i);
 /* A zoo model as the list of layers it stands for (YAML), malloc'ed. */
 SNUG_API snug_status snug_zoo_layers(const char *name, char **out) SNUG_MUST_USE;
 
-/* Layers that a recipe's list may use: the i-th, with its keys as text; NULL past the end. */
+/* Layers that a recipe's list may use: the i-th with one line about it; NULL past the end. */
 typedef struct snug_layer_info {
     const char *name, *doc;
 } snug_layer_info;

@@ -39,7 +39,13 @@ struct snug_recipe {
         double time;
     } budget;
     uint64_t given[2]; /* bit i: row i was set */
-    char scratch[256]; /* of snug_recipe_get */
+    char *scratch;     /* of snug_recipe_get */
 };
+
+/* What no single key can tell: fold against folds, powers of two. Loading a file checks it, and so
+ * does whoever runs a recipe that was put together by snug_recipe_set. */
+snug_status snug_recipe_check(const snug_recipe *r) SNUG_MUST_USE;
+/* Use this list of layers; the recipe owns it from now on. */
+void snug_recipe_set_layers(snug_recipe *r, snug_layer_list *layers);
 
 #endif
