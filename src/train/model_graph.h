@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a model to its graphs and plans: training, evaluation, prediction. */
+#ifndef TRAIN_MODEL_GRAPH_H
+#define TRAIN_MODEL_GRAPH_H
+
+#include "models/layers.h"
+#include "plan/plan.h"
+#include "train/recipe.h"
+#include <snug/train.h>
+
+/* What a model is, without its weights. Nothing here is owned. */
+typedef struct snug_model_shape {
+    const snug_layer_list *layers; /* or */
+    snug_value *(*build)(void *arg, snug_graph *g, snug_value *x, int64_t outputs);
+    void *build_arg;
+    snug_shape sample;
+    int64_t outputs; /* classes, or 1 */
+    snug_target_kind target;
+} snug_model_shape;
+
+/* Names by which the graphs' values are fetched. */
+#define SNUG_X       "x"
+#define SNUG_Y       "y"
+#define SNUG_LOSS    "loss"
+#define SNUG_OUTPUTS "outputs" /* probabilities [N, classes], or values [N, 1] */
+
+typedef enum snug_use {
+    USE_TRAIN,   /* x, y, hyper -> loss, outputs, updates */
+    USE_EVAL,    /* x, y -> loss, outputs */
+    USE_PREDICT, /* x -> outputs */
+} snug_use;
+
+/* A graph, its passes done, and its plan. */
+typedef struct snug_built {
+    snug_graph *graph;
+    snug_plan *plan;
+} snug_built;
+
+/* recipe: for USE_TRAIN only. The batch of the graph is config->batch. */
+snug_status snug_build(snug_context *ctx, const snug_model_shape *model, const snug_recipe *recipe,
+                       snug_use use, const snug_plan_config *config, snug_persistent *persistent,
+                       snug_built *out) SNUG_MUST_USE;
+void snug_built_free(snug_built *b);
+/* Whether some node's result depends on how a step is cut into micro-batches. */
+bool snug_built_batch_stats(const snug_built *b);
+
+#endif

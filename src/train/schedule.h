@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Learning-rate schedules: the rate of a step as a pure function of the recipe and the step. */
+#ifndef TRAIN_SCHEDULE_H
+#define TRAIN_SCHEDULE_H
+
+#include "train/recipe.h"
+
+/* Where a step stands. */
+typedef struct snug_schedule_point {
+    double epochs;   /* done before this step, with fractions */
+    double progress; /* 0 at the first step after warm-up, towards 1 at the last */
+} snug_schedule_point;
+
+typedef struct snug_schedule {
+    const char *name, *doc;
+    /* what the learning rate is multiplied by */
+    double (*factor)(const snug_recipe *r, const snug_schedule_point *at);
+} snug_schedule;
+
+const snug_schedule *snug_schedule_get(int64_t i); /* NULL past the end */
+
+/* The rate of step number `step` (from 0) of n_steps. */
+double snug_schedule_rate(const snug_recipe *r, int64_t step, int64_t steps_per_epoch,
+                          int64_t n_steps);
+/* base to the power n >= 0 by squaring: multiplications only, so the same bits on every machine. */
+double snug_power(double base, int64_t n);
+
+#endif
