@@ -18,8 +18,11 @@ snug_status snug_layers_from_tree(const char *name, const snug_tree *list,
 snug_status snug_layers_from_zoo(const char *zoo_name, snug_layer_list **out) SNUG_MUST_USE;
 /* Back to YAML, every default written out; freed with snug_free. */
 snug_status snug_layers_yaml(const snug_layer_list *l, char **out) SNUG_MUST_USE;
+/* The same, appended to s and indented. */
+void snug_layers_write(const snug_layer_list *l, int indent, snug_str *s);
 void snug_layers_free(snug_layer_list *l);
-/* Build the list on x. A unit count of `outputs` becomes `outputs`. Errors are sticky in g. */
+/* Build the list on x. A unit count of `outputs` becomes `outputs`, and the result must be [N,
+ * outputs] unless outputs is 0. Errors are sticky in g and name list and line. */
 snug_value *snug_layers_build(const snug_layer_list *l, snug_graph *g, snug_value *x,
                               int64_t outputs);
 

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What leaves Snug as text: numbers that are read back exactly, and strings that a program frees.
+ */
+#include "base/fault.h"
+#include "base/str.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *snug_format_double(double x, char *buf, size_t buf_bytes)
+{
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(buf, buf_bytes, "%.*g", digits, x);
+        if (strtod(buf, NULL) == x) break;
+    }
+    char *point = strstr(buf, localeconv()->decimal_point);
+    if (point) *point = '.';
+    return buf;
+}
+
+snug_status snug_str_export(snug_str *s, char **out)
+{
+    snug_status status = snug_str_check(s);
+    char *copy = NULL;
+    if (status == SNUG_OK && !snug_fault_hit(FAULT_ALLOC)) copy = malloc(s->length + 1);
+    if (copy) memcpy(copy, s->text ? s->text : "", s->length + 1);
+    snug_str_free(s);
+    TRY(status);
+    CHECK(copy, SNUG_ENOMEM, "out of memory while building a text");
+    *out = copy;
+    return SNUG_OK;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the folder: what a layer is (one const descriptor) and how a list is held. */
+#ifndef MODELS_LAYER_H
+#define MODELS_LAYER_H
+
+#include "models/layers.h"
+#include <snug/recipe.h>
+
+/* Kinds of keys and the fields they fill. */
+typedef enum snug_layer_key_kind {
+    LAYER_INT,   /* int64_t; words[i] is held as -1 - i */
+    LAYER_PAIR,  /* int64_t [2], height and width; one number stands for both */
+    LAYER_FLOAT, /* double */
+    LAYER_BOOL,  /* bool */
+    LAYER_DIMS,  /* snug_layer_dims */
+    LAYER_LIST   /* snug_layer_seq: layers inside a layer */
+} snug_layer_key_kind;
+
+typedef struct snug_layer_dims {
+    int n;
+    int64_t dim[SNUG_MAX_DIMS - 1];
+} snug_layer_dims;
+
+/* One key of a layer. `initial` is the default as a recipe would write it; NULL: must be given. */
+typedef struct snug_layer_key {
+    const char *name;
+    snug_layer_key_kind kind;
+    size_t offset;
+    double min, max;
+    const char *const *words; /* of an INT: words allowed instead of a number, ends with NULL */
+    const char *initial, *help;
+} snug_layer_key;
+
+/* What building one layer sees. */
+typedef struct snug_layer_build {
+    const char *list;  /* name of the list, for messages */
+    int line;          /* of this layer */
+    const char *kind;  /* of this layer */
+    const char *name;  /* of this layer's parameters; NULL: it has none */
+    int64_t outputs;   /* of the whole model */
+    snug_graph *graph; /* errors are sticky here */
+} snug_layer_build;
+
+typedef struct snug_layer_kind {
+    snug_layer_info info;
+    const char *prefix;         /* of automatic names: conv1, conv2, ...; NULL: nothing to name */
+    const snug_layer_key *keys; /* ends with a NULL name; NULL: none. `- kind: value` is keys[0] */
+    size_t attrs_bytes;
+    snug_value *(*build)(const snug_layer_build *b, const void *attrs, snug_value *x);
+} snug_layer_kind;
+
+typedef struct snug_layer_seq {
+    int n;
+    struct snug_layer_node *layer;
+} snug_layer_seq;
+
+typedef struct snug_layer_node {
+    const snug_layer_kind *kind;
+    const char *name; /* NULL where kind->prefix is */
+    void *attrs;      /* kind->attrs_bytes */
+    int line;
+} snug_layer_node;
+
+struct snug_layer_list {
+    snug_bump *bump; /* owns everything, the list itself apart */
+    const char *name;
+    snug_layer_seq seq;
+};
+
+#define SNUG_LAYER(id) extern const snug_layer_kind snug_layer_##id;
+#include "models/layers.def"
+#undef SNUG_LAYER
+
+#define SNUG_MAX_LAYERS 4096 /* of a list, with those inside others */
+
+const snug_layer_kind *snug_layer_kind_get(int i); /* NULL past the end */
+
+/* Read one layer from its place in a YAML list (layer_read.c); its name is as given, or NULL. */
+snug_status snug_layer_read(const snug_layer_list *l, const snug_tree *item,
+                            snug_layer_node *out) SNUG_MUST_USE;
+/* Read a list of them. */
+snug_status snug_layer_seq_read(const snug_layer_list *l, const snug_tree *items,
+                                snug_layer_seq *out) SNUG_MUST_USE;
+
+/* Build a list inside a layer. */
+snug_value *snug_layer_seq_build(const snug_layer_build *b, const snug_layer_seq *seq,
+                                 snug_value *x);
+/* Make the error the graph's and return NULL. `need` says what the layer needs ("an image [N, H, W,
+ * C]"), `advice` what to do. */
+snug_value *snug_layer_refuse(const snug_layer_build *b, const snug_value *x, const char *need,
+                              const char *advice);
+static inline int snug_layer_rank(const snug_value *x)
+{
+    return snug_value_type(x).shape.n_dims;
+}
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* linear: y = x W + b on [N, features]. */
+#include "models/layer.h"
+
+typedef struct linear_attrs {
+    int64_t units; /* -1: as many as the model has outputs */
+} linear_attrs;
+
+static snug_value *build(const snug_layer_build *b, const void *attrs, snug_value *x)
+{
+    const linear_attrs *a = attrs;
+    if (snug_layer_rank(x) != 2)
+        return snug_layer_refuse(b, x, "[N, features]", "put `- flatten` before it");
+    return snug_linear(b->graph, x, a->units < 0 ? b->outputs : a->units, b->name);
+}
+
+const snug_layer_kind snug_layer_linear = {
+    .info.name = "linear",
+    .info.doc = "fully connected, y = x W + b, on [N, features]",
+    .prefix = "linear",
+    .keys = (const snug_layer_key[]){{"units", LAYER_INT, offsetof(linear_attrs, units), 1, 1 << 20,
+                                      (const char *const[]){"outputs", NULL}, NULL,
+                                      "features of the result; `outputs`: as many as the data has "
+                                      "classes, or 1"},
+                                     {0}},
+    .attrs_bytes = sizeof(linear_attrs),
+    .build = build,
+};

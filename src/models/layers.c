@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Layer lists: reading, naming and building. Names are unique over the whole list, with the layers
+ * inside others, so that a parameter's name does not depend on how lists are nested. */
+#include "models/layers.h"
+
+#include "graph/graph.h"
+#include "models/layer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const snug_layer_kind *const kinds[] = {
+#define SNUG_LAYER(id) &snug_layer_##id,
+#include "models/layers.def"
+#undef SNUG_LAYER
+};
+enum { N_KINDS = sizeof kinds / sizeof *kinds };
+
+const snug_layer_kind *snug_layer_kind_get(int i)
+{
+    return i >= 0 && i < N_KINDS ? kinds[i] : NULL;
+}
+
+const snug_layer_info *snug_layer(int i)
+{
+    return i >= 0 && i < N_KINDS ? &kinds[i]->info : NULL;
+}
+
+/* ---- every layer, those inside others too ------------------------------------------------------
+ */
+
+typedef struct visit {
+    int n;
+    snug_layer_node *layer[SNUG_MAX_LAYERS];
+} visit;
+
+static snug_status collect(const snug_layer_list *l, const snug_layer_seq *seq, visit *v)
+{
+    for (int i = 0; i < seq->n; i++) {
+        snug_layer_node *layer = &seq->layer[i];
+        CHECK(v->n < SNUG_MAX_LAYERS, SNUG_EINVAL, "%s:%d: more than %d layers", l->name,
+              layer->line, SNUG_MAX_LAYERS);
+        v->layer[v->n++] = layer;
+        for (const snug_layer_key *k = layer->kind->keys; k && k->name; k++)
+            if (k->kind == LAYER_LIST)
+                TRY(collect(l, (snug_layer_seq *)((char *)layer->attrs + k->offset), v));
+    }
+    return SNUG_OK;
+}
+
+/* ---- names ------------------------------------------------------------------------------------
+ */
+
+static int by_name(const void *a, const void *b)
+{
+    const snug_layer_node *const *x = a, *const *y = b;
+    int order = strcmp((*x)->name, (*y)->name);
+    return order ? order : (*x)->line - (*y)->line;
+}
+
+/* The layers that a recipe named, sorted, each once. */
+static snug_status sort_given(const snug_layer_list *l, const visit *all, visit *given)
+{
+    for (int i = 0; i < all->n; i++)
+        if (all->layer[i]->name) given->layer[given->n++] = all->layer[i];
+    qsort(given->layer, (size_t)given->n, sizeof *given->layer, by_name);
+    for (int i = 1; i < given->n; i++)
+        CHECK(strcmp(given->layer[i - 1]->name, given->layer[i]->name) != 0, SNUG_EINVAL,
+              "%s:%d: the name '%s' is already that of the layer in line %d", l->name,
+              given->layer[i]->line, given->layer[i]->name, given->layer[i - 1]->line);
+    return SNUG_OK;
+}
+
+static int same_name(const void *a, const void *b)
+{
+    const snug_layer_node *const *x = a, *const *y = b;
+    return strcmp((*x)->name, (*y)->name);
+}
+
+/* The next free one of conv1, conv2, ... */
+static snug_status name_layer(const snug_layer_list *l, const visit *given, int *counter,
+                              snug_layer_node *layer)
+{
+    char name[80];
+    const snug_layer_node key = {.name = name}, *wanted = &key;
+    do {
+        snprintf(name, sizeof name, "%s%d", layer->kind->prefix, ++*counter);
+    } while (bsearch(&wanted, given->layer, (size_t)given->n, sizeof wanted, same_name));
+    layer->name = snug_bump_strdup(l->bump, name);
+    return layer->name ? SNUG_OK : SNUG_ENOMEM;
+}
+
+static snug_status name_layers(const snug_layer_list *l, const visit *all, visit *given)
+{
+    int counter[N_KINDS] = {0};
+    TRY(sort_given(l, all, given));
+    for (int i = 0; i < all->n; i++) {
+        snug_layer_node *layer = all->layer[i];
+        int kind = 0;
+        while (kinds[kind] != layer->kind) kind++;
+        if (layer->kind->prefix && !layer->name) TRY(name_layer(l, given, &counter[kind], layer));
+    }
+    return SNUG_OK;
+}
+
+static snug_status finish(snug_layer_list *l)
+{
+    visit *v = snug_alloc_array(TAG_RECIPE, 2, sizeof *v);
+    if (!v) return SNUG_ENOMEM;
+    snug_status s = collect(l, &l->seq, &v[0]);
+    if (s == SNUG_OK) s = name_layers(l, &v[0], &v[1]);
+    snug_free(v);
+    return s;
+}
+
+/* ---- making lists -----------------------------------------------------------------------------
+ */
+
+static snug_status read_list(const char *name, const snug_tree *items, snug_layer_list *l)
+{
+    l->bump = snug_bump_create(TAG_RECIPE);
+    if (!l->bump) return SNUG_ENOMEM;
+    l->name = snug_bump_strdup(l->bump, name);
+    if (!l->name) return SNUG_ENOMEM;
+    TRY(snug_layer_seq_read(l, items, &l->seq));
+    CHECK(l->seq.n, SNUG_EINVAL, "%s:%d: a model needs at least one layer", name, items->line);
+    return finish(l);
+}
+
+snug_status snug_layers_from_tree(const char *name, const snug_tree *list, snug_layer_list **out)
+{
+    snug_layer_list *l = snug_alloc(TAG_RECIPE, sizeof *l);
+    if (!l) return SNUG_ENOMEM;
+    snug_status s = read_list(name, list, l);
+    if (s != SNUG_OK) {
+        snug_layers_free(l);
+        return s;
+    }
+    *out = l;
+    return SNUG_OK;
+}
+
+snug_status snug_layers_parse(const char *name, const char *yaml, snug_layer_list **out)
+{
+    snug_tree *tree;
+    snug_bump *bump = snug_bump_create(TAG_RECIPE);
+    if (!bump) return SNUG_ENOMEM;
+    snug_status s = snug_tree_parse(name, yaml, strlen(yaml), bump, &tree);
+    if (s == SNUG_OK) s = snug_layers_from_tree(name, tree, out);
+    snug_bump_destroy(bump);
+    return s;
+}
+
+void snug_layers_free(snug_layer_list *l)
+{
+    if (!l) return;
+    snug_bump_destroy(l->bump);
+    snug_free(l);
+}
+
+/* ---- building ---------------------------------------------------------------------------------
+ */
+
+snug_value *snug_layer_refuse(const snug_layer_build *b, const snug_value *x, const char *need,
+                              const char *advice)
+{
+    char shape[SNUG_SHAPE_TEXT];
+    snug_type t = snug_value_type(x);
+    snug_graph_fail(b->graph,
+                    FAIL(SNUG_ESHAPE, "%s:%d: %s%s%s needs %s but is given %s: %s", b->list,
+                         b->line, b->kind, b->name ? " " : "", b->name ? b->name : "", need,
+                         snug_shape_text(&t.shape, shape, sizeof shape), advice));
+    return NULL;
+}
+
+/* An operator's own message knows its node; say which line of the list that was. */
+static void locate(const snug_layer_build *b)
+{
+    snug_error_copy *e = &b->graph->error;
+    char message[sizeof e->message];
+    size_t n = strlen(b->list);
+    bool located = !strncmp(e->message, b->list, n) && e->message[n] == ':';
+    if (!b->graph->failed || located) return;
+    int used = snprintf(message, sizeof message, "%s:%d: %s: ", b->list, b->line, b->kind);
+    if (used < 0 || (size_t)used >= sizeof message) return;
+    snprintf(message + used, sizeof message - (size_t)used, "%s", e->message);
+    memcpy(e->message, message, sizeof message);
+}
+
+snug_value *snug_layer_seq_build(const snug_layer_build *b, const snug_layer_seq *seq,
+                                 snug_value *x)
+{
+    for (int i = 0; i < seq->n && x; i++) {
+        const snug_layer_node *layer = &seq->layer[i];
+        snug_layer_build here = *b;
+        here.line = layer->line;
+        here.kind = layer->kind->info.name;
+        here.name = layer->name;
+        x = layer->kind->build(&here, layer->attrs, x);
+        if (!x) locate(&here);
+    }
+    return x;
+}
+
+snug_value *snug_layers_build(const snug_layer_list *l, snug_graph *g, snug_value *x,
+                              int64_t outputs)
+{
+    snug_layer_build b = {.list = l->name, .outputs = outputs, .graph = g};
+    snug_value *y = snug_layer_seq_build(&b, &l->seq, x);
+    if (!y || outputs <= 0) return y;
+    snug_type t = snug_value_type(y);
+    if (t.shape.n_dims == 2 && t.shape.dim[1] == outputs) return y;
+    char shape[SNUG_SHAPE_TEXT];
+    snug_graph_fail(g, FAIL(SNUG_ESHAPE,
+                            "%s: the last layer makes %s, but the data needs [N, %" PRId64
+                            "]: end the list with `- linear: outputs`",
+                            l->name, snug_shape_text(&t.shape, shape, sizeof shape), outputs));
+    return NULL;
+}
