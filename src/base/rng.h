@@ -19,6 +19,21 @@ typedef enum snug_purpose {
     RNG_FOLD
 } snug_purpose;
 
+/* The generator itself: ten rounds over a counter of 128 bits and a key of 64. The constants serve
+ * vectorised copies of it too. */
+#define SNUG_PHILOX_M0 0xD2511F53u
+#define SNUG_PHILOX_M1 0xCD9E8D57u
+#define SNUG_PHILOX_W0 0x9E3779B9u
+#define SNUG_PHILOX_W1 0xBB67AE85u
+void snug_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
+/* The key of a seed and a purpose. The counter of (a, b) is {a low, a high, b low, b high}. */
+static inline void snug_rng_key(uint64_t seed, snug_purpose purpose, uint32_t key[2])
+{
+    key[0] = (uint32_t)seed;
+    key[1] = (uint32_t)(seed >> 32) ^ ((uint32_t)purpose * 0x9E3779B9u);
+}
+
 /* Four 32-bit numbers for (seed, purpose) and the counter (a, b). */
 void snug_rng(uint64_t seed, snug_purpose purpose, uint64_t a, uint64_t b, uint32_t out[4]);
 

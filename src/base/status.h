@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <snug/status.h>
+#include <stddef.h>
 
 #define TRY   SNUG_TRY
 #define CHECK SNUG_CHECK
