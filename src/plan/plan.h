@@ -9,9 +9,8 @@
 #define PLAN_PLAN_H
 
 #include "graph/graph.h"
-#include "kernels/kernel.h"
+#include "kernels/device.h"
 
-typedef enum snug_space { SPACE_HOST, SPACE_PINNED, SPACE_DEVICE, SPACE_FILE } snug_space;
 typedef enum snug_segment {
     SEGMENT_NONE,
     SEGMENT_PERSISTENT,
@@ -84,20 +83,18 @@ void snug_persistent_free(snug_persistent *p);
 typedef struct snug_plan_config {
     int64_t batch, leaves, n_micro; /* samples a step, leaf slots a step, repetitions of the body */
     int threads;
-    uint32_t tiers;
-    bool reference_kernels;
+    const snug_device *device; /* whose kernels run */
 } snug_plan_config;
 
 typedef struct snug_plan {
     snug_graph *graph; /* not owned; lowered */
     snug_plan_config config;
     snug_program program;
-    snug_place *place; /* by value id */
-    int32_t n_values;
+    const snug_place **place; /* by value id; NULL: the value has no bytes in this plan */
     snug_bump *bump;
-    size_t transient_bytes, stream_slot_bytes, constant_bytes;
-    size_t owner_bytes[N_OWNERS]; /* transient part, at the instruction where it peaks */
-    double flops, bytes_moved;    /* of one step */
+    size_t transient_bytes, stream_slot_bytes;
+    size_t owner_bytes[N_OWNERS]; /* of the transient part */
+    double flops, bytes_moved;    /* of one step at the bound */
     int32_t n_fallbacks;          /* nodes that run on reference kernels */
 } snug_plan;
 
@@ -107,5 +104,8 @@ snug_status snug_plan_build(snug_graph *g, const snug_plan_config *config,
 void snug_plan_destroy(snug_plan *p);
 /* Leaves for a batch: about batch / 16, a power of two, 1 to 16. */
 int64_t snug_default_leaves(int64_t batch);
+/* The batch bound a graph must be built with to run `batch` samples in n_micro micro-batches: whole
+ * leaves. */
+int64_t snug_micro_batch(int64_t batch, int64_t leaves, int64_t n_micro);
 
 #endif

@@ -23,10 +23,14 @@ void snug_arena_init(snug_arena *a, uint64_t seed);
 /* A persistent value by name; data NULL when there is none. */
 snug_tensor snug_arena_tensor(const snug_arena *a, const char *name);
 
+/* Where a streamed input of this plan (one with a batch axis) lies in a slot: the rows of a whole
+ * step. NULL when the plan has none of this name. */
+void *snug_arena_stream(const snug_arena *a, const snug_plan *p, const char *input, int slot);
+
 typedef struct snug_exec snug_exec;
 
-/* Effects that programs may name, by operator name ("load"): start begins the work for this slot,
- * wait ends it. The loader's wait tells which slot holds the batch and how many samples it has. */
+/* What stands behind an effect of a plan. "load": start hands a slot back to be filled, wait tells
+ * which slot holds the next batch and how many samples it has, 0 when the pass has ended. */
 typedef struct snug_effect_driver {
     const char *op;
     void *self;
@@ -34,6 +38,7 @@ typedef struct snug_effect_driver {
     snug_status (*wait)(void *self, int *slot, int64_t *n_samples);
 } snug_effect_driver;
 
+/* Without a load driver the caller fills snug_exec_tensor(e, input) and says step.n. */
 snug_status snug_exec_create(snug_context *ctx, snug_plan *plan, snug_arena *arena, int n_drivers,
                              const snug_effect_driver *drivers, snug_exec **out) SNUG_MUST_USE;
 void snug_exec_destroy(snug_exec *e);
@@ -56,8 +61,7 @@ snug_tensor snug_exec_tensor(snug_exec *e, const char *name);
 void snug_exec_profile(snug_exec *e, bool on);
 double snug_exec_node_seconds(const snug_exec *e, int instr, int64_t *calls);
 
-/* First non-finite value among parameters' gradients and outputs is searched by walking the last
- * step's nodes again: names node and value. SNUG_OK when all are finite. */
-snug_status snug_exec_find_nonfinite(snug_exec *e, uint64_t step) SNUG_MUST_USE;
+/* Forget the slot that the last step held: the loader has begun another pass. */
+void snug_exec_drop_slot(snug_exec *e);
 
 #endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fusion into the operator before: the bias of a matrix product or convolution, the activation
+ * behind it or behind a batch norm, and on the way back the mask of a ReLU into the batch norm's
+ * gradient, which recomputes it. Only a value that nobody else uses disappears, so what the
+ * backward pass needs stays. */
+#include "ops/ops.h"
+#include "passes/pass.h"
+#include <string.h>
+
+/* The fused activation of a node, NULL when its operator takes none. */
+static int64_t *act_of(const snug_node *n)
+{
+    if (n->op == &snug_op_matmul) return &((snug_matmul_attrs *)n->attrs)->act;
+    if (n->op == &snug_op_conv2d) return &((snug_conv2d_attrs *)n->attrs)->act;
+    if (n->op == &snug_op_batch_norm || n->op == &snug_op_batch_norm_inference ||
+        n->op == &snug_op_batch_norm_grad)
+        return &((snug_batch_norm_attrs *)n->attrs)->act;
+    return NULL;
+}
+
+static bool takes_act(const snug_op *op, int64_t act)
+{
+    if (op == &snug_op_matmul || op == &snug_op_conv2d) return act == ACT_RELU || act == ACT_GELU;
+    return act == ACT_RELU && (op == &snug_op_batch_norm || op == &snug_op_batch_norm_inference);
+}
+
+/* n's first output takes over the place of `later`, the output of a node that n now does the work
+ * of. */
+static void absorb(snug_graph *g, snug_node *n, snug_value *later)
+{
+    snug_graph_replace(g, later, n->out[0]);
+    n->out[0]->n_uses = later->n_uses;
+    later->n_uses = 0;
+}
+
+static void fuse_bias(snug_graph *g, snug_node *n)
+{
+    snug_value *x = n->in[0];
+    snug_node *p = x->producer;
+    if (!p || (p->op != &snug_op_matmul && p->op != &snug_op_conv2d) || p->n_in != 2) return;
+    if (x->n_uses != 1 || *act_of(p) != ACT_NONE) return;
+    p->in[p->n_in++] = n->in[1];
+    absorb(g, p, n->out[0]);
+}
+
+static void fuse_act(snug_graph *g, snug_node *n, int64_t act)
+{
+    snug_value *x = n->in[0];
+    snug_node *p = x->producer;
+    if (!p || x->out_index != 0 || x->n_uses != 1 || !takes_act(p->op, act) ||
+        *act_of(p) != ACT_NONE)
+        return;
+    *act_of(p) = act;
+    absorb(g, p, n->out[0]);
+}
+
+/* batch_norm_grad(x, relu_grad(dy, y), ..) with y the same batch norm's fused output. */
+static void fuse_mask(snug_node *grad)
+{
+    snug_value *masked = grad->in[1];
+    snug_node *mask = masked->producer;
+    if (!mask || mask->op != &snug_op_relu_grad || masked->n_uses != 1) return;
+    snug_node *norm = mask->in[1]->producer;
+    if (!norm || norm->op != &snug_op_batch_norm || *act_of(norm) != ACT_RELU) return;
+    if (norm->in[0] != grad->in[0] || norm->out[1] != grad->in[4] || *act_of(grad) != ACT_NONE)
+        return;
+    *act_of(grad) = ACT_RELU;
+    grad->in[1] = mask->in[0];
+    masked->n_uses = 0;
+}
+
+/* Bias nodes must come before the readers of a fused output: parameters always do. */
+static snug_status fuse(snug_graph *g, const snug_pass_config *config)
+{
+    (void)config;
+    for (int32_t i = 0; i < g->n_nodes; i++) {
+        snug_node *n = g->nodes[i];
+        if (n->op == &snug_op_bias_add)
+            fuse_bias(g, n);
+        else if (n->op == &snug_op_relu)
+            fuse_act(g, n, ACT_RELU);
+        else if (n->op == &snug_op_gelu)
+            fuse_act(g, n, ACT_GELU);
+        else if (n->op == &snug_op_batch_norm_grad)
+            fuse_mask(n);
+    }
+    return SNUG_OK;
+}
+
+const snug_graph_pass snug_pass_fuse = {
+    .name = "fuse",
+    .doc = "bias and activation into the operator before them; the ReLU's mask into the batch "
+           "norm's gradient",
+    .phases = 1u << PHASE_LOWER,
+    .same_bits = false,
+    .run = fuse,
+};

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one block of tensors of a run: [persistent | transient, the largest of all plans | stream
+ * slots]. Reserved once and faulted in. */
+#include "base/rng.h"
+#include "run/exec.h"
+#include <math.h>
+#include <string.h>
+
+static snug_arena measure(const snug_persistent *p, int n_plans, snug_plan *const *plans)
+{
+    snug_arena a = {.persistent = p, .persistent_bytes = p->bytes, .transient_offset = p->bytes};
+    for (int i = 0; i < n_plans; i++) {
+        if (plans[i]->transient_bytes > a.transient_bytes)
+            a.transient_bytes = plans[i]->transient_bytes;
+        if (plans[i]->stream_slot_bytes > a.stream_slot_bytes)
+            a.stream_slot_bytes = plans[i]->stream_slot_bytes;
+    }
+    a.stream_offset = a.transient_offset + a.transient_bytes;
+    a.bytes = a.stream_offset + SNUG_STREAM_SLOTS * a.stream_slot_bytes;
+    return a;
+}
+
+size_t snug_arena_size(const snug_persistent *p, int n_plans, snug_plan *const *plans)
+{
+    return measure(p, n_plans, plans).bytes;
+}
+
+snug_status snug_arena_create(const snug_persistent *p, int n_plans, snug_plan *const *plans,
+                              snug_arena *out)
+{
+    snug_arena a = measure(p, n_plans, plans);
+    void *base;
+    TRY(snug_map(a.bytes ? a.bytes : 1, &base));
+    a.base = base;
+    *out = a;
+    return SNUG_OK;
+}
+
+void snug_arena_destroy(snug_arena *a)
+{
+    if (a->base) snug_unmap(a->base, a->bytes ? a->bytes : 1);
+    *a = (snug_arena){0};
+}
+
+snug_tensor snug_arena_tensor(const snug_arena *a, const char *name)
+{
+    const snug_persistent_entry *e = snug_persistent_find(a->persistent, name);
+    return e ? (snug_tensor){a->base + e->offset, e->type} : (snug_tensor){0};
+}
+
+void *snug_arena_stream(const snug_arena *a, const snug_plan *p, const char *input, int slot)
+{
+    const snug_value *v = snug_graph_find_value(p->graph, input);
+    const snug_place *place = v ? p->place[v->id] : NULL;
+    if (!place || place->segment != SEGMENT_STREAM || slot < 0 || slot >= SNUG_STREAM_SLOTS)
+        return NULL;
+    return a->base + a->stream_offset + (size_t)slot * a->stream_slot_bytes + place->offset;
+}
+
+/* ---- first values ------------------------------------------------------------------------------
+ */
+
+/* Fan in: all axes but the last. Fan out: the last, times the window before the last two. */
+static void fans(const snug_shape *s, double *in, double *out)
+{
+    double window = 1;
+    int n = s->n_dims;
+    for (int i = 0; i < n - 2; i++) window *= (double)s->dim[i];
+    *in = n >= 2 ? window * (double)s->dim[n - 2] : n == 1 ? (double)s->dim[0] : 1;
+    *out = n >= 1 ? window * (double)s->dim[n - 1] : 1;
+}
+
+/* Half width of the uniform kinds, standard deviation of the normal ones. */
+static double spread(const snug_persistent_entry *e)
+{
+    double in, out;
+    fans(&e->type.shape, &in, &out);
+    switch (e->init.kind) {
+    case SNUG_INIT_UNIFORM:
+    case SNUG_INIT_NORMAL:
+        return e->init.a;
+    case SNUG_INIT_HE_NORMAL:
+        return sqrt(2 / in);
+    case SNUG_INIT_HE_UNIFORM:
+        return sqrt(6 / in);
+    case SNUG_INIT_GLOROT_UNIFORM:
+        return sqrt(6 / (in + out));
+    default:
+        return 0;
+    }
+}
+
+/* Element i from its own counter: a place in the tensor decides, nothing else does. */
+static double element(const snug_init *init, double width, uint64_t seed, uint64_t key, int64_t i)
+{
+    uint32_t u[4];
+    double z[2];
+    switch (init->kind) {
+    case SNUG_INIT_ONE:
+        return 1;
+    case SNUG_INIT_CONSTANT:
+        return init->a;
+    case SNUG_INIT_UNIFORM:
+    case SNUG_INIT_HE_UNIFORM:
+    case SNUG_INIT_GLOROT_UNIFORM:
+        snug_rng(seed, RNG_INIT, key, (uint64_t)i / 2, u);
+        return (2 * snug_rng_double(u[i % 2 * 2], u[i % 2 * 2 + 1]) - 1) * width;
+    case SNUG_INIT_NORMAL:
+    case SNUG_INIT_HE_NORMAL:
+        snug_rng(seed, RNG_INIT, key, (uint64_t)i / 2, u);
+        snug_rng_normal(u, z);
+        return z[i % 2] * width;
+    default:
+        return 0;
+    }
+}
+
+void snug_arena_init(snug_arena *a, uint64_t seed)
+{
+    for (int32_t k = 0; k < a->persistent->n; k++) {
+        const snug_persistent_entry *e = &a->persistent->entry[k];
+        snug_tensor t = {a->base + e->offset, e->type};
+        uint64_t key = snug_hash_name(e->name);
+        double width = spread(e);
+        int64_t n = snug_shape_elements(&t.type.shape);
+        if (e->init.kind == SNUG_INIT_ZERO) {
+            memset(t.data, 0, snug_type_bytes(&t.type));
+            continue;
+        }
+        for (int64_t i = 0; i < n; i++) snug_store(&t, i, element(&e->init, width, seed, key, i));
+    }
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The executor. Everything is bound at creation: one call record an instruction, one flat list of
+ * the tensors whose address moves (streamed, or one part a micro-batch) and one of those whose
+ * extent does (a batch axis). A step patches these lists and walks the instructions. */
+#include "run/exec.h"
+#include "base/os.h"
+#include <math.h>
+#include <string.h>
+
+typedef struct bound_instr {
+    const snug_instr *instr;
+    void (*run)(const snug_call *);
+    snug_call call;
+    double seconds;
+    int64_t calls;
+} bound_instr;
+
+typedef struct moving {
+    snug_tensor *tensor;
+    const snug_place *place;
+} moving;
+
+typedef struct bounded {
+    snug_tensor *tensor;
+    const snug_type *bound;
+} bounded;
+
+struct snug_exec {
+    snug_device device;
+    snug_plan *plan;
+    snug_arena *arena;
+    bound_instr *instr;
+    snug_tensor *tensors;
+    moving *moving;
+    bounded *bounded;
+    int32_t n_moving, n_bounded, n_tensors;
+    int64_t bound;    /* samples that the graph's batch axes stand for */
+    int64_t n_cut_to; /* samples that bounded tensors are cut to now */
+    int64_t n_step;   /* samples of the last step */
+    snug_effect_driver load;
+    int slot;  /* that the streamed inputs are in */
+    bool held; /* the slot has to be handed back */
+    bool profile;
+    snug_step step;
+};
+
+/* ---- binding -----------------------------------------------------------------------------------
+ */
+
+static char *address(const snug_exec *e, const snug_place *p, int64_t micro)
+{
+    const snug_arena *a = e->arena;
+    size_t at = p->offset + p->stride * (size_t)micro;
+    switch (p->segment) {
+    case SEGMENT_PERSISTENT:
+        return a->base + at;
+    case SEGMENT_TRANSIENT:
+        return a->base + a->transient_offset + at;
+    case SEGMENT_STREAM:
+        return a->base + a->stream_offset + (size_t)e->slot * a->stream_slot_bytes + at;
+    case SEGMENT_CONSTANT:
+        return (char *)(uintptr_t)p->offset; /* NOLINT: the plan keeps its address */
+    default:
+        return NULL;
+    }
+}
+
+static bool has_batch_axis(const snug_type *t)
+{
+    for (int i = 0; i < t->shape.n_dims; i++)
+        if (t->shape.kind[i] == SNUG_AXIS_BATCH) return true;
+    return false;
+}
+
+static void bind_tensor(snug_exec *e, snug_tensor *t, const snug_value *v, const snug_place *p)
+{
+    t->type = v->type;
+    t->data = p ? address(e, p, 0) : NULL;
+    if (p && (p->segment == SEGMENT_STREAM || p->stride)) e->moving[e->n_moving++] = (moving){t, p};
+    if (has_batch_axis(&v->type)) e->bounded[e->n_bounded++] = (bounded){t, &v->type};
+}
+
+static void bind_instr(snug_exec *e, bound_instr *b, const snug_instr *in)
+{
+    b->instr = in;
+    if (!in->node) return;
+    const snug_node *n = in->node;
+    snug_tensor *t = e->tensors + e->n_tensors;
+    e->n_tensors += n->n_in + n->n_out;
+    for (int i = 0; i < n->n_in; i++) bind_tensor(e, &t[i], n->in[i], in->in[i]);
+    for (int i = 0; i < n->n_out; i++) bind_tensor(e, &t[n->n_in + i], n->out[i], in->out[i]);
+    b->run = in->kernel ? in->kernel->run : n->op->ref;
+    b->call = (snug_call){.attrs = n->attrs,
+                          .in = t,
+                          .out = t + n->n_in,
+                          .n_in = n->n_in,
+                          .n_out = n->n_out,
+                          .scratch = in->scratch.bytes ? address(e, &in->scratch, 0) : NULL,
+                          .scratch_bytes = in->scratch.bytes,
+                          .queue = e->device.queue,
+                          .step = &e->step,
+                          .node_key = n->id};
+}
+
+static snug_status bind_all(snug_exec *e)
+{
+    const snug_program *p = &e->plan->program;
+    size_t n_tensors = 1;
+    for (int32_t i = 0; i < p->n_instr; i++)
+        if (p->instr[i].node) n_tensors += (size_t)p->instr[i].node->n_in + p->instr[i].node->n_out;
+    e->instr = snug_alloc_array(TAG_PLAN, (size_t)p->n_instr + 1, sizeof *e->instr);
+    e->tensors = snug_alloc_array(TAG_PLAN, n_tensors, sizeof *e->tensors);
+    e->moving = snug_alloc_array(TAG_PLAN, n_tensors, sizeof *e->moving);
+    e->bounded = snug_alloc_array(TAG_PLAN, n_tensors, sizeof *e->bounded);
+    if (!e->instr || !e->tensors || !e->moving || !e->bounded) return SNUG_ENOMEM;
+    for (int32_t i = 0; i < p->n_instr; i++) bind_instr(e, &e->instr[i], &p->instr[i]);
+    return SNUG_OK;
+}
+
+snug_status snug_exec_create(snug_context *ctx, snug_plan *plan, snug_arena *arena, int n_drivers,
+                             const snug_effect_driver *drivers, snug_exec **out)
+{
+    snug_exec *e = snug_alloc(TAG_PLAN, sizeof *e);
+    if (!e) return SNUG_ENOMEM;
+    e->plan = plan;
+    e->arena = arena;
+    e->bound = snug_graph_batch(plan->graph);
+    e->n_cut_to = e->bound;
+    for (int i = 0; i < n_drivers; i++)
+        if (strcmp(drivers[i].op, "load") == 0) e->load = drivers[i];
+    snug_status s = plan->config.device->driver->open(ctx, 0, &e->device);
+    if (s == SNUG_OK) s = bind_all(e);
+    if (s != SNUG_OK) {
+        snug_exec_destroy(e);
+        return s;
+    }
+    *out = e;
+    return SNUG_OK;
+}
+
+void snug_exec_destroy(snug_exec *e)
+{
+    if (!e) return;
+    if (e->device.driver) e->device.driver->close(&e->device);
+    snug_free(e->instr);
+    snug_free(e->tensors);
+    snug_free(e->moving);
+    snug_free(e->bounded);
+    snug_free(e);
+}
+
+/* ---- a step ------------------------------------------------------------------------------------
+ */
+
+static void cut(const snug_exec *e, snug_tensor *t, const snug_type *bound, int64_t n)
+{
+    for (int i = 0; i < bound->shape.n_dims; i++)
+        if (bound->shape.kind[i] == SNUG_AXIS_BATCH)
+            t->type.shape.dim[i] = bound->shape.dim[i] / e->bound * n;
+}
+
+/* Point moving tensors at this micro-batch and cut bounded ones to its samples. */
+static void enter_micro(snug_exec *e, int64_t micro)
+{
+    const snug_plan_config *c = &e->plan->config;
+    snug_step *s = &e->step;
+    int64_t first = micro * e->bound, left = s->n_step - first;
+    s->micro = micro;
+    s->first_here = first < s->n_step ? first : s->n_step;
+    s->n_here = left < 0 ? 0 : left < e->bound || c->n_micro == 1 ? left : e->bound;
+    for (int32_t i = 0; i < e->n_moving; i++)
+        e->moving[i].tensor->data = address(e, e->moving[i].place, micro);
+    if (s->n_here == e->n_cut_to) return;
+    for (int32_t i = 0; i < e->n_bounded; i++)
+        cut(e, e->bounded[i].tensor, e->bounded[i].bound, s->n_here);
+    e->n_cut_to = s->n_here;
+}
+
+static bool is_finite(const snug_tensor *t)
+{
+    if (!t->data || !snug_dtype_get(t->type.dtype)->is_float) return true;
+    int64_t n = snug_shape_elements(&t->type.shape);
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(snug_load(t, i))) return false;
+    return true;
+}
+
+/* Run the instructions up to `stop` again and name the first value that is not finite. What they
+ * read is still there: nothing behind `stop` has run. */
+static snug_status explain(snug_exec *e, int32_t stop)
+{
+    for (int32_t i = e->plan->program.body_begin; i < stop; i++) {
+        const bound_instr *b = &e->instr[i];
+        if (b->instr->kind != INSTR_COMPUTE) continue;
+        const snug_node *n = b->instr->node;
+        for (int j = 0; j < n->n_in; j++)
+            CHECK(!snug_value_persistent(n->in[j]) || is_finite(&b->call.in[j]), SNUG_ENUMERIC,
+                  "step %" PRIu64 ": '%s' is no longer finite (NaN or Inf); the update before "
+                                  "overflowed: lower the learning rate or clip "
+                  "gradients (train.clip_norm)",
+                  e->step.step, n->in[j]->name);
+        e->device.driver->submit(&e->device, b->run, &b->call);
+        TRY(e->device.driver->sync(&e->device));
+        for (int j = 0; j < n->n_out; j++)
+            CHECK(is_finite(&b->call.out[j]), SNUG_ENUMERIC,
+                  "step %" PRIu64 ": node '%s' (%s) gave NaN or Inf; lower the learning rate or "
+                                  "clip gradients (train.clip_norm)",
+                  e->step.step, n->name, n->op->name);
+    }
+    return FAIL(SNUG_ENUMERIC, "step %" PRIu64 ": '%s' is NaN or Inf", e->step.step,
+                e->instr[stop].instr->node->name);
+}
+
+static snug_status check(snug_exec *e, int32_t at)
+{
+    const snug_node *n = e->instr[at].instr->node;
+    TRY(e->device.driver->sync(&e->device));
+    for (int j = 0; j < n->n_out; j++)
+        if (n->out[j]->expect_finite && !is_finite(&e->instr[at].call.out[j]))
+            return explain(e, at);
+    return SNUG_OK;
+}
+
+static void compute(snug_exec *e, bound_instr *b)
+{
+    bool view = b->instr->node->op->flags & SNUG_OP_VIEW;
+    if (view && b->call.in[0].data == b->call.out[0].data) return;
+    double start = e->profile ? snug_now() : 0;
+    e->device.driver->submit(&e->device, b->run, &b->call);
+    if (!e->profile) return;
+    b->seconds += snug_now() - start;
+    b->calls++;
+}
+
+static snug_status start_load(snug_exec *e)
+{
+    if (!e->load.start || !e->held) return SNUG_OK;
+    e->held = false;
+    return e->load.start(e->load.self, e->slot);
+}
+
+static snug_status wait_load(snug_exec *e)
+{
+    if (!e->load.wait) return SNUG_OK;
+    TRY(e->load.wait(e->load.self, &e->slot, &e->step.n_step));
+    e->held = e->step.n_step > 0;
+    return SNUG_OK;
+}
+
+static snug_status effects(snug_exec *e)
+{
+    const snug_program *p = &e->plan->program;
+    for (int32_t i = 0; i < p->body_begin; i++) {
+        if (e->instr[i].instr->kind == INSTR_START) TRY(start_load(e));
+        if (e->instr[i].instr->kind == INSTR_WAIT) TRY(wait_load(e));
+    }
+    return SNUG_OK;
+}
+
+static snug_status walk(snug_exec *e, int32_t begin, int32_t end)
+{
+    for (int32_t i = begin; i < end; i++) {
+        if (e->instr[i].instr->kind == INSTR_COMPUTE) compute(e, &e->instr[i]);
+        if (e->instr[i].instr->kind == INSTR_CHECK) TRY(check(e, i));
+    }
+    return SNUG_OK;
+}
+
+static void begin_step(snug_exec *e, const snug_exec_step *step)
+{
+    const snug_plan_config *c = &e->plan->config;
+    e->step = (snug_step){.seed = step->seed,
+                          .step = step->step,
+                          .n_step = step->n,
+                          .leaf_samples = (c->batch + c->leaves - 1) / c->leaves,
+                          .leaves_here = c->leaves / c->n_micro,
+                          .n_micro = c->n_micro};
+}
+
+snug_status snug_exec_run(snug_exec *e, const snug_exec_step *step, int64_t *n_samples)
+{
+    const snug_program *p = &e->plan->program;
+    begin_step(e, step);
+    TRY(effects(e));
+    CHECK(e->step.n_step >= 0 && e->step.n_step <= e->plan->config.batch, SNUG_EINVAL,
+          "a step of %" PRId64 " samples was planned for at most %" PRId64, e->step.n_step,
+          e->plan->config.batch);
+    e->n_step = e->step.n_step;
+    if (n_samples) *n_samples = e->n_step;
+    if (e->n_step == 0 && e->bound > 0) return SNUG_OK;
+    enter_micro(e, 0);
+    if (!step->skip_prologue) TRY(walk(e, 0, p->body_begin));
+    for (int64_t m = 0; m < e->plan->config.n_micro; m++) {
+        if (m > 0) enter_micro(e, m);
+        TRY(walk(e, p->body_begin, p->epilogue_begin));
+    }
+    TRY(walk(e, p->epilogue_begin, p->n_instr));
+    return e->device.driver->sync(&e->device);
+}
+
+void snug_exec_drop_slot(snug_exec *e)
+{
+    e->held = false;
+}
+
+/* ---- looking in --------------------------------------------------------------------------------
+ */
+
+static const snug_value *named(const snug_graph *g, const char *name)
+{
+    for (int i = 0; i < g->n_values; i++)
+        if (g->values[i]->output && strcmp(g->values[i]->output, name) == 0) return g->values[i];
+    return snug_graph_find_value(g, name);
+}
+
+snug_tensor snug_exec_tensor(snug_exec *e, const char *name)
+{
+    const snug_value *v = named(e->plan->graph, name);
+    const snug_place *p = v ? e->plan->place[v->id] : NULL;
+    if (!p) return (snug_tensor){0};
+    snug_tensor t = {address(e, p, 0), v->type};
+    if (has_batch_axis(&v->type))
+        cut(e, &t, &v->type, e->load.wait ? e->n_step : e->plan->config.batch);
+    return t;
+}
+
+void snug_exec_profile(snug_exec *e, bool on)
+{
+    e->profile = on;
+}
+
+double snug_exec_node_seconds(const snug_exec *e, int instr, int64_t *calls)
+{
+    *calls = e->instr[instr].calls;
+    return e->instr[instr].seconds;
+}
