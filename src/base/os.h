@@ -10,8 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-double snug_wall_time(void);   /* seconds since 1970 */
-int snug_os_cores(void);       /* that this process may run on */
+double snug_wall_time(void);          /* seconds since 1970 */
+double snug_os_process_seconds(void); /* since this process began */
+int snug_os_cores(void);              /* that this process may run on */
 uint64_t snug_os_memory(void); /* bytes of the machine, or of the control group when that is less */
 uint64_t snug_os_rss(void);    /* resident now (VmRSS) */
 uint64_t snug_os_peak_rss(void); /* the largest resident size so far (VmHWM) */

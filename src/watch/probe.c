@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the machine can do, measured on all threads of the context: multiply-adds from registers,
+ * and the triad a = b + k c (McCalpin's STREAM) over arrays that no cache holds. */
+#include "base/context.h"
+#include "base/cpu.h"
+#include "base/os.h"
+#include "kernels/pulse.h"
+#include <snug/machine.h>
+#include <string.h>
+
+#define MIB ((int64_t)1 << 20)
+
+enum { BLOCK_ROUNDS = 2000, MAX_THREADS = 1024, TRIAD_PASSES = 6, PULSES = 8 };
+static const double PULSE_SECONDS = 0.04;
+
+/* ---- multiply-adds ---- */
+
+typedef struct burst {
+    const snug_pulse *pulse;
+    double deadline;
+    struct {
+        int64_t rounds;
+        float result;
+        char apart[64]; /* so that threads do not share a line */
+    } of[MAX_THREADS];
+} burst;
+
+static void burst_task(void *arg, int64_t task, int thread)
+{
+    burst *b = arg;
+    (void)thread;
+    do {
+        b->of[task].result += b->pulse->run(BLOCK_ROUNDS, 0.25f);
+        b->of[task].rounds += BLOCK_ROUNDS;
+    } while (snug_now() < b->deadline);
+}
+
+double snug_pulse_gflops(snug_context *ctx, double seconds)
+{
+    int threads = snug_context_threads(ctx);
+    if (threads > MAX_THREADS) threads = MAX_THREADS;
+    burst *b = snug_alloc(TAG_CONTEXT, sizeof *b);
+    if (!b) return 0;
+    b->pulse = snug_pulse_of(snug_context_tier(ctx));
+    double begin = snug_now(), rounds = 0;
+    b->deadline = begin + seconds;
+    snug_parallel(&ctx->queue, threads, burst_task, b);
+    double took = snug_now() - begin;
+    for (int i = 0; i < threads; i++) rounds += (double)b->of[i].rounds;
+    double flops = rounds * b->pulse->flops_per_round;
+    snug_free(b);
+    return flops / took * 1e-9;
+}
+
+/* ---- memory ---- */
+
+typedef struct triad {
+    float *a;
+    const float *b, *c;
+    int64_t n, tasks;
+} triad;
+
+static void triad_task(void *arg, int64_t task, int thread)
+{
+    const triad *t = arg;
+    (void)thread;
+    int64_t begin = task * t->n / t->tasks, end = (task + 1) * t->n / t->tasks;
+    for (int64_t i = begin; i < end; i++) t->a[i] = t->b[i] + 3.0f * t->c[i];
+}
+
+/* The best of several passes: what the memory can do, not what else went on. */
+static snug_status measure_triad(snug_context *ctx, const snug_probe *p, double *out)
+{
+    int64_t total = 4 * p->l3_bytes, most = (int64_t)(p->memory_bytes / 8);
+    if (total < 192 * MIB) total = 192 * MIB;
+    if (total > most) total = most;
+    int64_t n = total / (3 * (int64_t)sizeof(float));
+    void *block = NULL;
+    TRY(snug_map((size_t)n * 3 * sizeof(float), &block));
+    float *a = block;
+    triad t = {a, a + n, a + 2 * n, n, snug_context_threads(ctx)};
+    double best = 0;
+    for (int pass = 0; pass < TRIAD_PASSES; pass++) {
+        double begin = snug_now();
+        snug_parallel(&ctx->queue, t.tasks, triad_task, &t);
+        double rate = (double)n * 3 * sizeof(float) / (snug_now() - begin);
+        if (pass > 0 && rate > best) best = rate;
+    }
+    snug_unmap(block, (size_t)n * 3 * sizeof(float));
+    *out = best * 1e-9;
+    return SNUG_OK;
+}
+
+snug_status snug_probe_run(snug_context *ctx, snug_probe *out)
+{
+    snug_cpu_info cpu = {0};
+    snug_cpu_describe(&cpu);
+    snug_probe p = {.cores = snug_os_cores(),
+                    .threads = snug_context_threads(ctx),
+                    .memory_bytes = snug_os_memory(),
+                    .l1d_bytes = cpu.l1d_bytes,
+                    .l2_bytes = cpu.l2_bytes,
+                    .l3_bytes = cpu.l3_bytes};
+    memcpy(p.cpu, cpu.name, sizeof p.cpu);
+    for (int i = 0; i < 15 && cpu.simd[i]; i++) p.simd[i] = cpu.simd[i];
+    for (int i = 0; i < PULSES; i++) {
+        double rate = snug_pulse_gflops(ctx, PULSE_SECONDS);
+        if (rate > p.gflops_f32) p.gflops_f32 = rate;
+    }
+    TRY(measure_triad(ctx, &p, &p.gbytes_per_s));
+    *out = p;
+    return SNUG_OK;
+}
