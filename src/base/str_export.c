@@ -5,12 +5,17 @@
 #include "base/str.h"
 
 #include <locale.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char *snug_format_double(double x, char *buf, size_t buf_bytes)
 {
+    if (fabs(x) < 1e15 && x == floor(x)) {
+        snprintf(buf, buf_bytes, "%.0f", x);
+        return buf;
+    }
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(buf, buf_bytes, "%.*g", digits, x);
         if (strtod(buf, NULL) == x) break;

@@ -45,7 +45,7 @@ struct snug_recipe {
 /* What no single key can tell: fold against folds, powers of two. Loading a file checks it, and so
  * does whoever runs a recipe that was put together by snug_recipe_set. */
 snug_status snug_recipe_check(const snug_recipe *r) SNUG_MUST_USE;
-/* Use this list of layers; the recipe owns it from now on. */
-void snug_recipe_set_layers(snug_recipe *r, snug_layer_list *layers);
-
+/* snug_recipe_load of text at hand; `name` is for messages. */
+snug_status snug_recipe_parse(const char *name, const char *text, size_t bytes,
+                              snug_recipe **out) SNUG_MUST_USE;
 #endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The recipe's table and the calls on it. A recipe always holds valid values: whatever sets one
+ * goes through its row. */
+#include "train/recipe.h"
+
+#include "train/recipe_row.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const optimizer_names[] = {
+#define SNUG_OPTIMIZER(id) #id,
+#include "train/optimizers.def"
+#undef SNUG_OPTIMIZER
+    NULL};
+static const char *const schedule_names[] = {
+#define SNUG_SCHEDULE(id) #id,
+#include "train/schedules.def"
+#undef SNUG_SCHEDULE
+    NULL};
+static const char *const precision_names[] = {"f32", NULL};
+static const char *const header_names[] = {"yes", "no", NULL};
+static const char *const task_names[] = {"class", "value", NULL};
+
+#define SNUG_KEY(field, flag, kind, initial, min, max, names, unit, help)                          \
+    {{#field, flag, SNUG_OPTION_##kind, initial, min, max, names, unit, help},                     \
+     offsetof(struct snug_recipe, field)},
+static const snug_recipe_row rows[] = {
+#include "train/recipe.def"
+};
+#undef SNUG_KEY
+enum { N_ROWS = sizeof rows / sizeof *rows };
+_Static_assert(N_ROWS <= 128, "snug_recipe.given has a bit a row");
+
+int snug_recipe_row_count(void)
+{
+    return N_ROWS;
+}
+
+const snug_recipe_row *snug_recipe_row_get(int row)
+{
+    return &rows[row];
+}
+
+int snug_recipe_row_find(const char *key)
+{
+    for (int i = 0; i < N_ROWS; i++)
+        if (!strcmp(rows[i].info.key, key)) return i;
+    return -1;
+}
+
+bool snug_recipe_is_group(const char *key)
+{
+    size_t n = strlen(key);
+    for (int i = 0; i < N_ROWS; i++)
+        if (!strncmp(rows[i].info.key, key, n) && rows[i].info.key[n] == '.') return true;
+    return false;
+}
+
+/* The key whose last part this is, so that `epochs` finds train.epochs; NULL: none. */
+static const char *key_ending_in(const char *part)
+{
+    for (int i = 0; i < N_ROWS; i++) {
+        const char *dot = strrchr(rows[i].info.key, '.');
+        bool flag = rows[i].info.flag && !strcmp(rows[i].info.flag, part);
+        if (flag || (dot && !strcmp(dot + 1, part))) return rows[i].info.key;
+    }
+    return NULL;
+}
+
+snug_status snug_recipe_unknown(const char *where, const char *key)
+{
+    const char *names[N_ROWS];
+    for (int i = 0; i < N_ROWS; i++) names[i] = rows[i].info.key;
+    const char *dot = strrchr(key, '.'), *near = key_ending_in(dot ? dot + 1 : key);
+    int i = near ? -1 : snug_nearest(key, N_ROWS, names);
+    if (i >= 0) near = names[i];
+    if (near)
+        return FAIL(SNUG_EINVAL, "%sunknown key '%.80s'; did you mean '%s'?", where, key, near);
+    return FAIL(SNUG_EINVAL, "%sunknown key '%.80s'; `snug help recipe` lists all keys", where,
+                key);
+}
+
+const snug_option_info *snug_recipe_option(int i)
+{
+    return i >= 0 && i < N_ROWS ? &rows[i].info : NULL;
+}
+
+/* ---- recipes ----------------------------------------------------------------------------------
+ */
+
+snug_status snug_recipe_create(snug_recipe **out)
+{
+    snug_recipe *r = snug_alloc(TAG_RECIPE, sizeof *r);
+    if (!r) return SNUG_ENOMEM;
+    snug_status s = SNUG_OK;
+    for (int i = 0; i < N_ROWS && s == SNUG_OK; i++)
+        s = snug_recipe_row_set(r, i, "", rows[i].info.initial);
+    if (s != SNUG_OK) {
+        snug_recipe_destroy(r);
+        return s;
+    }
+    memset(r->given, 0, sizeof r->given);
+    *out = r;
+    return SNUG_OK;
+}
+
+void snug_recipe_destroy(snug_recipe *r)
+{
+    if (!r) return;
+    for (int i = 0; i < N_ROWS; i++)
+        if (rows[i].info.kind == SNUG_OPTION_TEXT)
+            snug_free(*(char **)((char *)r + rows[i].offset));
+    snug_free(r->model.name);
+    snug_layers_free(r->model.layers);
+    snug_free(r->scratch);
+    snug_free(r);
+}
+
+snug_status snug_recipe_set(snug_recipe *r, const char *key, const char *value)
+{
+    int row = snug_recipe_row_find(key);
+    if (row < 0) return snug_recipe_unknown("", key);
+    return snug_recipe_row_set(r, row, "", value);
+}
+
+const char *snug_recipe_get(snug_recipe *r, const char *key)
+{
+    int row = snug_recipe_row_find(key);
+    if (row < 0) return NULL;
+    snug_str s = {0};
+    snug_str_add(&s, "");
+    snug_recipe_row_text(r, row, &s);
+    if (s.failed) {
+        snug_str_free(&s);
+        return NULL;
+    }
+    snug_free(r->scratch);
+    r->scratch = s.text;
+    return r->scratch;
+}
+
+bool snug_recipe_given(const snug_recipe *r, const char *key)
+{
+    int row = snug_recipe_row_find(key);
+    return row >= 0 && (r->given[row / 64] >> row % 64 & 1);
+}
+
+static bool power_of_two(int64_t n)
+{
+    return n > 0 && (n & (n - 1)) == 0;
+}
+
+snug_status snug_recipe_check(const snug_recipe *r)
+{
+    int64_t folds = r->data.folds, leaves = r->train.leaves, micro = r->train.micro_batches;
+    CHECK(folds != 1, SNUG_EINVAL, "data.folds is 1: cross-validation needs at least 2 (0: none)");
+    CHECK(r->data.fold == 0 || r->data.fold < folds, SNUG_EINVAL,
+          "data.fold is %" PRId64 ", but data.folds is %" PRId64 ": folds are numbered from 0",
+          r->data.fold, folds);
+    CHECK(leaves == 0 || power_of_two(leaves), SNUG_EINVAL,
+          "train.leaves is %" PRId64 ", which is not a power of two", leaves);
+    CHECK(micro == 0 || power_of_two(micro), SNUG_EINVAL,
+          "train.micro_batches is %" PRId64 ", which is not a power of two", micro);
+    CHECK(leaves == 0 || micro <= leaves, SNUG_EINVAL,
+          "train.micro_batches is %" PRId64 ", more than train.leaves, %" PRId64, micro, leaves);
+    return SNUG_OK;
+}

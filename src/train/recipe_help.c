@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reference of recipes, made from the tables that parse them: for a terminal, and as the
+ * Markdown of docs/recipes.md. */
+#include "models/layer.h"
+#include "train/recipe_row.h"
+
+#include <string.h>
+
+enum { TEXT_COLUMNS = 96, TEXT_INDENT = 4 };
+
+/* Words of a paragraph, indented and broken at TEXT_COLUMNS. */
+static void wrap(snug_str *s, const char *text)
+{
+    int column = 0;
+    while (*text) {
+        int n = (int)strcspn(text, " ");
+        if (column && column + 1 + n > TEXT_COLUMNS) {
+            snug_str_add(s, "\n");
+            column = 0;
+        }
+        snug_str_printf(s, "%*s%.*s", column ? 1 : TEXT_INDENT, "", n, text);
+        column += n + (column ? 1 : TEXT_INDENT);
+        text += n;
+        text += *text == ' ';
+    }
+    snug_str_add(s, "\n");
+}
+
+/* A table's cell: no bar may end it. */
+static void cell(snug_str *s, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '|') snug_str_add(s, "\\");
+        snug_str_addn(s, text, 1);
+    }
+}
+
+/* ---- keys -------------------------------------------------------------------------------------
+ */
+
+static void domain(snug_str *s, const snug_recipe_row *row)
+{
+    bool said = row->info.kind == SNUG_OPTION_SIZE || row->info.kind == SNUG_OPTION_TIME;
+    snug_recipe_row_domain(row, s);
+    if (row->info.unit && !said) snug_str_printf(s, " (%s)", row->info.unit);
+}
+
+static void key_markdown(snug_str *s, const snug_recipe_row *row)
+{
+    const snug_option_info *o = &row->info;
+    snug_str_printf(s, "| `%s` | ", o->key);
+    if (o->flag) snug_str_printf(s, "`--%s`", o->flag);
+    snug_str_add(s, " | ");
+    domain(s, row);
+    snug_str_printf(s, *o->initial ? " | `%s` | " : " | %s| ", o->initial);
+    cell(s, o->help);
+    snug_str_add(s, " |\n");
+}
+
+static void key_text(snug_str *s, const snug_recipe_row *row)
+{
+    const snug_option_info *o = &row->info;
+    snug_str_printf(s, "  %s: ", o->key);
+    domain(s, row);
+    if (*o->initial) snug_str_printf(s, "; default %s", o->initial);
+    if (o->flag) snug_str_printf(s, "; --%s", o->flag);
+    snug_str_add(s, "\n");
+    wrap(s, o->help);
+}
+
+static void keys(snug_str *s, bool markdown)
+{
+    snug_str_add(s, markdown ? "## Keys\n\n| Key | Option | Value | Default | Meaning |\n"
+                               "| --- | --- | --- | --- | --- |\n"
+                             : "KEYS\n");
+    for (int i = 0; i < snug_recipe_row_count(); i++) {
+        if (markdown)
+            key_markdown(s, snug_recipe_row_get(i));
+        else
+            key_text(s, snug_recipe_row_get(i));
+    }
+}
+
+/* ---- layers -----------------------------------------------------------------------------------
+ */
+
+static void layer_key_domain(snug_str *s, const snug_layer_key *k)
+{
+    char a[SNUG_DOUBLE_TEXT], b[SNUG_DOUBLE_TEXT];
+    switch (k->kind) {
+    case LAYER_INT:
+    case LAYER_PAIR:
+        snug_str_printf(s, "%.0f to %.0f", k->min, k->max);
+        break;
+    case LAYER_FLOAT:
+        snug_str_printf(s, "%s to %s", snug_format_double(k->min, a, sizeof a),
+                        snug_format_double(k->max, b, sizeof b));
+        break;
+    case LAYER_BOOL:
+        snug_str_add(s, "true or false");
+        break;
+    case LAYER_DIMS:
+        snug_str_add(s, "a list of lengths");
+        break;
+    case LAYER_LIST:
+        snug_str_add(s, "a list of layers");
+        break;
+    }
+    for (int i = 0; k->words && k->words[i]; i++) snug_str_printf(s, " or `%s`", k->words[i]);
+}
+
+static void layer_key(snug_str *s, const snug_layer_key *k, bool markdown)
+{
+    snug_str_printf(s, markdown ? "- `%s` (" : "    %s (", k->name);
+    layer_key_domain(s, k);
+    if (k->initial) snug_str_printf(s, "; default %s", k->initial);
+    snug_str_printf(s, "): %s\n", k->help);
+}
+
+static const char intro_layers[] =
+    "\nA list of layers runs from top to bottom. `- relu` is a layer as it is, `- linear: 128` "
+    "sets its first key, `- conv2d: {filters: 16, kernel: 3}` sets any of them. Layers with "
+    "parameters have names, from which the parameters' names are made: `conv1.weight`, "
+    "`linear2.bias`.\n";
+
+static void layers(snug_str *s, bool markdown)
+{
+    const snug_layer_kind *kind;
+    snug_str_add(s, markdown ? "\n## Layers\n" : "\nLAYERS\n");
+    if (markdown) snug_str_add(s, intro_layers);
+    for (int i = 0; (kind = snug_layer_kind_get(i)); i++) {
+        snug_str_printf(s, markdown ? "\n### %s\n\n%s\n" : "  %s: %s\n", kind->info.name,
+                        kind->info.doc);
+        if (markdown && (kind->keys || kind->prefix)) snug_str_add(s, "\n");
+        for (const snug_layer_key *k = kind->keys; k && k->name; k++) layer_key(s, k, markdown);
+        if (kind->prefix)
+            snug_str_printf(s,
+                            markdown ? "- `name`: of its parameters; default `%s1`, `%s2`, ...\n"
+                                     : "    name: of its parameters; default %s1, %s2, ...\n",
+                            kind->prefix, kind->prefix);
+    }
+}
+
+/* ---- models -----------------------------------------------------------------------------------
+ */
+
+static void models(snug_str *s, bool markdown)
+{
+    const snug_zoo_info *z;
+    snug_str_add(s,
+                 markdown ? "\n## Models\n\n| Name | What it is |\n| --- | --- |\n" : "\nMODELS\n");
+    for (int i = 0; (z = snug_zoo(i)); i++)
+        snug_str_printf(s, markdown ? "| `%s` | %s |\n" : "  %s: %s\n", z->name, z->doc);
+}
+
+static const char intro_markdown[] =
+    "<!-- Made from the tables in src/train/recipe.def and src/models by "
+    "`SNUG_REWRITE=1 ./dev test`; do not edit. -->\n"
+    "# Recipes\n"
+    "\n"
+    "A recipe is a YAML file that says everything a run depends on. Keys stand in sections, or "
+    "with dots: `train.epochs` is `epochs` under `train`. Any key can be given on the command "
+    "line too, as `--set train.epochs=3`, and those with an option of their own as `--epochs 3`. "
+    "An unknown key is an error. Sizes take K, M, G and T (powers of 1024), times s, m, h and d. "
+    "Paths are relative to the folder in which `snug` runs. A run keeps its recipe, every "
+    "default written out, as `recipe.yaml`.\n"
+    "\n"
+    "```yaml\n"
+    "data:\n"
+    "  path: fashion-mnist/\n"
+    "  validation: 0.1\n"
+    "model:\n"
+    "  - conv2d: {filters: 16, kernel: 3}\n"
+    "  - relu\n"
+    "  - max_pool: 2\n"
+    "  - flatten\n"
+    "  - linear: outputs\n"
+    "train:\n"
+    "  epochs: 5\n"
+    "budget:\n"
+    "  memory: 64M\n"
+    "```\n"
+    "\n";
+
+static const char intro_text[] =
+    "A recipe is a YAML file of these keys; --set KEY=VALUE sets any of them. Sizes take K M G T,\n"
+    "times s m h d.\n\n";
+
+snug_status snug_recipe_help(bool markdown, char **out)
+{
+    snug_str s = {0};
+    snug_str_add(&s, markdown ? intro_markdown : intro_text);
+    keys(&s, markdown);
+    models(&s, markdown);
+    layers(&s, markdown);
+    return snug_str_export(&s, out);
+}
