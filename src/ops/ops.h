@@ -6,10 +6,10 @@
  * -> [C]; add(a, b), mul(a, b), of one shape; relu(x), relu_grad(dy, y) -> dx; gelu(x),
  * gelu_grad(dy, x) -> dx; softmax(x) along the last axis; sum_squares(x) -> [].
  *
- * Sums over samples make one partial a leaf (snug/leaves.h), rounded to the output's type; a mean
- * divides the partial of each leaf, before it is rounded, by the count of the whole step. A tensor
- * without a batch axis is one leaf. An axis of kind BATCH may hold several rows a sample: rows a
- * sample = rows / n_here. */
+ * Sums over samples make one partial a leaf (snug/leaves.h), rounded to the output's type; a loss
+ * divides the partial of each leaf, before it is rounded, by the count of the whole step
+ * (batch_norm divides its statistics after the sum). A tensor without a batch axis is one leaf. An
+ * axis of kind BATCH may hold several rows a sample: rows a sample = rows / n_here. */
 #ifndef OPS_OPS_H
 #define OPS_OPS_H
 

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Activations as reference kernels compute them, in double. */
+#ifndef OPS_ACTIVATION_H
+#define OPS_ACTIVATION_H
+
+#include "ops/ops.h"
+#include <math.h>
+
+#define SQRT_HALF    0.70710678118654752440
+#define INV_SQRT_2PI 0.39894228040143267794
+
+static inline double act_relu(double v)
+{
+    return v > 0 || v != v ? v : 0; /* NaN stays */
+}
+
+/* v * Phi(v), Phi the normal distribution (Hendrycks and Gimpel 2016). */
+static inline double act_gelu(double v)
+{
+    return 0.5 * v * (1 + erf(v * SQRT_HALF));
+}
+
+static inline double act_gelu_slope(double v)
+{
+    return 0.5 * (1 + erf(v * SQRT_HALF)) + v * exp(-0.5 * v * v) * INV_SQRT_2PI;
+}
+
+static inline double act_apply(int64_t act, double v)
+{
+    if (act == ACT_RELU) return act_relu(v);
+    return act == ACT_GELU ? act_gelu(v) : v;
+}
+
+#endif
