@@ -13,6 +13,7 @@
  *     vsum(a)         upper half of the lanes added to the lower half, again and again
  *     vselect(m, a, b) a where m, else b
  *     vimulhi(a, b)   upper 32 bits of the unsigned product
+ *     vtranspose(r)   VLEN vectors as a matrix: row i, lane j to row j, lane i
  *     vishl, vishr    shifts by a constant or variable count below 32, vishr brings in zeros
  * One line an operation, so that the tiers can be read side by side. */
 #ifndef KERNELS_CPU_VEC_H

@@ -97,6 +97,26 @@ static inline vi vimulhi(vi a, vi b)
     return _mm256_blend_epi32(even, odd, 0xAA);
 }
 
+/* Rows become columns. */
+static inline void vtranspose(vf r[8])
+{
+    __m256 t[8];
+    for (int i = 0; i < 8; i += 4) {
+        __m256 ab_low = _mm256_unpacklo_ps(r[i], r[i + 1]);
+        __m256 ab_high = _mm256_unpackhi_ps(r[i], r[i + 1]);
+        __m256 cd_low = _mm256_unpacklo_ps(r[i + 2], r[i + 3]);
+        __m256 cd_high = _mm256_unpackhi_ps(r[i + 2], r[i + 3]);
+        t[i] = _mm256_shuffle_ps(ab_low, cd_low, 0x44);
+        t[i + 1] = _mm256_shuffle_ps(ab_low, cd_low, 0xEE);
+        t[i + 2] = _mm256_shuffle_ps(ab_high, cd_high, 0x44);
+        t[i + 3] = _mm256_shuffle_ps(ab_high, cd_high, 0xEE);
+    }
+    for (int i = 0; i < 4; i++) {
+        r[i] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x20);
+        r[i + 4] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x31);
+    }
+}
+
 static inline float vsum(vf a)
 {
     __m128 q = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));

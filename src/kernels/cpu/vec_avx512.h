@@ -76,6 +76,34 @@ static inline vi vimulhi(vi a, vi b)
     return _mm512_mask_blend_epi32(0xAAAA, even, odd);
 }
 
+/* Rows become columns. */
+static inline void vtranspose(vf r[16])
+{
+    __m512d t[16];
+    for (int i = 0; i < 16; i += 4) {
+        __m512 ab_low = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        __m512 ab_high = _mm512_unpackhi_ps(r[i], r[i + 1]);
+        __m512 cd_low = _mm512_unpacklo_ps(r[i + 2], r[i + 3]);
+        __m512 cd_high = _mm512_unpackhi_ps(r[i + 2], r[i + 3]);
+        t[i] = _mm512_unpacklo_pd(_mm512_castps_pd(ab_low), _mm512_castps_pd(cd_low));
+        t[i + 1] = _mm512_unpackhi_pd(_mm512_castps_pd(ab_low), _mm512_castps_pd(cd_low));
+        t[i + 2] = _mm512_unpacklo_pd(_mm512_castps_pd(ab_high), _mm512_castps_pd(cd_high));
+        t[i + 3] = _mm512_unpackhi_pd(_mm512_castps_pd(ab_high), _mm512_castps_pd(cd_high));
+    }
+    for (int i = 0; i < 4; i++) {
+        __m512 a = _mm512_castpd_ps(t[i]), b = _mm512_castpd_ps(t[i + 4]);
+        __m512 c = _mm512_castpd_ps(t[i + 8]), d = _mm512_castpd_ps(t[i + 12]);
+        __m512 ab_even = _mm512_shuffle_f32x4(a, b, 0x88),
+               ab_odd = _mm512_shuffle_f32x4(a, b, 0xDD);
+        __m512 cd_even = _mm512_shuffle_f32x4(c, d, 0x88),
+               cd_odd = _mm512_shuffle_f32x4(c, d, 0xDD);
+        r[i] = _mm512_shuffle_f32x4(ab_even, cd_even, 0x88);
+        r[i + 4] = _mm512_shuffle_f32x4(ab_odd, cd_odd, 0x88);
+        r[i + 8] = _mm512_shuffle_f32x4(ab_even, cd_even, 0xDD);
+        r[i + 12] = _mm512_shuffle_f32x4(ab_odd, cd_odd, 0xDD);
+    }
+}
+
 static inline float vsum(vf a)
 {
     __m256 h = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));

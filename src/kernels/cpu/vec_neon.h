@@ -122,6 +122,17 @@ static inline vi vimulhi(vi a, vi b)
         vuzp2q_u32(vreinterpretq_u32_u64(low), vreinterpretq_u32_u64(high)));
 }
 
+/* Rows become columns. */
+static inline void vtranspose(vf r[4])
+{
+    float32x4_t ac_low = vzip1q_f32(r[0], r[2]), ac_high = vzip2q_f32(r[0], r[2]);
+    float32x4_t bd_low = vzip1q_f32(r[1], r[3]), bd_high = vzip2q_f32(r[1], r[3]);
+    r[0] = vzip1q_f32(ac_low, bd_low);
+    r[1] = vzip2q_f32(ac_low, bd_low);
+    r[2] = vzip1q_f32(ac_high, bd_high);
+    r[3] = vzip2q_f32(ac_high, bd_high);
+}
+
 static inline float vsum(vf a)
 {
     float32x2_t half = vadd_f32(vget_low_f32(a), vget_high_f32(a));

@@ -107,6 +107,13 @@ static inline vi vimulhi(vi a, vi b)
     return r;
 }
 
+/* Rows become columns. */
+static inline void vtranspose(vf r[4])
+{
+    vf a = r[0], b = r[1], c = r[2], d = r[3];
+    for (int i = 0; i < 4; i++) r[i] = (vf){a[i], b[i], c[i], d[i]};
+}
+
 static inline float vsum(vf a)
 {
     return (a[0] + a[2]) + (a[1] + a[3]);

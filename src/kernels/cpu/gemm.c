@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The blocked matrix product of gemm.h. C is cut into blocks by its size alone; a task computes one
+ * block: it packs A and B a piece of k at a time and runs register tiles over them, whose partial
+ * sums wait in scratch between pieces. Where C is too small to feed many threads and k has leaves,
+ * tasks also divide the leaf slots into aligned groups, whose sums are combined at the end. */
+#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/tile.h"
+#include "kernels/cpu/vmath.h"
+#include <assert.h>
+
+#define TASKS_WANTED  16
+#define MAX_PARTS     8
+#define SERIAL_MACS   50000 /* below this, waking threads costs more than the work */
+#define PREPACK_BYTES ((int64_t)1 << 20)
+
+/* How a product is cut. */
+typedef struct blocking {
+    int64_t bm, bn, n_m, n_n; /* block sizes and counts */
+    int64_t parts;            /* groups of leaf slots */
+    bool prepack;             /* B is packed once, before the blocks */
+    int depth;                /* partials a tile's stack needs */
+    bool many_pieces;         /* tiles' stacks must outlive a piece of k */
+} blocking;
+
+typedef struct work {
+    const gemm *g;
+    blocking cut;
+    int64_t tasks, leaves, leaf_k; /* leaves >= 1 */
+    float *packed_b, *parts;       /* shared: [groups][strips of k rows]; [parts][groups * m][n] */
+    float *own;                    /* a thread's own buffers, own_floats apart */
+    size_t own_floats, a_floats, b_floats;
+} work;
+
+static int64_t round_up(int64_t n, int64_t to)
+{
+    return (n + to - 1) / to * to;
+}
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static int64_t min64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static blocking cut_product(const gemm *g)
+{
+    blocking c = {.bm = min64(round_up(g->m, TILE_STEP), BLOCK_M),
+                  .bn = min64(round_up(g->n, TILE_N), BLOCK_N),
+                  .parts = 1,
+                  .depth = snug_leaf_depth(g->leaves),
+                  .many_pieces = g->k > BLOCK_K};
+    for (;;) {
+        c.n_m = ceil_div(g->m, c.bm), c.n_n = ceil_div(g->n, c.bn);
+        int64_t tasks = g->groups * c.n_m * c.n_n * c.parts;
+        if (tasks >= TASKS_WANTED || tasks == 0) break;
+        if (tasks < MAX_PARTS && c.parts < g->leaves)
+            c.parts *= 2;
+        else if (c.bn > 2 * TILE_N)
+            c.bn = round_up(c.bn / 2, TILE_N);
+        else if (c.bm > 2 * TILE_M)
+            c.bm = round_up(c.bm / 2, TILE_STEP);
+        else
+            break;
+    }
+    c.prepack =
+        g->leaves == 0 && c.n_m > 1 && g->groups * g->k * round_up(g->n, VLEN) * 4 <= PREPACK_BYTES;
+    return c;
+}
+
+/* ---- packing ----------------------------------------------------------------------------------
+ */
+
+void gemm_pack_b(const gemm_block *b, const float *from, int64_t ld)
+{
+    for (int64_t s = 0; s * TILE_N < b->ni; s++) {
+        int64_t offset, n0 = s * TILE_N;
+        int nv = gemm_strip(b->ni, b->nk, s, &offset);
+        int last = vlanes(n0 + (nv - 1) * VLEN, b->ni);
+        float *to = b->out + offset;
+        const float *row = from + n0;
+        for (int64_t k = 0; k < b->nk; k++, to += nv * VLEN, row += ld) {
+            for (int v = 0; v + 1 < nv; v++) vstore(to + v * VLEN, vload(row + v * VLEN));
+            vstore(to + (nv - 1) * VLEN, vload_n(row + (nv - 1) * VLEN, last));
+        }
+    }
+}
+
+/* VLEN columns of B, nk <= VLEN of k. */
+static void pack_square(float *to, int64_t to_ld, const float *from, int64_t ld, int columns,
+                        int nk)
+{
+    vf r[VLEN];
+    for (int i = 0; i < VLEN; i++) r[i] = i < columns ? vload_n(from + i * ld, nk) : vzero();
+    vtranspose(r);
+    for (int k = 0; k < nk; k++) vstore(to + k * to_ld, r[k]);
+}
+
+void gemm_pack_bt(const gemm_block *b, const float *from, int64_t ld, int64_t at, int64_t rows)
+{
+    for (int64_t s = 0; s * TILE_N < b->ni; s++) {
+        int64_t offset;
+        int nv = gemm_strip(b->ni, rows, s, &offset);
+        for (int v = 0; v < nv; v++) {
+            int64_t n0 = s * TILE_N + v * VLEN;
+            float *to = b->out + offset + at * nv * VLEN + v * VLEN;
+            for (int64_t k = 0; k < b->nk; k += VLEN)
+                pack_square(to + k * nv * VLEN, nv * VLEN, from + n0 * ld + k, ld,
+                            vlanes(n0, b->ni), vlanes(k, b->nk));
+        }
+    }
+}
+
+static void prepack_task(void *arg, int64_t task, int thread)
+{
+    (void)thread;
+    const work *w = arg;
+    const gemm *g = w->g;
+    int64_t strips = ceil_div(g->n, TILE_N), group = task / strips, i0 = task % strips * TILE_N;
+    g->pack_b(g,
+              &(gemm_block){.group = group,
+                            .i0 = i0,
+                            .ni = min64(TILE_N, g->n - i0),
+                            .nk = g->k,
+                            .out = w->packed_b + group * round_up(g->n, VLEN) * g->k + i0 * g->k});
+}
+
+/* ---- a block of C ------------------------------------------------------------------------------
+ */
+
+/* A piece of k, the leaf slots it touches, and where its panels are. */
+typedef struct piece {
+    int64_t k0, k1, slot0, slot1; /* slots [slot0, slot1) */
+    const float *a, *b;           /* b NULL: straight from the source */
+    int64_t a_ld;
+} piece;
+
+typedef struct block {
+    const work *w;
+    int64_t group, i0, ni, j0, nj;
+    int64_t slot0, slot1; /* of this task */
+    float *acc;           /* stacks of tiles */
+} block;
+
+/* The next piece from k0 on, in whole slots where several fit, else cutting a slot evenly. */
+static piece next_piece(const block *b, int64_t k0)
+{
+    const work *w = b->w;
+    int64_t k_end = min64(b->slot1 * w->leaf_k, w->g->k), slot = k0 / w->leaf_k;
+    piece p = {.k0 = k0, .slot0 = slot};
+    if (k_end - k0 <= BLOCK_K) {
+        p.k1 = k_end;
+    } else if (w->leaf_k > BLOCK_K) {
+        int64_t left = min64((slot + 1) * w->leaf_k, k_end) - k0;
+        p.k1 = k0 + ceil_div(left, ceil_div(left, BLOCK_K));
+    } else {
+        p.k1 = min64((slot + BLOCK_K / w->leaf_k) * w->leaf_k, k_end);
+    }
+    p.slot1 = p.k1 == k_end ? b->slot1 : ceil_div(p.k1, w->leaf_k);
+    return p;
+}
+
+/* One tile over a piece: a run for each leaf slot. */
+static void run_tile(const block *b, const piece *p, tile_fn fn, tile_run run, float *stack)
+{
+    const work *w = b->w;
+    const float *a = run.a, *bb = run.b;
+    for (int64_t slot = p->slot0; slot < p->slot1; slot++) {
+        int64_t begin = slot * w->leaf_k, end = min64(begin + w->leaf_k, w->g->k);
+        int64_t k = begin < p->k0 ? p->k0 : begin, stop = end < p->k1 ? end : p->k1;
+        int64_t number = slot - b->slot0;
+        run.n = stop > k ? stop - k : 0;
+        run.a = a + (run.n ? (k - p->k0) * run.a_step : 0);
+        run.b = bb + (run.n ? (k - p->k0) * run.b_step : 0);
+        run.acc = stack + __builtin_popcountll((unsigned long long)number) * TILE_SIZE;
+        run.carry = k > begin && begin < end;
+        run.merges = stop >= end ? snug_leaf_merges(number) : 0;
+        fn(&run);
+    }
+}
+
+static vf activate(vf x, int64_t act)
+{
+    if (act == ACT_RELU) return vmax(vzero(), x);
+    if (act == ACT_GELU) return vgelu(x);
+    return x;
+}
+
+/* A finished tile to where its rows go. */
+static void store_tile(const block *b, const float *tile, int64_t i0, int64_t j0, int nv)
+{
+    const work *w = b->w;
+    const gemm *g = w->g;
+    int64_t rows = min64(TILE_M, b->i0 + b->ni - i0);
+    const float *bias = g->bias ? g->bias + b->group * g->n + j0 : NULL;
+    for (int64_t i = 0; i < rows; i++, tile += nv * VLEN) {
+        float *to;
+        if (w->cut.parts > 1)
+            to = w->parts +
+                 ((b->slot0 / (b->slot1 - b->slot0) * g->groups + b->group) * g->m + i0 + i) * g->n;
+        else if (g->row)
+            to = g->row(g, b->group, i0 + i);
+        else
+            to = g->c + b->group * g->n + (i0 + i) * g->ldc;
+        for (int v = 0; v < nv; v++) {
+            int lanes = vlanes(j0 + v * VLEN, g->n);
+            vf x = vload(tile + v * VLEN);
+            if (bias) x = vadd(x, vload_n(bias + v * VLEN, lanes));
+            vstore_n(to + j0 + v * VLEN, activate(x, g->act), lanes);
+        }
+    }
+}
+
+/* Where a strip of B is, and from one k to the next. */
+static const float *strip_of_b(const block *b, const piece *p, int64_t s, int64_t *step)
+{
+    const work *w = b->w;
+    const gemm *g = w->g;
+    int64_t offset, j = b->j0 + s * TILE_N;
+    if (p->b) {
+        *step = gemm_strip(b->nj, p->k1 - p->k0, s, &offset) * VLEN;
+        return p->b + offset;
+    }
+    if (w->cut.prepack) {
+        *step = gemm_strip(g->n, g->k, j / TILE_N, &offset) * VLEN;
+        return w->packed_b + b->group * round_up(g->n, VLEN) * g->k + offset + p->k0 * *step;
+    }
+    *step = g->ldb;
+    return g->b + b->group * g->n + p->k0 * g->ldb + j;
+}
+
+static void run_piece(const block *b, const piece *p)
+{
+    const work *w = b->w;
+    const gemm *g = w->g;
+    int64_t number = 0, k_end = min64(b->slot1 * w->leaf_k, g->k);
+    for (int64_t s = 0; s * TILE_N < b->nj; s++) {
+        tile_run run = {.a_step = g->a_by_k ? p->a_ld : 1};
+        run.b = strip_of_b(b, p, s, &run.b_step);
+        int nv = (int)min64(TILE_V, ceil_div(b->nj - s * TILE_N, VLEN));
+        for (int64_t i = 0; i < b->ni; i += TILE_M, number++) {
+            int64_t steps = min64(ceil_div(b->ni - i, TILE_STEP), 3);
+            float *stack = b->acc + (w->cut.many_pieces ? number * w->cut.depth * TILE_SIZE : 0);
+            run.a = p->a + i * (g->a_by_k ? 1 : BLOCK_LDA);
+            run_tile(b, p, tiles[g->a_by_k][steps - 1][nv - 1], run, stack);
+            if (p->k1 == k_end) store_tile(b, stack, b->i0 + i, b->j0 + s * TILE_N, nv);
+        }
+    }
+}
+
+/* Rows that only fill up the last tile: numbers, so that nothing slow is computed and dropped. */
+static void zero_padding(const gemm_block *a, bool by_k)
+{
+    int64_t end = round_up(a->ni, TILE_STEP);
+    for (int64_t i = a->ni; i < end && !by_k; i++) gemm_zero(a->out + i * BLOCK_LDA, a->nk);
+    for (int64_t k = 0; k < a->nk && by_k; k++)
+        for (int64_t i = a->ni; i < end; i++) a->out[k * a->ld + i] = 0;
+}
+
+static void block_task(void *arg, int64_t task, int thread)
+{
+    const work *w = arg;
+    const gemm *g = w->g;
+    const blocking *c = &w->cut;
+    int64_t column = task % c->n_n, row = task / c->n_n % c->n_m;
+    int64_t part = task / (c->n_n * c->n_m) % c->parts, slots = w->leaves / c->parts;
+    block b = {.w = w, .group = task / (c->n_n * c->n_m * c->parts)};
+    b.i0 = row * c->bm, b.ni = min64(c->bm, g->m - b.i0);
+    b.j0 = column * c->bn, b.nj = min64(c->bn, g->n - b.j0);
+    b.slot0 = part * slots, b.slot1 = b.slot0 + slots;
+    float *own = w->own + (size_t)thread * w->own_floats;
+    float *a = own, *packed = own + w->a_floats;
+    b.acc = packed + w->b_floats;
+    bool straight = g->b && g->m <= TILE_M && b.nj % VLEN == 0;
+    int64_t k_end = min64(b.slot1 * w->leaf_k, g->k), k0 = min64(b.slot0 * w->leaf_k, k_end);
+    do {
+        piece p = next_piece(&b, k0);
+        if (k0 >= k_end) p = (piece){k0, k0, b.slot0, b.slot1, NULL, NULL, 0};
+        p.a_ld = round_up(b.ni, TILE_STEP);
+        p.a = a;
+        gemm_block pack = {b.group, b.i0, b.ni, p.k0, p.k1 - p.k0, p.a_ld, a};
+        g->pack_a(g, &pack);
+        zero_padding(&pack, g->a_by_k);
+        if (!c->prepack && !straight) {
+            g->pack_b(g, &(gemm_block){b.group, b.j0, b.nj, p.k0, p.k1 - p.k0, 0, packed});
+            p.b = packed;
+        }
+        run_piece(&b, &p);
+        k0 = p.k1;
+    } while (k0 < k_end);
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------
+ */
+
+/* Combine the parts' sums by the tree over part numbers, a run of rows a task. */
+static void combine_task(void *arg, int64_t task, int thread)
+{
+    (void)thread;
+    const work *w = arg;
+    const gemm *g = w->g;
+    int64_t rows = ceil_div(g->groups * g->m, TASKS_WANTED), n = g->n;
+    int64_t begin = task * rows, end = min64(begin + rows, g->groups * g->m);
+    for (int64_t r = begin; r < end; r++) {
+        float *to = g->c + r / g->m * n + r % g->m * g->ldc;
+        for (int64_t j = 0; j < n; j += VLEN) {
+            int lanes = vlanes(j, n);
+            vf sum[MAX_PARTS];
+            for (int64_t p = 0; p < w->cut.parts; p++)
+                sum[p] = vload_n(w->parts + (p * g->groups * g->m + r) * n + j, lanes);
+            for (int64_t d = 1; d < w->cut.parts; d *= 2)
+                for (int64_t p = 0; p < w->cut.parts; p += 2 * d) sum[p] = vadd(sum[p], sum[p + d]);
+            vstore_n(to + j, sum[0], lanes);
+        }
+    }
+}
+
+/* Lays out scratch for products up to these sizes: a thread's buffers, then what is shared. Smaller
+ * products are cut into blocks that are no larger, but may pack B where the largest do not. Returns
+ * the bytes. */
+static size_t lay_out(work *w, const gemm *g, int threads, float *scratch)
+{
+    const blocking *c = &w->cut;
+    int64_t bk = min64(g->k, BLOCK_K), bm = round_up(c->bm, TILE_M);
+    int64_t by_row = bm * BLOCK_LDA, by_k = bk * bm + VLEN;
+    int64_t stacks = c->many_pieces ? bm / TILE_M * (c->bn / TILE_N) : 1;
+    w->a_floats = (size_t)round_up(g->a_by_k ? by_k : by_row, 16);
+    w->b_floats = (size_t)round_up(bk * c->bn, 16);
+    w->own_floats = w->a_floats + w->b_floats + (size_t)(stacks * c->depth * TILE_SIZE);
+    size_t own = w->own_floats * (size_t)threads;
+    size_t b = c->prepack ? (size_t)round_up(g->groups * round_up(g->n, VLEN) * g->k, 16) : 0;
+    size_t parts = c->parts > 1 ? (size_t)(c->parts * g->groups * g->m * g->n) : 0;
+    w->own = scratch;
+    w->packed_b = scratch + own;
+    w->parts = scratch + own + b;
+    return (own + b + parts) * sizeof(float);
+}
+
+size_t gemm_scratch(const gemm *g, int threads)
+{
+    work w = {.g = g, .cut = cut_product(g)};
+    static float nowhere[1];
+    return lay_out(&w, g, threads, nowhere);
+}
+
+static void run_tasks(const snug_queue *q, bool serial, int64_t n, void (*fn)(void *, int64_t, int),
+                      void *arg)
+{
+    if (!serial) {
+        snug_parallel((snug_queue *)q, n, fn, arg);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) fn(arg, i, 0);
+}
+
+void gemm_run(const gemm *g, const snug_call *call)
+{
+    work w = {.g = g, .cut = cut_product(g), .leaves = 1, .leaf_k = g->k > 0 ? g->k : 1};
+    if (g->leaves) w.leaves = g->leaves, w.leaf_k = g->leaf_k;
+    const blocking *c = &w.cut;
+    size_t bytes = lay_out(&w, g, snug_queue_threads(call->queue), call->scratch);
+    assert(bytes <= call->scratch_bytes);
+    (void)bytes;
+    bool serial = g->groups * g->m * g->n * g->k < SERIAL_MACS;
+    if (c->prepack)
+        run_tasks(call->queue, serial, g->groups * ceil_div(g->n, TILE_N), prepack_task, &w);
+    run_tasks(call->queue, serial, g->groups * c->n_m * c->n_n * c->parts, block_task, &w);
+    if (c->parts > 1)
+        run_tasks(call->queue, g->m * g->n < SERIAL_MACS, TASKS_WANTED, combine_task, &w);
+}

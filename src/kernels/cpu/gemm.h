@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The matrix product behind matmul and the convolutions: C [m, n] = sum over k of A(m, k) B(k, n).
+ *
+ * A and B are whatever two packing functions copy into panels, so a convolution is a product whose
+ * A gathers windows of the image. Each element of C is one chain of multiply-adds in the order of
+ * k, whatever the blocks, the tiles and the thread: the bits depend on k and the tier only.
+ *
+ * When k counts samples, it is cut into leaf slots of leaf_k (snug/leaves.h): a slot has a chain of
+ * its own, and slots are combined by the binary tree inside the register tile. */
+#ifndef KERNELS_CPU_GEMM_H
+#define KERNELS_CPU_GEMM_H
+
+#include "kernels/cpu/vec.h"
+#include "ops/ops.h"
+#include <snug/leaves.h>
+
+/* The register tile: TILE_M rows by TILE_V vectors, heights in multiples of TILE_STEP. 24 of 32
+ * vector registers hold it, or 12 of 16. */
+#if defined(SNUG_AVX512) || defined(SNUG_NEON)
+#define TILE_STEP 4
+#else
+#define TILE_STEP 2
+#endif
+#define TILE_M    (3 * TILE_STEP)
+#define TILE_V    2
+#define TILE_N    (TILE_V * VLEN)
+#define TILE_SIZE (TILE_M * TILE_N)
+
+#define BLOCK_M 96  /* rows of C a task takes at most; a multiple of TILE_M */
+#define BLOCK_N 128 /* columns */
+#define BLOCK_K 256 /* of k packed at a time */
+/* Row to row of A's block when its rows run along k: not a power of two, for the cache's sets. */
+#define BLOCK_LDA (BLOCK_K + 16)
+
+typedef struct gemm_block {
+    int64_t group, i0, ni, k0, nk; /* rows or columns [i0, i0 + ni), [k0, k0 + nk) of k */
+    int64_t ld;                    /* of an A block that runs along m: from one k to the next */
+    float *out;
+} gemm_block;
+
+typedef struct gemm gemm;
+struct gemm {
+    int64_t groups, m, n, k;
+    /* A's block as [ni][BLOCK_LDA], or as [nk][ld] when a_by_k. May write up to VLEN floats past
+     * the end of a row, in rising order. */
+    void (*pack_a)(const gemm *, const gemm_block *);
+    /* B's block in strips of TILE_N columns, each [nk][TILE_N]; see gemm_strip. */
+    void (*pack_b)(const gemm *, const gemm_block *);
+    /* Where row i of C goes; NULL: c + group * n + i * ldc. */
+    float *(*row)(const gemm *, int64_t group, int64_t i);
+    const void *arg; /* of these functions */
+    bool a_by_k;
+    const float *b; /* B itself, rows of ldb, for pack_b NULL or few rows of C; NULL: always pack */
+    int64_t ldb;
+    float *c;
+    int64_t ldc;
+    const float *bias; /* [groups * n] or NULL */
+    int64_t act;
+    int64_t leaves, leaf_k; /* slots and k a slot; leaves 0: k is no batch */
+};
+
+/* Bytes of scratch for products up to these sizes and leaves; reads no pointer of g. */
+size_t SNUG_TIER_SYMBOL(gemm_scratch)(const gemm *g, int threads);
+void SNUG_TIER_SYMBOL(gemm_run)(const gemm *g, const snug_call *call);
+#define gemm_scratch SNUG_TIER_SYMBOL(gemm_scratch)
+#define gemm_run     SNUG_TIER_SYMBOL(gemm_run)
+
+/* Vectors across strip s of a block of ni columns, and where the strip starts in the packed block.
+ */
+static inline int gemm_strip(int64_t ni, int64_t nk, int64_t s, int64_t *offset)
+{
+    int64_t left = ni - s * TILE_N;
+    *offset = s * TILE_N * nk;
+    return left >= TILE_N ? TILE_V : (int)((left + VLEN - 1) / VLEN);
+}
+
+/* k counts samples: cut it into the step's leaf slots. */
+static inline void gemm_leaves(gemm *g, const snug_step *step)
+{
+    g->leaves = step->leaves_here;
+    g->leaf_k = step->n_here > 0 ? g->k / step->n_here * step->leaf_samples : 1;
+}
+
+/* Slots that a call over at most this many samples can have. */
+static inline int64_t gemm_max_leaves(int64_t samples)
+{
+    int64_t n = 1;
+    while (n < samples && n < SNUG_MAX_LEAVES) n *= 2;
+    return n;
+}
+
+/* Copy n floats by vectors. */
+static inline void gemm_copy(float *to, const float *from, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + VLEN <= n; i += VLEN) vstore(to + i, vload(from + i));
+    if (i < n) vstore_n(to + i, vload_n(from + i, (int)(n - i)), (int)(n - i));
+}
+
+static inline void gemm_zero(float *to, int64_t n)
+{
+    memset(to, 0, (size_t)n * sizeof *to);
+}
+
+/* Packs a B whose rows run along n: element (k, n) at from[k * ld + n]. */
+void SNUG_TIER_SYMBOL(gemm_pack_b)(const gemm_block *b, const float *from, int64_t ld);
+/* Packs a B whose rows run along k: element (k, n) at from[n * ld + k]. `at` is where the block's
+ * k0 stands in its strips of `rows` k each, so that a strip can be packed piece by piece. */
+void SNUG_TIER_SYMBOL(gemm_pack_bt)(const gemm_block *b, const float *from, int64_t ld, int64_t at,
+                                    int64_t rows);
+#define gemm_pack_b  SNUG_TIER_SYMBOL(gemm_pack_b)
+#define gemm_pack_bt SNUG_TIER_SYMBOL(gemm_pack_bt)
+
+#endif
