@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Benchmarks of training steps: a workload trains on noise of its usual shape through the very
+ * trainer, executor and loader that training uses, and is timed from one step's end to the next.
+ *
+ * Steps are gathered in windows. A window in which the hypervisor took CPU time is left out; at the
+ * end of each a pulse of multiply-adds tells what the machine gives at that moment, because cores
+ * of a shared machine change their speed by half from one second to the next.
+ */
+#include "base/context.h"
+#include "base/os.h"
+#include "kernels/pulse.h"
+#include "run/exec.h"
+#include "train/model_graph.h"
+#include <snug/machine.h>
+#include <snug/train.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct workload {
+    const char *name, *optimizer;
+    int64_t batch, h, w, c, classes;
+} workload;
+
+static const workload workloads[] = {
+    {"mlp", "adamw", 64, 28, 28, 1, 10},    {"lenet", "adamw", 64, 28, 28, 1, 10},
+    {"cnn", "adamw", 64, 28, 28, 1, 10},    {"resnet8", "adamw", 32, 32, 32, 3, 10},
+    {"linear", "adamw", 64, 28, 28, 1, 10},
+};
+enum { N_WORKLOADS = sizeof workloads / sizeof workloads[0] };
+
+enum { MAX_STEPS = 1 << 15, MAX_PULSES = 1024, WARM_STEPS = 3, LATENCY_RUNS = 400 };
+static const double WINDOW_SECONDS = 0.1, PULSE_SECONDS = 0.004, LATENCY_SECONDS = 0.3;
+/* How much longer than asked to go on when every window was disturbed. */
+static const double PATIENCE = 3.0;
+
+typedef struct samples {
+    double *v;
+    int64_t n;
+} samples;
+
+typedef struct meter {
+    snug_context *ctx;
+    double first_step, last, window_began, steal, measured_from, seconds;
+    int64_t seen, dropped;
+    samples window, clean, stolen, pulses;
+} meter;
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(samples *s)
+{
+    if (s->n == 0) return 0;
+    qsort(s->v, (size_t)s->n, sizeof *s->v, ascending);
+    return s->n % 2 ? s->v[s->n / 2] : 0.5 * (s->v[s->n / 2 - 1] + s->v[s->n / 2]);
+}
+
+static void add(samples *s, int64_t most, double v)
+{
+    if (s->n < most) s->v[s->n++] = v;
+}
+
+static void move(samples *to, samples *from)
+{
+    for (int64_t i = 0; i < from->n; i++) add(to, MAX_STEPS, from->v[i]);
+    from->n = 0;
+}
+
+static void begin_window(meter *m)
+{
+    m->steal = snug_os_steal_seconds();
+    m->window_began = m->last = snug_now();
+}
+
+static void end_window(meter *m)
+{
+    bool disturbed = snug_os_steal_seconds() > m->steal;
+    m->dropped += disturbed;
+    move(disturbed ? &m->stolen : &m->clean, &m->window);
+    add(&m->pulses, MAX_PULSES, snug_pulse_gflops(m->ctx, PULSE_SECONDS));
+    double spent = snug_now() - m->measured_from;
+    if (spent >= m->seconds && (m->clean.n > 0 || spent >= PATIENCE * m->seconds))
+        snug_context_interrupt(m->ctx);
+}
+
+static void on_step(void *arg, int64_t step, int64_t n_steps, double loss, double rate)
+{
+    meter *m = arg;
+    double now = snug_now();
+    (void)step, (void)n_steps, (void)loss, (void)rate;
+    if (m->seen++ == 0) m->first_step = snug_os_process_seconds();
+    if (m->seen == WARM_STEPS) {
+        m->measured_from = now;
+        begin_window(m);
+    }
+    if (m->seen <= WARM_STEPS) return;
+    add(&m->window, MAX_STEPS, now - m->last);
+    m->last = now;
+    if (now - m->window_began < WINDOW_SECONDS) return;
+    end_window(m);
+    begin_window(m);
+}
+
+static snug_status meter_create(snug_context *ctx, double seconds, meter *m)
+{
+    *m = (meter){.ctx = ctx, .seconds = seconds > 0 ? seconds : 2.0};
+    double *block = snug_alloc_array(TAG_TRAIN, 3 * MAX_STEPS + MAX_PULSES, sizeof *block);
+    CHECK(block, SNUG_ENOMEM, "out of memory for the times of %d steps", MAX_STEPS);
+    m->window.v = block;
+    m->clean.v = block + MAX_STEPS;
+    m->stolen.v = block + 2 * MAX_STEPS;
+    m->pulses.v = block + 3 * MAX_STEPS;
+    return SNUG_OK;
+}
+
+/* ---- the training ---- */
+
+static snug_status set_int(snug_recipe *r, const char *key, int64_t v)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%" PRId64, v);
+    return snug_recipe_set(r, key, text);
+}
+
+static snug_status fill_recipe(snug_recipe *r, const workload *w, const snug_bench_config *config)
+{
+    char data[128];
+    int64_t batch = config->batch > 0 ? config->batch : w->batch;
+    snprintf(data, sizeof data,
+             "noise:h=%" PRId64 ",w=%" PRId64 ",c=%" PRId64 ",classes=%" PRId64 ",n=%" PRId64, w->h,
+             w->w, w->c, w->classes, 32 * batch > 2048 ? 32 * batch : 2048);
+    TRY(snug_recipe_set(r, "data.path", data));
+    TRY(snug_recipe_set(r, "model", w->name));
+    TRY(snug_recipe_set(r, "train.optimizer",
+                        config->optimizer ? config->optimizer : w->optimizer));
+    TRY(set_int(r, "train.batch", batch));
+    TRY(set_int(r, "train.leaves", config->leaves));
+    return snug_recipe_set(r, "train.epochs", "1000000");
+}
+
+static snug_status train(snug_context *ctx, const snug_recipe *r, meter *m, snug_bench_result *out)
+{
+    const snug_train_config config = {.on_progress = on_step, .arg = m, .no_files = true};
+    snug_trainer *t = NULL;
+    TRY(snug_trainer_create(ctx, r, &config, &t));
+    out->gflops = snug_trainer_plan(t)->flops_per_step * 1e-9; /* of one step, so far */
+    snug_train_result result;
+    snug_status status = snug_trainer_run(t, &result);
+    snug_trainer_destroy(t);
+    atomic_store(&ctx->interrupted, false);
+    if (status == SNUG_EINTERRUPTED) {
+        snug_error_clear();
+        status = SNUG_OK;
+    }
+    out->peak_bytes = snug_os_peak_rss();
+    return status;
+}
+
+static snug_status measure_training(snug_context *ctx, const workload *w,
+                                    const snug_bench_config *config, meter *m,
+                                    snug_bench_result *out)
+{
+    snug_recipe *r = NULL;
+    TRY(snug_recipe_create(&r));
+    snug_status status = fill_recipe(r, w, config);
+    if (status == SNUG_OK) status = train(ctx, r, m, out);
+    snug_recipe_destroy(r);
+    TRY(status);
+    samples *kept = m->clean.n > 0 ? &m->clean : &m->stolen;
+    CHECK(kept->n > 0, SNUG_EINVAL, "no step ended within the time to measure; give it more");
+    out->batch = config->batch > 0 ? config->batch : w->batch;
+    out->steps = kept->n;
+    out->windows_dropped = m->dropped;
+    out->step_seconds = median(kept);
+    out->step_seconds_min = kept->v[0];
+    out->samples_per_s = (double)out->batch / out->step_seconds;
+    out->gflops /= out->step_seconds;
+    out->fraction_of_peak = out->gflops / median(&m->pulses);
+    out->first_step_s = m->first_step;
+    return SNUG_OK;
+}
+
+/* ---- inference of one sample ---- */
+
+typedef struct inference {
+    snug_layer_list *layers;
+    snug_persistent persistent;
+    snug_built built;
+    snug_arena arena;
+    snug_exec *exec;
+} inference;
+
+static snug_status inference_open(snug_context *ctx, const workload *w, inference *f)
+{
+    const int64_t dim[] = {w->h, w->w, w->c};
+    TRY(snug_layers_from_zoo(w->name, &f->layers));
+    const snug_model_shape model = {.layers = f->layers,
+                                    .sample = snug_shape_make(3, dim),
+                                    .outputs = w->classes,
+                                    .target = SNUG_TARGET_CLASS};
+    const snug_plan_config config = {.batch = 1,
+                                     .leaves = 1,
+                                     .n_micro = 1,
+                                     .threads = snug_context_threads(ctx),
+                                     .tiers = ctx->tiers,
+                                     .reference_kernels = ctx->config.reference_kernels};
+    TRY(snug_build(ctx, &model, NULL, USE_PREDICT, &config, &f->persistent, &f->built));
+    TRY(snug_arena_create(&f->persistent, 1, &f->built.plan, &f->arena));
+    snug_arena_init(&f->arena, 1);
+    return snug_exec_create(ctx, f->built.plan, &f->arena, 0, NULL, &f->exec);
+}
+
+static void inference_close(inference *f)
+{
+    snug_exec_destroy(f->exec);
+    snug_arena_destroy(&f->arena);
+    snug_built_free(&f->built);
+    snug_persistent_free(&f->persistent);
+    snug_layers_free(f->layers);
+}
+
+static snug_status time_inference(inference *f, samples *times)
+{
+    snug_exec_step step = {.n = 1};
+    double until = snug_now() + LATENCY_SECONDS;
+    TRY(snug_exec_run(f->exec, &step, NULL));
+    step.skip_prologue = true;
+    times->n = 0;
+    for (int i = 0; i < LATENCY_RUNS && (i < 3 || snug_now() < until); i++) {
+        double began = snug_now();
+        TRY(snug_exec_run(f->exec, &step, NULL));
+        add(times, MAX_STEPS, snug_now() - began);
+    }
+    return SNUG_OK;
+}
+
+static snug_status measure_latency(snug_context *ctx, const workload *w, meter *m,
+                                   snug_bench_result *out)
+{
+    inference f = {0};
+    snug_status status = inference_open(ctx, w, &f);
+    if (status == SNUG_OK) status = time_inference(&f, &m->window);
+    inference_close(&f);
+    TRY(status);
+    out->latency_batch1_s = median(&m->window);
+    return SNUG_OK;
+}
+
+/* ---- */
+
+static snug_status find_workload(const char *name, const workload **out)
+{
+    const char *names[N_WORKLOADS];
+    for (int i = 0; i < N_WORKLOADS; i++) {
+        names[i] = workloads[i].name;
+        if (strcmp(name, names[i]) == 0) {
+            *out = &workloads[i];
+            return SNUG_OK;
+        }
+    }
+    int near = snug_nearest(name, N_WORKLOADS, names);
+    CHECK(near < 0, SNUG_EINVAL, "there is no workload '%s'; did you mean '%s'?", name,
+          names[near]);
+    return FAIL(SNUG_EINVAL,
+                "there is no workload '%s'; there are mlp, lenet, cnn, resnet8, linear "
+                "and kernels",
+                name);
+}
+
+snug_status snug_bench_run(snug_context *ctx, const snug_bench_config *config,
+                           snug_bench_result *out)
+{
+    const workload *w = NULL;
+    TRY(find_workload(config->workload, &w));
+    meter m;
+    TRY(meter_create(ctx, config->seconds, &m));
+    snug_bench_result r = {0};
+    snprintf(r.workload, sizeof r.workload, "%s", w->name);
+    snug_status status = measure_training(ctx, w, config, &m, &r);
+    if (status == SNUG_OK) status = measure_latency(ctx, w, &m, &r);
+    snug_free(m.window.v);
+    TRY(status);
+    *out = r;
+    return SNUG_OK;
+}
