@@ -8,7 +8,7 @@
  */
 #include "base/context.h"
 #include "base/os.h"
-#include "kernels/pulse.h"
+#include "kernels/device.h"
 #include "run/exec.h"
 #include "train/model_graph.h"
 #include <snug/machine.h>
@@ -187,6 +187,7 @@ static snug_status measure_training(snug_context *ctx, const workload *w,
 /* ---- inference of one sample ---- */
 
 typedef struct inference {
+    snug_device device;
     snug_layer_list *layers;
     snug_persistent persistent;
     snug_built built;
@@ -197,6 +198,7 @@ typedef struct inference {
 static snug_status inference_open(snug_context *ctx, const workload *w, inference *f)
 {
     const int64_t dim[] = {w->h, w->w, w->c};
+    TRY(snug_device_find("cpu")->open(ctx, 0, &f->device));
     TRY(snug_layers_from_zoo(w->name, &f->layers));
     const snug_model_shape model = {.layers = f->layers,
                                     .sample = snug_shape_make(3, dim),
@@ -206,8 +208,7 @@ static snug_status inference_open(snug_context *ctx, const workload *w, inferenc
                                      .leaves = 1,
                                      .n_micro = 1,
                                      .threads = snug_context_threads(ctx),
-                                     .tiers = ctx->tiers,
-                                     .reference_kernels = ctx->config.reference_kernels};
+                                     .device = &f->device};
     TRY(snug_build(ctx, &model, NULL, USE_PREDICT, &config, &f->persistent, &f->built));
     TRY(snug_arena_create(&f->persistent, 1, &f->built.plan, &f->arena));
     snug_arena_init(&f->arena, 1);
@@ -221,6 +222,7 @@ static void inference_close(inference *f)
     snug_built_free(&f->built);
     snug_persistent_free(&f->persistent);
     snug_layers_free(f->layers);
+    if (f->device.driver) f->device.driver->close(&f->device);
 }
 
 static snug_status time_inference(inference *f, samples *times)

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Benchmarks of kernels: every operator's cases marked for it, on the kernel that a plan would
+ * choose, against the roofline (Williams et al. 2009): the longer of the time that its arithmetic
+ * takes at the pulse's rate and the time that its bytes take at the triad's. Small cases that live
+ * in caches may pass it. */
+#include "base/context.h"
+#include "base/os.h"
+#include "base/rng.h"
+#include "kernels/kernel.h"
+#include "plan/plan.h"
+#include <snug/machine.h>
+#include <string.h>
+
+enum { MAX_RUNS = 200 };
+static const double CASE_SECONDS = 0.08;
+
+/* One case laid out in memory, ready to be called. */
+typedef struct bench_case {
+    snug_type in_type[SNUG_MAX_IN], out_type[SNUG_MAX_OUT];
+    snug_tensor in[SNUG_MAX_IN], out[SNUG_MAX_OUT];
+    snug_step step;
+    snug_call call;
+    void *scratch;
+} bench_case;
+
+static snug_type type_of(const snug_case_in *in)
+{
+    snug_type t = {.shape = snug_shape_make(in->n_dims, in->dim),
+                   .dtype = in->byte      ? SNUG_U8
+                            : in->integer ? SNUG_I32
+                                          : SNUG_F32};
+    if (in->batch) t.shape.kind[0] = SNUG_AXIS_BATCH;
+    return t;
+}
+
+static double fill_value(const snug_case_in *in, uint32_t u)
+{
+    double v = (double)snug_rng_float(u);
+    switch ((snug_fill)in->fill) {
+    case SNUG_FILL_INDEX:
+        return (double)(int64_t)(v * (double)in->index_below);
+    case SNUG_FILL_POSITIVE:
+        return v + 0.5;
+    case SNUG_FILL_UNIT:
+        return v;
+    default:
+        return 2 * v - 1;
+    }
+}
+
+static snug_status make_tensor(const snug_type *type, snug_tensor *out)
+{
+    *out = (snug_tensor){.type = *type};
+    return snug_map(snug_type_bytes(type) + 64, &out->data);
+}
+
+static void free_tensor(snug_tensor *t)
+{
+    if (t->data) snug_unmap(t->data, snug_type_bytes(&t->type) + 64);
+}
+
+static snug_status make_inputs(const snug_case *k, bench_case *b)
+{
+    for (int i = 0; i < k->n_in; i++) {
+        TRY(make_tensor(&b->in_type[i], &b->in[i]));
+        int64_t n = snug_shape_elements(&b->in_type[i].shape);
+        for (int64_t e = 0; e < n; e += 4) {
+            uint32_t u[4];
+            snug_rng(1, RNG_TEST, (uint64_t)i, (uint64_t)e, u);
+            for (int64_t j = 0; j < 4 && e + j < n; j++)
+                snug_store(&b->in[i], e + j, fill_value(&k->in[i], u[j]));
+        }
+    }
+    return SNUG_OK;
+}
+
+/* Updates write where they read; everything else has outputs of its own. */
+static snug_status make_outputs(const snug_op *op, bench_case *b)
+{
+    for (int i = 0; i < op->n_out; i++) {
+        bool over = (op->flags & SNUG_OP_UPDATE) && op->inplace[i];
+        if (over)
+            b->out[i] = b->in[op->inplace[i] - 1];
+        else
+            TRY(make_tensor(&b->out_type[i], &b->out[i]));
+    }
+    return SNUG_OK;
+}
+
+static void free_case(const snug_op *op, const snug_case *k, bench_case *b)
+{
+    for (int i = 0; i < op->n_out; i++)
+        if (!(op->flags & SNUG_OP_UPDATE) || !op->inplace[i]) free_tensor(&b->out[i]);
+    for (int i = 0; i < k->n_in; i++) free_tensor(&b->in[i]);
+    snug_free(b->scratch);
+}
+
+/* The step a case runs in: its batch, cut into leaves as a plan would. */
+static snug_step step_of(const snug_case *k)
+{
+    int64_t n = 1;
+    for (int i = 0; i < k->n_in; i++)
+        if (k->in[i].batch) n = k->in[i].dim[0];
+    int64_t leaves = snug_default_leaves(n);
+    return (snug_step){.seed = 1,
+                       .n_step = n,
+                       .n_here = n,
+                       .leaf_samples = (n + leaves - 1) / leaves,
+                       .leaves_here = leaves,
+                       .n_micro = 1};
+}
+
+static double time_case(const snug_kernel *kernel, const snug_call *call)
+{
+    double best = 0, until = snug_now() + CASE_SECONDS;
+    for (int run = 0; run < MAX_RUNS && (run < 3 || snug_now() < until); run++) {
+        double began = snug_now();
+        kernel->run(call);
+        double took = snug_now() - began;
+        if (run == 1 || (run > 1 && took < best)) best = took;
+    }
+    return best;
+}
+
+static snug_status run_case(snug_context *ctx, const snug_kernel *kernel, const snug_sig *sig,
+                            bench_case *b, double *seconds)
+{
+    size_t bytes = kernel->scratch ? kernel->scratch(sig, snug_context_threads(ctx)) : 0;
+    b->scratch = snug_alloc(TAG_PLAN, bytes + 64);
+    if (!b->scratch) return snug_error_status();
+    b->call = (snug_call){.attrs = sig->attrs,
+                          .in = b->in,
+                          .out = b->out,
+                          .n_in = sig->n_in,
+                          .n_out = sig->n_out,
+                          .scratch = (void *)snug_round_up((uintptr_t)b->scratch, 64),
+                          .scratch_bytes = bytes,
+                          .queue = &ctx->queue,
+                          .step = &b->step};
+    *seconds = time_case(kernel, &b->call);
+    return SNUG_OK;
+}
+
+static const char *tier_of(const snug_context *ctx, const snug_kernel *kernel)
+{
+    for (int tier = SNUG_N_TIERS - 1; tier >= 0; tier--) {
+        const snug_kernel *row;
+        if (!(ctx->tiers >> tier & 1)) continue;
+        for (int i = 0; (row = snug_kernel_row((snug_tier)tier, i)); i++)
+            if (row == kernel) return snug_tier_name((snug_tier)tier);
+    }
+    return "";
+}
+
+typedef struct bench_all {
+    snug_context *ctx;
+    snug_probe machine;
+    void (*each)(void *arg, const snug_kernel_result *r);
+    void *arg;
+} bench_all;
+
+static void tell(const bench_all *all, const snug_op *op, const snug_case *k, const snug_sig *sig,
+                 const snug_kernel *kernel, double seconds)
+{
+    snug_cost cost = op->cost(sig);
+    double bytes = cost.bytes_read + cost.bytes_written;
+    double arithmetic = cost.flops / (all->machine.gflops_f32 * 1e9);
+    double moves = bytes / (all->machine.gbytes_per_s * 1e9);
+    snug_kernel_result r = {.op = op->name,
+                            .kernel = kernel->name,
+                            .test_case = k->name,
+                            .tier = tier_of(all->ctx, kernel),
+                            .seconds = seconds,
+                            .gflops = cost.flops / seconds * 1e-9,
+                            .gbytes_per_s = bytes / seconds * 1e-9,
+                            .fraction_of_roofline =
+                                (arithmetic > moves ? arithmetic : moves) / seconds};
+    all->each(all->arg, &r);
+}
+
+static snug_status bench_one(const bench_all *all, const snug_op *op, const snug_case *k)
+{
+    bench_case b = {.step = step_of(k)};
+    for (int i = 0; i < k->n_in; i++) b.in_type[i] = type_of(&k->in[i]);
+    snug_infer infer = {.name = k->name,
+                        .attrs = k->attrs,
+                        .n_in = k->n_in,
+                        .n_out = op->n_out,
+                        .in = b.in_type,
+                        .out = b.out_type};
+    TRY(op->shape(&infer));
+    snug_sig sig = {k->attrs, k->n_in, op->n_out, b.in_type, b.out_type};
+    const snug_kernel *kernel = snug_kernel_find(all->ctx->tiers, op->name, &sig);
+    if (!kernel) return SNUG_OK;
+    double seconds = 0;
+    snug_status status = make_inputs(k, &b);
+    if (status == SNUG_OK) status = make_outputs(op, &b);
+    if (status == SNUG_OK) status = run_case(all->ctx, kernel, &sig, &b, &seconds);
+    free_case(op, k, &b);
+    TRY(status);
+    tell(all, op, k, &sig, kernel, seconds);
+    return SNUG_OK;
+}
+
+snug_status snug_bench_kernels(snug_context *ctx,
+                               void (*each)(void *arg, const snug_kernel_result *r), void *arg)
+{
+    bench_all all = {.ctx = ctx, .each = each, .arg = arg};
+    TRY(snug_probe_run(ctx, &all.machine));
+    const snug_op *op;
+    for (int i = 0; (op = snug_context_op(ctx, i)); i++)
+        for (const snug_case *k = op->cases; k && k->name; k++)
+            if (k->bench) TRY(bench_one(&all, op, k));
+    return SNUG_OK;
+}
