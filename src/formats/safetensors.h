@@ -34,7 +34,8 @@ snug_type snug_safetensors_type(const snug_safetensors *s, int i);
 /* Read a tensor by name into memory of exactly its type; ESHAPE names both when they differ. */
 snug_status snug_safetensors_read(snug_safetensors *s, const char *name,
                                   const snug_tensor *into) SNUG_MUST_USE;
-/* Read all bytes once and compare with the digest; EFORMAT when it differs. */
+/* Read all bytes once and compare with the digest; EFORMAT when it differs, SNUG_OK when the file
+ * has none. */
 snug_status snug_safetensors_verify(snug_safetensors *s) SNUG_MUST_USE;
 
 #endif
