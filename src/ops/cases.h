@@ -9,15 +9,35 @@
     .n_dims = sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), .dim = {__VA_ARGS__}
 
 /* Axis 0 is the batch; fill is the rest of a snug_fill's name. */
-#define BATCH(...)            {CASE_DIMS(__VA_ARGS__), .batch = true}
-#define BATCH_OF(fill_, ...)  {CASE_DIMS(__VA_ARGS__), .batch = true, .fill = SNUG_FILL_##fill_}
-#define FIXED(...)            {CASE_DIMS(__VA_ARGS__)}
-#define FIXED_OF(fill_, ...)  {CASE_DIMS(__VA_ARGS__), .fill = SNUG_FILL_##fill_}
-#define SCALAR_OF(fill_)      {.n_dims = 0, .fill = SNUG_FILL_##fill_}
+#define BATCH(...)                                                                                 \
+    {                                                                                              \
+        CASE_DIMS(__VA_ARGS__), .batch = true                                                      \
+    }
+#define BATCH_OF(fill_, ...)                                                                       \
+    {                                                                                              \
+        CASE_DIMS(__VA_ARGS__), .batch = true, .fill = SNUG_FILL_##fill_                           \
+    }
+#define FIXED(...)                                                                                 \
+    {                                                                                              \
+        CASE_DIMS(__VA_ARGS__)                                                                     \
+    }
+#define FIXED_OF(fill_, ...)                                                                       \
+    {                                                                                              \
+        CASE_DIMS(__VA_ARGS__), .fill = SNUG_FILL_##fill_                                          \
+    }
+#define SCALAR_OF(fill_)                                                                           \
+    {                                                                                              \
+        .n_dims = 0, .fill = SNUG_FILL_##fill_                                                     \
+    }
 #define LABELS(n, classes)                                                                         \
-    {CASE_DIMS(n), .batch = true, .fill = SNUG_FILL_INDEX, .integer = true, .index_below = classes}
+    {                                                                                              \
+        CASE_DIMS(n), .batch = true, .fill = SNUG_FILL_INDEX, .integer = true,                     \
+                      .index_below = classes                                                       \
+    }
 #define PLACES(places, ...)                                                                        \
-    {CASE_DIMS(__VA_ARGS__), .batch = true, .fill = SNUG_FILL_INDEX, .byte = true,                 \
-     .index_below = places}
+    {                                                                                              \
+        CASE_DIMS(__VA_ARGS__), .batch = true, .fill = SNUG_FILL_INDEX, .byte = true,              \
+                                .index_below = places                                              \
+    }
 
 #endif

@@ -9,8 +9,9 @@
 #include "ops/leaf_sum.h"
 #include <snug/graph.h>
 
-#define MAX_STEP 0x1p20 /* strides, padding and kernels: their sums with extents cannot overflow   \
-                         */
+#define MAX_STEP                                                                                   \
+    0x1p20 /* strides, padding and kernels: their sums with extents cannot overflow                \
+            */
 
 #define CONV_ROWS                                                                                  \
     ATTR_INT(snug_conv2d_attrs, stride_h, 1, MAX_STEP, 1, "vertical stride"),                      \

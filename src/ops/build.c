@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The builder functions of snug/graph.h that make nodes. Each returns NULL at once when an input is
+ * NULL: then the graph has failed before, and keeps that error. */
+#include "base/rng.h"
+#include "graph/graph.h"
+#include "ops/rules.h"
+
+#include <stdio.h>
+
+#define NAME_BYTES 256
+
+/* "NAME.part" into buf. */
+static const char *part_name(char buf[NAME_BYTES], const char *name, const char *part)
+{
+    snprintf(buf, NAME_BYTES, "%s.%s", name, part);
+    return buf;
+}
+
+static snug_value *apply1(snug_graph *g, const snug_op *op, const void *attrs, snug_value *x)
+{
+    return g && x ? snug_apply(g, op, NULL, attrs, 1, &x) : NULL;
+}
+
+static snug_value *apply2(snug_graph *g, const snug_op *op, snug_value *a, snug_value *b)
+{
+    return g && a && b ? snug_apply(g, op, NULL, NULL, 2, (snug_value *[]){a, b}) : NULL;
+}
+
+static snug_type fixed_type(snug_dtype dtype, int n_dims, const int64_t *dim)
+{
+    return (snug_type){.shape = snug_shape_make(n_dims, dim), .dtype = dtype};
+}
+
+/* NAME.part, one number for each of n channels. */
+static snug_value *channel_param(snug_graph *g, const char *name, const char *part, snug_type type,
+                                 snug_init_kind init)
+{
+    char buf[NAME_BYTES];
+    return snug_param(g, part_name(buf, name, part), type, (snug_init){.kind = init});
+}
+
+/* A layer's arguments: an input of at least `n_dims` axes and a count that is positive. */
+static snug_status check_layer(const snug_value *x, const char *name, int n_dims, int64_t count)
+{
+    char text[SNUG_SHAPE_TEXT];
+    const snug_shape *s = &x->type.shape;
+    CHECK(name && *name, SNUG_EINVAL, "a layer on '%s' needs a name", x->name);
+    CHECK(s->n_dims >= n_dims, SNUG_ESHAPE, "'%s': the input '%s' is %s, but needs %d axes%s", name,
+          x->name, snug_shape_text(s, text, sizeof text), n_dims, n_dims < 4 ? " or more" : "");
+    CHECK(count >= 1 && count <= MAX_EXTENT, SNUG_EINVAL,
+          "'%s': %" PRId64 " outputs of the input %s are not possible: give 1 or more", name, count,
+          snug_shape_text(s, text, sizeof text));
+    return SNUG_OK;
+}
+
+static bool layer_fits(snug_graph *g, const snug_value *x, const char *name, int n_dims,
+                       int64_t count)
+{
+    if (!g || !x || g->failed) return false;
+    snug_status s = check_layer(x, name, n_dims, count);
+    if (s != SNUG_OK) snug_graph_fail(g, s);
+    return s == SNUG_OK;
+}
+
+snug_value *snug_linear(snug_graph *g, snug_value *x, int64_t units, const char *name)
+{
+    if (!layer_fits(g, x, name, 2, units)) return NULL;
+    char buf[NAME_BYTES];
+    snug_dtype dtype = x->type.dtype;
+    int64_t dim[] = {snug_shape_last(&x->type.shape), units};
+    snug_value *w = snug_param(g, part_name(buf, name, "weight"), fixed_type(dtype, 2, dim),
+                               (snug_init){.kind = SNUG_INIT_HE_UNIFORM});
+    snug_value *b = channel_param(g, name, "bias", fixed_type(dtype, 1, &units), SNUG_INIT_ZERO);
+    if (!w || !b) return NULL;
+    snug_value *y = snug_apply(g, &snug_op_matmul, part_name(buf, name, "matmul"), NULL, 2,
+                               (snug_value *[]){x, w});
+    return y ? snug_apply(g, &snug_op_bias_add, name, NULL, 2, (snug_value *[]){y, b}) : NULL;
+}
+
+/* Zeros before and after an axis so that the output has ceil(in / stride) elements. */
+static void pad_same(int64_t in, int64_t kernel, int64_t stride, int64_t *before, int64_t *after)
+{
+    int64_t need = ((in + stride - 1) / stride - 1) * stride + kernel - in;
+    if (need < 0) need = 0;
+    *before = need / 2;
+    *after = need - need / 2;
+}
+
+static int64_t or_default(int64_t v, int64_t otherwise)
+{
+    return v ? v : otherwise;
+}
+
+static snug_status conv_attrs(const snug_conv2d_config *config, const snug_value *x,
+                              const char *name, snug_conv2d_attrs *a, int64_t w[4])
+{
+    char text[SNUG_SHAPE_TEXT];
+    const int64_t *in = x->type.shape.dim;
+    w[0] = or_default(config->kernel[0], 3), w[1] = or_default(config->kernel[1], 3);
+    *a = (snug_conv2d_attrs){.stride_h = or_default(config->stride[0], 1),
+                             .stride_w = or_default(config->stride[1], 1),
+                             .groups = or_default(config->groups, 1)};
+    CHECK(w[0] > 0 && w[1] > 0 && w[0] < 1 << 20 && w[1] < 1 << 20 && a->stride_h > 0 &&
+              a->stride_w > 0 && a->stride_h < 1 << 20 && a->stride_w < 1 << 20,
+          SNUG_EINVAL, "'%s': kernel and stride must be 1 to %d", name, (1 << 20) - 1);
+    CHECK(a->groups > 0 && in[3] % a->groups == 0 && config->filters % a->groups == 0, SNUG_ESHAPE,
+          "'%s': %" PRId64 " groups do not divide the channels of %s and %" PRId64 " filters", name,
+          a->groups, snug_shape_text(&x->type.shape, text, sizeof text), config->filters);
+    w[2] = in[3] / a->groups, w[3] = config->filters;
+    a->pad_top = config->pad[0], a->pad_bottom = config->pad[1];
+    a->pad_left = config->pad[2], a->pad_right = config->pad[3];
+    if (!config->same) return SNUG_OK;
+    pad_same(in[1], w[0], a->stride_h, &a->pad_top, &a->pad_bottom);
+    pad_same(in[2], w[1], a->stride_w, &a->pad_left, &a->pad_right);
+    return SNUG_OK;
+}
+
+snug_value *snug_conv2d(snug_graph *g, snug_value *x, const snug_conv2d_config *config,
+                        const char *name)
+{
+    if (!config || !layer_fits(g, x, name, 4, config->filters)) return NULL;
+    snug_conv2d_attrs attrs;
+    int64_t w_dim[4];
+    snug_status s = conv_attrs(config, x, name, &attrs, w_dim);
+    if (s != SNUG_OK) {
+        snug_graph_fail(g, s);
+        return NULL;
+    }
+    char buf[NAME_BYTES];
+    snug_dtype dtype = x->type.dtype;
+    snug_value *in[3] = {x};
+    in[1] = snug_param(g, part_name(buf, name, "weight"), fixed_type(dtype, 4, w_dim),
+                       (snug_init){.kind = SNUG_INIT_HE_NORMAL});
+    if (!config->no_bias)
+        in[2] = channel_param(g, name, "bias", fixed_type(dtype, 1, &w_dim[3]), SNUG_INIT_ZERO);
+    return snug_apply(g, &snug_op_conv2d, name, &attrs, config->no_bias ? 2 : 3, in);
+}
+
+static snug_value *running(snug_graph *g, const char *name, const char *part, snug_type type,
+                           snug_init_kind init)
+{
+    char buf[NAME_BYTES];
+    return snug_buffer(g, part_name(buf, name, part), type, (snug_init){.kind = init});
+}
+
+snug_value *snug_batch_norm(snug_graph *g, snug_value *x, const char *name)
+{
+    if (!layer_fits(g, x, name, 2, 1)) return NULL;
+    int64_t n_channels = snug_shape_last(&x->type.shape);
+    snug_type type = fixed_type(x->type.dtype, 1, &n_channels);
+    snug_value *in[] = {x, channel_param(g, name, "weight", type, SNUG_INIT_ONE),
+                        channel_param(g, name, "bias", type, SNUG_INIT_ZERO),
+                        running(g, name, "running_mean", type, SNUG_INIT_ZERO),
+                        running(g, name, "running_var", type, SNUG_INIT_ONE)};
+    if (g->mode == SNUG_MODE_EVAL)
+        return snug_apply(g, &snug_op_batch_norm_inference, name, NULL, 5, in);
+    snug_value *out[SNUG_MAX_OUT];
+    if (snug_apply_all(g, &snug_op_batch_norm, name, NULL, 5, in, out) != SNUG_OK) return NULL;
+    snug_assign(g, in[3], out[3]);
+    snug_assign(g, in[4], out[4]);
+    return out[0];
+}
+
+snug_value *snug_matmul(snug_graph *g, snug_value *a, snug_value *b)
+{
+    return apply2(g, &snug_op_matmul, a, b);
+}
+
+snug_value *snug_bias_add(snug_graph *g, snug_value *x, snug_value *bias)
+{
+    return apply2(g, &snug_op_bias_add, x, bias);
+}
+
+snug_value *snug_add(snug_graph *g, snug_value *a, snug_value *b)
+{
+    return apply2(g, &snug_op_add, a, b);
+}
+
+snug_value *snug_mul(snug_graph *g, snug_value *a, snug_value *b)
+{
+    return apply2(g, &snug_op_mul, a, b);
+}
+
+snug_value *snug_relu(snug_graph *g, snug_value *x)
+{
+    return apply1(g, &snug_op_relu, NULL, x);
+}
+
+snug_value *snug_gelu(snug_graph *g, snug_value *x)
+{
+    return apply1(g, &snug_op_gelu, NULL, x);
+}
+
+snug_value *snug_max_pool2d(snug_graph *g, snug_value *x, int64_t kernel, int64_t stride)
+{
+    snug_pool2d_attrs a = {
+        .kernel_h = kernel, .kernel_w = kernel, .stride_h = stride, .stride_w = stride};
+    return apply1(g, &snug_op_max_pool2d, &a, x);
+}
+
+snug_value *snug_global_avg_pool(snug_graph *g, snug_value *x)
+{
+    return apply1(g, &snug_op_global_avg_pool, NULL, x);
+}
+
+snug_value *snug_reshape(snug_graph *g, snug_value *x, int n_dims, const int64_t *dim)
+{
+    if (!g || !x) return NULL;
+    snug_reshape_attrs a = {.n_dims = n_dims};
+    for (int i = 0; i < n_dims && i < SNUG_MAX_DIMS; i++) a.dim[i] = dim[i];
+    return apply1(g, &snug_op_reshape, &a, x);
+}
+
+snug_value *snug_flatten(snug_graph *g, snug_value *x)
+{
+    if (!g || !x) return NULL;
+    int64_t n = 1;
+    for (int i = 1; i < x->type.shape.n_dims; i++) n *= x->type.shape.dim[i];
+    if (!snug_shape_has_batch(&x->type.shape)) n = snug_shape_elements(&x->type.shape);
+    return snug_reshape(g, x, 1, &n);
+}
+
+snug_value *snug_dropout(snug_graph *g, snug_value *x, double rate)
+{
+    if (!g || !x || g->mode == SNUG_MODE_EVAL || rate == 0) return x;
+    snug_dropout_attrs a = {.rate = rate};
+    snug_value *y = apply1(g, &snug_op_dropout, &a, x);
+    if (!y) return NULL;
+    /* The node's name is unique and says where it is, so that other layers do not move the mask. */
+    snug_dropout_attrs *made = y->producer->attrs;
+    made->key = (int64_t)(snug_hash_name(y->producer->name) >> 11);
+    return y;
+}
+
+snug_value *snug_softmax_cross_entropy(snug_graph *g, snug_value *logits, snug_value *labels,
+                                       snug_value **probabilities)
+{
+    if (!g || !logits || !labels) return NULL;
+    snug_value *out[SNUG_MAX_OUT] = {NULL};
+    if (snug_apply_all(g, &snug_op_softmax_cross_entropy, NULL, NULL, 2,
+                       (snug_value *[]){logits, labels}, out) != SNUG_OK)
+        return NULL;
+    if (probabilities) *probabilities = out[1];
+    return out[0];
+}
+
+snug_value *snug_mse(snug_graph *g, snug_value *prediction, snug_value *target)
+{
+    return apply2(g, &snug_op_mse, prediction, target);
+}
