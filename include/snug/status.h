@@ -64,7 +64,9 @@ SNUG_API snug_status snug_fail(snug_status s, const char *file, int line, const 
                                const char *fmt, ...) SNUG_PRINTF(5, 6);
 SNUG_API snug_status snug_error_pass(snug_status s, const char *file, int line, const char *func);
 
-#define SNUG_FAIL(status, ...) snug_fail((status), __FILE__, __LINE__, __func__, __VA_ARGS__)
+/* The value is `status` itself, so that compilers and analysers see that it is not SNUG_OK. */
+#define SNUG_FAIL(status, ...)                                                                     \
+    ((void)snug_fail((status), __FILE__, __LINE__, __func__, __VA_ARGS__), (status))
 
 /* Return from the enclosing function with an error unless `cond` holds. */
 #define SNUG_CHECK(cond, status, ...)                                                              \
@@ -76,8 +78,10 @@ SNUG_API snug_status snug_error_pass(snug_status s, const char *file, int line, 
 #define SNUG_TRY(expr)                                                                             \
     do {                                                                                           \
         snug_status snug_try_s = (expr);                                                           \
-        if (snug_try_s != SNUG_OK)                                                                 \
-            return snug_error_pass(snug_try_s, __FILE__, __LINE__, __func__);                      \
+        if (snug_try_s != SNUG_OK) {                                                               \
+            (void)snug_error_pass(snug_try_s, __FILE__, __LINE__, __func__);                       \
+            return snug_try_s;                                                                     \
+        }                                                                                          \
     } while (0)
 
 #ifdef __cplusplus
