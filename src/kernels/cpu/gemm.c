@@ -358,6 +358,7 @@ static void run_tasks(const snug_queue *q, bool serial, int64_t n, void (*fn)(vo
 
 void gemm_run(const gemm *g, const snug_call *call)
 {
+    if (g->groups * g->m * g->n == 0) return;
     work w = {.g = g, .cut = cut_product(g), .leaves = 1, .leaf_k = g->k > 0 ? g->k : 1};
     if (g->leaves) w.leaves = g->leaves, w.leaf_k = g->leaf_k;
     const blocking *c = &w.cut;

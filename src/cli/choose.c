@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A recipe for data that came without one: a model by kind of sample, epochs by the number of
+ * samples. What the user gave is left alone; all of it is written out with the run. */
+#include "cli/cli.h"
+#include <inttypes.h>
+
+typedef struct choice {
+    const char *model;
+    int64_t min_side;       /* of an image */
+    int64_t samples_to_see; /* epochs * samples, about */
+    int64_t min_epochs, max_epochs;
+} choice;
+
+/* The first that fits. Pooling of the convolutional models needs some pixels to work on. */
+static const choice for_images[] = {{"cnn", 12, 300000, 3, 30}, {"mlp", 0, 300000, 5, 50}};
+static const choice for_tables = {"mlp", 0, 200000, 10, 200};
+
+static const choice *choose(const snug_data_info *d)
+{
+    if (d->kind == SNUG_DATA_TABLE) return &for_tables;
+    int64_t h = d->sample.dim[0], w = d->sample.dim[1], side = h < w ? h : w;
+    const choice *k = for_images;
+    while (side < k->min_side) k++;
+    return k;
+}
+
+static snug_status set_default(snug_recipe *r, const char *key, const char *value)
+{
+    return snug_recipe_given(r, key) ? SNUG_OK : snug_recipe_set(r, key, value);
+}
+
+static snug_status apply(snug_recipe *r, const snug_data_info *d)
+{
+    const choice *k = choose(d);
+    int64_t n = d->n[SNUG_PART_TRAIN], epochs = n > 0 ? k->samples_to_see / n : 0;
+    if (epochs < k->min_epochs) epochs = k->min_epochs;
+    if (epochs > k->max_epochs) epochs = k->max_epochs;
+    char text[32];
+    snprintf(text, sizeof text, "%" PRId64, epochs);
+    SNUG_TRY(set_default(r, "model", k->model));
+    if (!snug_recipe_given(r, "train.steps")) SNUG_TRY(set_default(r, "train.epochs", text));
+    if (d->n[SNUG_PART_VALIDATION] == 0) SNUG_TRY(set_default(r, "data.validation", "0.1"));
+    return SNUG_OK;
+}
+
+snug_status cli_choose_recipe(cli *c, snug_recipe *r)
+{
+    cli_data_source source;
+    snug_status status = cli_data_from_recipe(r, &source);
+    snug_dataset *d = NULL;
+    if (status == SNUG_OK) status = snug_dataset_open(c->ctx, &source.config, &d);
+    if (status == SNUG_OK) status = apply(r, snug_dataset_info(d));
+    snug_dataset_close(d);
+    cli_data_source_free(&source);
+    return status;
+}

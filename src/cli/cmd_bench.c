@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snug bench: training steps and kernels, against what the machine can do at that moment. */
+#include "cli/cli.h"
+#include <inttypes.h>
+#include <string.h>
+
+typedef struct bench_options {
+    const char *optimizer;
+    int64_t batch, leaves;
+    double seconds;
+} bench_options;
+
+static const cli_option options[] = {
+    {"batch", "N", CLI_INT, offsetof(bench_options, batch), 1, 65536,
+     "samples a step [the workload's usual]"},
+    {"optimizer", "NAME", CLI_TEXT, offsetof(bench_options, optimizer), 0, 0,
+     "[the workload's usual]"},
+    {"leaves", "N", CLI_INT, offsetof(bench_options, leaves), 1, 1024,
+     "leaves of a batch [as 'train' chooses]"},
+    {"seconds", "TIME", CLI_TIME, offsetof(bench_options, seconds), 0.05, 3600,
+     "how long to measure [2s]"},
+    {0},
+};
+
+static json_t *bench_json(const snug_bench_result *r)
+{
+    return json_pack("{ss sI sI sI so so so so so sI so so}", "workload", r->workload, "batch",
+                     (json_int_t)r->batch, "steps", (json_int_t)r->steps, "windows_dropped",
+                     (json_int_t)r->windows_dropped, "step_seconds", cli_number(r->step_seconds),
+                     "step_seconds_min", cli_number(r->step_seconds_min), "samples_per_s",
+                     cli_number(r->samples_per_s), "gflops", cli_number(r->gflops),
+                     "fraction_of_peak", cli_number(r->fraction_of_peak), "peak_bytes",
+                     (json_int_t)r->peak_bytes, "first_step_s", cli_number(r->first_step_s),
+                     "latency_batch1_s", cli_number(r->latency_batch1_s));
+}
+
+static void show(const cli *c, const snug_bench_result *r)
+{
+    FILE *f = c->people;
+    fprintf(f, "%s, batch %" PRId64 "\n", r->workload, r->batch);
+    fprintf(f, "  step        %s median, %s least, of %s steps\n", cli_time(r->step_seconds),
+            cli_time(r->step_seconds_min), cli_count(r->steps));
+    fprintf(f, "  rate        %s samples/s\n", cli_count((int64_t)r->samples_per_s));
+    fprintf(f, "  compute     %.1f GFLOP/s, %.1f %% of what the machine gave in the same seconds\n",
+            r->gflops, 100 * r->fraction_of_peak);
+    fprintf(f, "  peak        %s\n", cli_size((double)r->peak_bytes));
+    fprintf(f, "  first step  %s after the process began\n", cli_time(r->first_step_s));
+    fprintf(f, "  latency     %s for one sample\n", cli_time(r->latency_batch1_s));
+    if (r->windows_dropped)
+        fprintf(f, "  %" PRId64 " windows left out: the hypervisor took CPU time in them\n",
+                r->windows_dropped);
+}
+
+static void show_kernel(void *arg, const snug_kernel_result *r)
+{
+    cli *c = arg;
+    if (!c->json) {
+        printf("%-22s %-8s %-24.24s %10s %8.1f %8.1f %5.0f %%\n", r->op, r->tier, r->test_case,
+               cli_time(r->seconds), r->gflops, r->gbytes_per_s, 100 * r->fraction_of_roofline);
+        return;
+    }
+    json_t *j = json_pack(
+        "{ss ss ss ss so so so so}", "op", r->op, "kernel", r->kernel, "case", r->test_case, "tier",
+        r->tier, "seconds", cli_number(r->seconds), "gflops", cli_number(r->gflops), "gbytes_per_s",
+        cli_number(r->gbytes_per_s), "fraction_of_roofline", cli_number(r->fraction_of_roofline));
+    if (cli_json_print(j, true) != SNUG_OK) c->exit_code = 1;
+}
+
+static snug_status run(cli *c)
+{
+    const bench_options *o = c->values;
+    SNUG_TRY(cli_context(c));
+    if (strcmp(c->args[0], "kernels") == 0) {
+        if (!c->json)
+            printf("%-22s %-8s %-24s %10s %8s %8s %7s\n", "operator", "tier", "case", "time",
+                   "GFLOP/s", "GB/s", "of roof");
+        return snug_bench_kernels(c->ctx, show_kernel, c);
+    }
+    const snug_bench_config config = {.workload = c->args[0],
+                                      .batch = o->batch,
+                                      .optimizer = o->optimizer,
+                                      .leaves = o->leaves,
+                                      .seconds = o->seconds};
+    snug_bench_result r = {0};
+    SNUG_TRY(snug_bench_run(c->ctx, &config, &r));
+    if (c->json) return cli_json_print(bench_json(&r), false);
+    show(c, &r);
+    return SNUG_OK;
+}
+
+const cli_command cli_command_bench = {
+    .name = "bench",
+    .doc = "training steps and kernels, against the machine's limits",
+    .usage = "WORKLOAD | kernels [--batch N] [--seconds TIME]",
+    .details = "WORKLOAD is a model of the zoo; it trains on noise of its usual shape through the "
+               "executor and\nloader that 'train' uses. Times are medians of steps in windows "
+               "from which the hypervisor\ntook no CPU time; the share of peak is against "
+               "multiply-adds measured in between.\n'kernels' with --json prints one object a "
+               "line.\n",
+    .options = options,
+    .values_bytes = sizeof(bench_options),
+    .min_args = 1,
+    .max_args = 1,
+    .threads = true,
+    .run = run,
+};

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snug eval: how good a model is on data. */
+#include "cli/cli.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct eval_options {
+    const char *part, *test;
+    int64_t batch;
+} eval_options;
+
+static const cli_option options[] = {
+    {"part", "PART", CLI_TEXT, offsetof(eval_options, part), 0, 0,
+     "train, validation or test [test when there is one]"},
+    {"test", "PATH", CLI_TEXT, offsetof(eval_options, test), 0, 0, "test part from another file"},
+    {"batch", "N", CLI_INT, offsetof(eval_options, batch), 1, 65536, "samples at once [64]"},
+    {0},
+};
+
+static json_t *eval_json(const snug_model *m, const char *part, const snug_metrics *x)
+{
+    json_t *j = json_pack("{ss sI ss sI so so}", "model", snug_model_name(m), "parameters",
+                          (json_int_t)snug_model_parameters(m), "part", part, "samples",
+                          (json_int_t)x->samples, "seconds", cli_number(x->seconds), "metrics",
+                          cli_metrics_json(x));
+    if (j) cli_metrics_detail_json(x, j);
+    return j;
+}
+
+static snug_status evaluate(cli *c, snug_model *m, snug_dataset *d)
+{
+    const eval_options *o = c->values;
+    snug_part part;
+    SNUG_TRY(cli_choose_part(o->part, snug_dataset_info(d), &part));
+    const char *name = cli_part_name(part);
+    snug_metrics x = {0};
+    SNUG_TRY(snug_model_eval(m, d, part, o->batch ? o->batch : 64, &x));
+    cli_show_data(c, snug_dataset_info(d));
+    const snug_metrics *const parts[] = {&x};
+    const char *const names[] = {name};
+    cli_say(c, "\n");
+    if (c->quiet && !c->json) {
+        cli loud = *c;
+        loud.quiet = false;
+        cli_show_metrics(&loud, 1, names, parts);
+    }
+    cli_show_metrics(c, 1, names, parts);
+    cli_show_confusion(c, &x);
+    return c->json ? cli_json_print(eval_json(m, name, &x), false) : SNUG_OK;
+}
+
+static snug_status with_model(cli *c, snug_model *m)
+{
+    const eval_options *o = c->values;
+    snug_dataset *d = NULL;
+    SNUG_TRY(cli_open_data_for(c, m, c->n_args > 1 ? c->args[1] : NULL, o->test, &d));
+    snug_status status = evaluate(c, m, d);
+    snug_dataset_close(d);
+    return status;
+}
+
+static snug_status run(cli *c)
+{
+    SNUG_TRY(cli_context(c));
+    snug_model *m = NULL;
+    SNUG_TRY(snug_model_open(c->ctx, c->args[0], &m));
+    snug_status status = with_model(c, m);
+    snug_model_close(m);
+    return status;
+}
+
+const cli_command cli_command_eval = {
+    .name = "eval",
+    .doc = "how good a model is: loss, accuracy, F1, confusion matrix; regression errors",
+    .usage = "MODEL [DATA] [--part test]",
+    .details = "MODEL is a run's folder or a model.safetensors file. Without DATA it is what the "
+               "model was\ntrained on, split as it was then.\n",
+    .options = options,
+    .values_bytes = sizeof(eval_options),
+    .min_args = 1,
+    .max_args = 2,
+    .threads = true,
+    .run = run,
+};

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snug help: commands, and what a recipe may say. */
+#include "cli/cli.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct help_options {
+    bool markdown;
+} help_options;
+
+static const cli_option options[] = {
+    {"markdown", NULL, CLI_SWITCH, offsetof(help_options, markdown), 0, 0,
+     "'recipe' and 'ops' as the Markdown of the manual"},
+    {0},
+};
+
+static snug_status help_recipe(cli *c)
+{
+    const help_options *o = c->values;
+    char *text = NULL;
+    SNUG_TRY(snug_recipe_help(o->markdown, &text));
+    fputs(text, stdout);
+    free(text);
+    return SNUG_OK;
+}
+
+static snug_status help_models(cli *c)
+{
+    if (c->n_args > 1) {
+        char *yaml = NULL;
+        SNUG_TRY(snug_zoo_layers(c->args[1], &yaml));
+        fputs(yaml, stdout);
+        free(yaml);
+        return SNUG_OK;
+    }
+    const snug_zoo_info *z;
+    for (int i = 0; (z = snug_zoo(i)); i++) {
+        printf("%-10s ", z->name);
+        cli_print_wrapped(stdout, z->doc, 11, c->columns);
+    }
+    printf("\n'snug help models NAME' prints the list of layers that a name stands for.\n");
+    return SNUG_OK;
+}
+
+static snug_status help_layers(cli *c)
+{
+    const snug_layer_info *l;
+    for (int i = 0; (l = snug_layer(i)); i++) {
+        printf("%-16s ", l->name);
+        cli_print_wrapped(stdout, l->doc, 17, c->columns);
+    }
+    return SNUG_OK;
+}
+
+static void print_op(const cli *c, const snug_op *op)
+{
+    printf("%s%s%s\n    ", cli_paint(c, STYLE_BOLD), op->name, cli_paint(c, STYLE_PLAIN));
+    cli_print_wrapped(stdout, op->doc, 4, c->columns);
+    for (const snug_attr *a = op->attrs; a && a->name; a++) {
+        printf("    %-14s [%g] ", a->name, a->initial);
+        cli_print_wrapped(stdout, a->help ? a->help : "", 23, c->columns);
+    }
+}
+
+static snug_status help_ops(cli *c)
+{
+    SNUG_TRY(cli_context(c));
+    bool found = false;
+    const snug_op *op;
+    for (int i = 0; (op = snug_context_op(c->ctx, i)); i++) {
+        if (c->n_args > 1 && strcmp(op->name, c->args[1]) != 0) continue;
+        print_op(c, op);
+        found = true;
+    }
+    SNUG_CHECK(found, SNUG_ENOENT, "there is no operator '%s'; 'snug help ops' lists them",
+               c->args[1]);
+    return SNUG_OK;
+}
+
+static snug_status help_completions(cli *c)
+{
+    SNUG_CHECK(c->n_args == 2, SNUG_EINVAL,
+               "for which shell? usage: snug help completions bash|zsh|fish");
+    return cli_print_completions(c->args[1]);
+}
+
+typedef struct topic {
+    const char *name;
+    snug_status (*print)(cli *c);
+} topic;
+
+static const topic topics[] = {
+    {"recipe", help_recipe}, {"models", help_models},           {"layers", help_layers},
+    {"ops", help_ops},       {"completions", help_completions},
+};
+
+static snug_status run(cli *c)
+{
+    if (c->n_args == 0) {
+        cli_print_overview(stdout);
+        return SNUG_OK;
+    }
+    for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++)
+        if (strcmp(c->args[0], topics[i].name) == 0) return topics[i].print(c);
+    const cli_command *m = NULL;
+    SNUG_TRY(cli_command_find(c->args[0], &m));
+    cli_print_command(stdout, m);
+    return SNUG_OK;
+}
+
+const cli_command cli_command_help = {
+    .name = "help",
+    .doc = "this, or more about a command, recipes, models, layers, operators",
+    .usage = "[COMMAND]\nrecipe | layers\nmodels [NAME]\nops [NAME]\ncompletions bash|zsh|fish",
+    .options = options,
+    .values_bytes = sizeof(help_options),
+    .max_args = 2,
+    .run = run,
+};

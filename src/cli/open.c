@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a command's argument names: a recipe, a run's folder, or data. */
+#include "cli/cli.h"
+#include <stdlib.h>
+#include <string.h>
+
+snug_status cli_context(cli *c)
+{
+    if (c->ctx) return SNUG_OK;
+    snug_context_config config = {.threads = (int)c->threads,
+                                  .log_level = c->quiet ? SNUG_LOG_ERROR : SNUG_LOG_WARN};
+    SNUG_TRY(snug_context_create(&config, &c->ctx));
+    return SNUG_OK;
+}
+
+bool cli_path_exists(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    if (f) fclose(f);
+    return f != NULL;
+}
+
+char *cli_file_in(const char *path, const char *name)
+{
+    size_t n = strlen(path) + strlen(name) + 2;
+    char *file = malloc(n);
+    if (!file) return NULL;
+    snprintf(file, n, "%s/%s", path, name);
+    if (cli_path_exists(file)) return file;
+    free(file);
+    return NULL;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static snug_status load_or_create(const char *path, bool *is_data, snug_recipe **out)
+{
+    *is_data = false;
+    if (ends_with(path, ".yaml") || ends_with(path, ".yml")) return snug_recipe_load(path, out);
+    char *of_run = cli_file_in(path, "recipe.yaml");
+    if (of_run) {
+        snug_status status = snug_recipe_load(of_run, out);
+        free(of_run);
+        return status;
+    }
+    *is_data = true;
+    SNUG_TRY(snug_recipe_create(out));
+    return snug_recipe_set(*out, "data.path", path);
+}
+
+static snug_status fill(cli *c, snug_recipe *r, bool is_data)
+{
+    for (int i = 0; i < c->n_sets; i++)
+        SNUG_TRY(snug_recipe_set(r, c->sets[i].key, c->sets[i].value));
+    const char *threads = snug_recipe_get(r, "budget.threads");
+    if (threads) SNUG_TRY(snug_parse_int(threads, &c->threads));
+    SNUG_TRY(cli_context(c));
+    if (is_data) SNUG_TRY(cli_choose_recipe(c, r));
+    return SNUG_OK;
+}
+
+snug_status cli_open_recipe(cli *c, const char *path, snug_recipe **out)
+{
+    snug_recipe *r = NULL;
+    bool is_data = false;
+    snug_status status = load_or_create(path, &is_data, &r);
+    if (status == SNUG_OK) status = fill(c, r, is_data);
+    if (status != SNUG_OK) {
+        snug_recipe_destroy(r);
+        return snug_error_pass(status, __FILE__, __LINE__, __func__);
+    }
+    *out = r;
+    return SNUG_OK;
+}
+
+/* A copy of a key's text, NULL when it is empty. */
+static char *text_of(snug_recipe *r, const char *key)
+{
+    const char *text = snug_recipe_get(r, key);
+    if (!text || !text[0]) return NULL;
+    char *copy = malloc(strlen(text) + 1);
+    return copy ? strcpy(copy, text) : NULL;
+}
+
+static snug_status int_of(snug_recipe *r, const char *key, int64_t *out)
+{
+    const char *text = snug_recipe_get(r, key);
+    SNUG_CHECK(text, SNUG_EINVAL, "the recipe has no key %s", key);
+    return snug_parse_int(text, out);
+}
+
+snug_status cli_data_from_recipe(snug_recipe *r, cli_data_source *out)
+{
+    static const char *const keys[] = {"data.path",   "data.test",   "data.target",
+                                       "data.ignore", "data.header", "data.task"};
+    *out = (cli_data_source){0};
+    for (int i = 0; i < 6; i++) out->text[i] = text_of(r, keys[i]);
+    out->config = (snug_data_config){.path = out->text[0],
+                                     .test_path = out->text[1],
+                                     .target = out->text[2],
+                                     .ignore = out->text[3],
+                                     .header = out->text[4],
+                                     .task = out->text[5]};
+    SNUG_CHECK(out->config.path, SNUG_EINVAL, "the recipe names no data; give it data.path");
+    int64_t seed = 1;
+    SNUG_TRY(int_of(r, "train.seed", &seed));
+    SNUG_TRY(int_of(r, "data.folds", &out->config.folds));
+    SNUG_TRY(int_of(r, "data.fold", &out->config.fold));
+    SNUG_TRY(int_of(r, "data.limit", &out->config.limit));
+    SNUG_TRY(snug_parse_double(snug_recipe_get(r, "data.validation"), &out->config.validation));
+    out->config.seed = (uint64_t)seed;
+    return SNUG_OK;
+}
+
+void cli_data_source_free(cli_data_source *s)
+{
+    for (int i = 0; i < 6; i++) free(s->text[i]);
+}

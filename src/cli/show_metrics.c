@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Metrics as a table and the confusion matrix as a drawing: counts for few classes, the pairs most
+ * often mistaken for many. */
+#include "cli/cli.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LABEL = 12, MAX_DRAWN = 16, MAX_PAIRS = 10 };
+
+static bool is_rate(const char *name)
+{
+    static const char *const rates[] = {"accuracy", "precision", "recall", "f1"};
+    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++)
+        if (strcmp(name, rates[i]) == 0) return true;
+    return false;
+}
+
+static void show_value(const cli *c, const char *name, double v)
+{
+    if (!isfinite(v))
+        cli_say(c, "%12s", "-");
+    else if (is_rate(name))
+        cli_say(c, "%10.2f %%", 100 * v);
+    else
+        cli_say(c, "%12.4f", v);
+}
+
+void cli_show_metrics(const cli *c, int n, const char *const *part, const snug_metrics *const *m)
+{
+    if (n == 0) return;
+    cli_say(c, "%s%-*s", cli_paint(c, STYLE_BOLD), LABEL, "");
+    for (int i = 0; i < n; i++) cli_say(c, "%12s", part[i]);
+    cli_say(c, "%s\n", cli_paint(c, STYLE_PLAIN));
+    const snug_metrics *widest = m[0];
+    for (int i = 1; i < n; i++)
+        if (m[i]->n > widest->n) widest = m[i];
+    for (int k = 0; k < widest->n; k++) {
+        const char *name = widest->metric[k].name;
+        cli_say(c, "  %-*s", LABEL - 2, name);
+        for (int i = 0; i < n; i++) show_value(c, name, snug_metrics_get(m[i], name));
+        cli_say(c, "\n");
+    }
+    cli_say(c, "  %-*s", LABEL - 2, "samples");
+    for (int i = 0; i < n; i++) cli_say(c, "%12s", cli_count(m[i]->samples));
+    cli_say(c, "\n");
+}
+
+static int digits(int64_t v)
+{
+    int n = 1;
+    while (v >= 10) v /= 10, n++;
+    return n;
+}
+
+static int64_t row_sum(const snug_metrics *m, int64_t row)
+{
+    int64_t sum = 0;
+    for (int64_t p = 0; p < m->n_classes; p++) sum += m->confusion[row * m->n_classes + p];
+    return sum;
+}
+
+/* A grey behind the count, by its share of the row; nothing without colour. */
+static void shade(const cli *c, double share)
+{
+    if (c->colour && share > 0)
+        fprintf(c->people, "\033[48;5;%dm%s", 235 + (int)(share * 15),
+                share > 0.6 ? "\033[38;5;16m" : "\033[38;5;255m");
+}
+
+static void draw_row(const cli *c, const snug_metrics *m, int64_t row, int cell, bool percent)
+{
+    int64_t sum = row_sum(m, row);
+    cli_say(c, "  %-*.*s", LABEL - 2, LABEL - 3, m->class_names[row]);
+    for (int64_t p = 0; p < m->n_classes; p++) {
+        int64_t count = m->confusion[row * m->n_classes + p];
+        double share = sum ? (double)count / (double)sum : 0;
+        shade(c, share);
+        if (count == 0)
+            cli_say(c, "%*s", cell, ".");
+        else if (percent)
+            cli_say(c, "%*.0f", cell, 100 * share);
+        else
+            cli_say(c, "%*" PRId64, cell, count);
+        cli_say(c, "%s", cli_paint(c, STYLE_PLAIN));
+    }
+    if (m->by_class && c->columns >= LABEL + cell * (int)m->n_classes + 9)
+        cli_say(c, "  %5.1f %%", 100 * m->by_class[row].recall);
+    cli_say(c, "\n");
+}
+
+static void draw_matrix(const cli *c, const snug_metrics *m)
+{
+    int64_t k = m->n_classes, largest = 0;
+    for (int64_t i = 0; i < k * k; i++)
+        if (m->confusion[i] > largest) largest = m->confusion[i];
+    int room = (c->columns - LABEL) / (int)k, cell = digits(largest) + 1;
+    bool percent = cell > room;
+    if (percent)
+        cell = 4;
+    else if (cell < 4 && room >= 4)
+        cell = 4;
+    cli_say(c, "\n%sconfusion matrix%s, %s; rows are true, columns predicted\n",
+            cli_paint(c, STYLE_BOLD), cli_paint(c, STYLE_PLAIN),
+            percent ? "percent of the row" : "counts");
+    cli_say(c, "%-*s", LABEL, "");
+    for (int64_t p = 0; p < k; p++) cli_say(c, "%*.*s", cell, cell - 1, m->class_names[p]);
+    cli_say(c, "\n");
+    for (int64_t t = 0; t < k; t++) draw_row(c, m, t, cell, percent);
+}
+
+typedef struct pair {
+    int64_t count, truth, predicted;
+} pair;
+
+/* Keeps the largest MAX_PAIRS, largest first; of equals the earlier. */
+static int insert_pair(pair *best, int n, pair p)
+{
+    int at = n;
+    while (at > 0 && best[at - 1].count < p.count) at--;
+    if (at == MAX_PAIRS) return n;
+    int last = n < MAX_PAIRS ? n : MAX_PAIRS - 1;
+    memmove(&best[at + 1], &best[at], (size_t)(last - at) * sizeof *best);
+    best[at] = p;
+    return last + 1;
+}
+
+static void draw_pairs(const cli *c, const snug_metrics *m)
+{
+    pair best[MAX_PAIRS];
+    int n = 0;
+    for (int64_t t = 0; t < m->n_classes; t++)
+        for (int64_t p = 0; p < m->n_classes; p++) {
+            int64_t count = m->confusion[t * m->n_classes + p];
+            if (t != p && count > 0) n = insert_pair(best, n, (pair){count, t, p});
+        }
+    if (n == 0) return;
+    cli_say(c, "\n%smost often mistaken%s\n", cli_paint(c, STYLE_BOLD), cli_paint(c, STYLE_PLAIN));
+    for (int i = 0; i < n; i++)
+        cli_say(c, "  %8" PRId64 "  %s taken for %s\n", best[i].count,
+                m->class_names[best[i].truth], m->class_names[best[i].predicted]);
+}
+
+void cli_show_confusion(const cli *c, const snug_metrics *m)
+{
+    if (!m->confusion || m->n_classes < 2 || c->quiet) return;
+    bool fits = m->n_classes <= MAX_DRAWN && LABEL + 4 * m->n_classes <= c->columns;
+    if (fits)
+        draw_matrix(c, m);
+    else
+        draw_pairs(c, m);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each pass: what it does to a graph, and that passes which claim to keep the bits do. */
+#include "support/net.h"
+#include <math.h>
+
+static int count(const snug_graph *g, const snug_op *op)
+{
+    int n = 0;
+    for (int i = 0; i < g->n_nodes; i++) n += g->nodes[i]->op == op;
+    return n;
+}
+
+static int pass_index(const char *name)
+{
+    for (int i = 0; snug_pass_get(i); i++)
+        if (strcmp(snug_pass_get(i)->name, name) == 0) return i;
+    fail_msg("no pass %s", name);
+    return -1;
+}
+
+static uint64_t train(net_config c)
+{
+    net n;
+    net_open(&n, c, 1);
+    for (uint64_t s = 0; s < 3; s++) ok(net_step(&n, s, s == 2 ? c.batch - 5 : c.batch));
+    uint64_t digest = net_digest(&n);
+    net_close(&n);
+    return digest;
+}
+
+static void bits_stay_where_promised(void **state)
+{
+    (void)state;
+    net_config c = {.batch = 24, .leaves = 4, .n_micro = 2, .dropout = true, .classes = 4};
+    uint64_t want = train(c);
+    for (int i = 0; snug_pass_get(i); i++) {
+        const snug_graph_pass *p = snug_pass_get(i);
+        /* without these a step of two micro-batches is not runnable, or means another thing */
+        bool needed = strcmp(p->name, "accumulate") == 0 || strcmp(p->name, "schedule") == 0 ||
+                      strcmp(p->name, "inplace") == 0;
+        c.disabled = 1ULL << i;
+        if (p->same_bits && !needed && train(c) != want)
+            fail_msg("pass %s changes the bits", p->name);
+        assert_non_null(p->doc);
+    }
+}
+
+static void training_graph_is_fused(void **state)
+{
+    (void)state;
+    net n;
+    net_open(&n,
+             (net_config){.batch = 8, .leaves = 1, .n_micro = 1, .batch_norm = true, .classes = 4},
+             1);
+    assert_int_equal(count(n.graph, &snug_op_bias_add), 0);
+    assert_int_equal(count(n.graph, &snug_op_relu), 0);
+    assert_int_equal(count(n.graph, &snug_op_relu_grad),
+                     1); /* the hidden layer's; the batch norm's is recomputed */
+    net_close(&n);
+    int fuse = pass_index("fuse");
+    net_open(&n,
+             (net_config){.batch = 8,
+                          .leaves = 1,
+                          .n_micro = 1,
+                          .batch_norm = true,
+                          .classes = 4,
+                          .disabled = 1ULL << fuse},
+             1);
+    assert_int_equal(count(n.graph, &snug_op_relu), 2);
+    assert_int_equal(count(n.graph, &snug_op_bias_add), 2); /* conv2d has its own */
+    net_close(&n);
+}
+
+static void probabilities(net_config c, float *out)
+{
+    net n;
+    net_open(&n, c, 1);
+    /* statistics that are not the identity */
+    const char *names[] = {"bn1.running_mean", "bn1.running_var", "bn1.weight", "bn1.bias"};
+    for (int k = 0; k < 4; k++) {
+        snug_tensor t = snug_arena_tensor(&n.arena, names[k]);
+        for (int64_t i = 0; i < snug_shape_elements(&t.type.shape); i++)
+            snug_store(&t, i, 0.3 + 0.2 * (double)(i + k));
+    }
+    ok(net_step(&n, 0, 8));
+    memcpy(out, snug_exec_tensor(n.exec, "probabilities").data, 8 * 4 * sizeof *out);
+    bool folding = !(c.disabled >> pass_index("fold_batch_norm") & 1);
+    assert_int_equal(count(n.graph, &snug_op_batch_norm_inference), folding ? 0 : 1);
+    if (folding) assert_int_equal(n.graph->nodes[0]->section, SECTION_PROLOGUE);
+    net_close(&n);
+}
+
+static void batch_norm_folds_at_inference(void **state)
+{
+    (void)state;
+    net_config c = {
+        .batch = 8, .leaves = 1, .n_micro = 1, .batch_norm = true, .eval = true, .classes = 4};
+    float folded[32], plain[32];
+    probabilities(c, folded);
+    c.disabled = 1ULL << pass_index("fold_batch_norm");
+    probabilities(c, plain);
+    for (int i = 0; i < 32; i++) assert_true(fabsf(folded[i] - plain[i]) < 1e-5F);
+}
+
+static void constants_fold_and_dead_code_goes(void **state)
+{
+    (void)state;
+    snug_context *ctx;
+    snug_graph *g;
+    ok(snug_context_create(NULL, &ctx));
+    ok(snug_graph_create(ctx, SNUG_MODE_EVAL, &g));
+    snug_type t = {.dtype = SNUG_F32, .shape = {.n_dims = 1, .dim = {3}}};
+    float one[] = {1, 2, 3};
+    snug_value *a = snug_constant(g, "a", t, one), *x = snug_input(g, "x", t);
+    snug_value *sum = snug_add(g, a, snug_mul(g, a, a));
+    snug_relu(g, x); /* nobody reads it */
+    snug_output(g, "y", snug_add(g, x, sum));
+    ok(snug_passes_run(g, &(snug_pass_config){0}, PHASE_CANONICALISE, PHASE_CANONICALISE));
+    assert_int_equal(g->n_nodes, 1);
+    const float *folded = g->nodes[0]->in[1]->data;
+    assert_true(folded[0] == 2 && folded[1] == 6 && folded[2] == 12);
+    snug_graph_destroy(g);
+    snug_context_destroy(ctx);
+}
+
+static void updates_come_early(void **state)
+{
+    (void)state;
+    net n;
+    net_open(&n, (net_config){.batch = 8, .leaves = 1, .n_micro = 1, .classes = 4}, 1);
+    int first_update = -1, last_backward = -1;
+    for (int i = 0; i < n.graph->n_nodes; i++) {
+        if (n.graph->nodes[i]->op == &snug_op_momentum_update && first_update < 0) first_update = i;
+        if (n.graph->nodes[i]->op == &snug_op_conv2d_grad_weight) last_backward = i;
+    }
+    assert_in_range(first_update, 0, last_backward - 1);
+    net_close(&n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bits_stay_where_promised),
+        cmocka_unit_test(training_graph_is_fused),
+        cmocka_unit_test(batch_norm_folds_at_inference),
+        cmocka_unit_test(constants_fold_and_dead_code_goes),
+        cmocka_unit_test(updates_come_early),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
