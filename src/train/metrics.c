@@ -93,14 +93,10 @@ static const snug_metric_info metric_f1 = {.name = "f1",
                                                   "over classes",
                                            .target = SNUG_TARGET_CLASS,
                                            .value = f1_value};
-static const snug_metric_info metric_mse = {.name = "mse",
-                                            .doc = "mean squared error",
-                                            .target = SNUG_TARGET_VALUE,
-                                            .value = mse_value};
-static const snug_metric_info metric_mae = {.name = "mae",
-                                            .doc = "mean absolute error",
-                                            .target = SNUG_TARGET_VALUE,
-                                            .value = mae_value};
+static const snug_metric_info metric_mse = {
+    .name = "mse", .doc = "mean squared error", .target = SNUG_TARGET_VALUE, .value = mse_value};
+static const snug_metric_info metric_mae = {
+    .name = "mae", .doc = "mean absolute error", .target = SNUG_TARGET_VALUE, .value = mae_value};
 static const snug_metric_info metric_r2 = {.name = "r2",
                                            .doc = "share of the variance that is explained",
                                            .target = SNUG_TARGET_VALUE,
@@ -163,7 +159,7 @@ static void add_classes(snug_tally *t, int64_t n, const float *outputs, const in
         int64_t best = 0;
         for (int64_t k = 1; k < c; k++)
             if (outputs[k] > outputs[best]) best = k;
-        t->confusion[y[i] * c + best]++;
+        if (y[i] >= 0 && y[i] < c) t->confusion[y[i] * c + best]++;
     }
 }
 

@@ -53,6 +53,7 @@ static snug_status build_forward(snug_graph *g, const snug_model_shape *m, snug_
     }
     snug_output(g, SNUG_OUTPUTS, outputs);
     if (loss) snug_output(g, SNUG_LOSS, loss);
+    if (use == USE_TRAIN) snug_expect_finite(g, loss);
     return snug_graph_check(g);
 }
 

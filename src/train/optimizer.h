@@ -21,8 +21,6 @@ const snug_optimizer *snug_optimizer_get(int64_t i); /* NULL past the end */
 /* Append gradients of `loss`, clipping and the update of every trainable parameter. */
 snug_status snug_optimizer_append(snug_graph *g, const snug_recipe *r,
                                   snug_value *loss) SNUG_MUST_USE;
-/* Whether a persistent value of this name belongs to an optimizer rather than to the model. */
-bool snug_optimizer_owns(const char *name);
 
 /* The input "hyper" that updates read: what changes from step to step. */
 #define SNUG_HYPER       "hyper"

@@ -6,10 +6,9 @@
  * normalisation, are left alone. Clipping by norm multiplies every gradient by min(1, max_norm /
  * |all gradients|); the squares are added in the order of the parameters, so the sum has one order.
  */
-#include "train/optimizer.h"
 #include "graph/graph.h"
+#include "train/optimizer.h"
 #include "train/schedule.h"
-#include <string.h>
 
 static const snug_optimizer optimizer_sgd = {
     .name = "sgd",
@@ -48,17 +47,6 @@ const snug_optimizer *snug_optimizer_get(int64_t i)
     };
     const int64_t n = (int64_t)(sizeof table / sizeof table[0]);
     return i >= 0 && i < n ? table[i] : NULL;
-}
-
-bool snug_optimizer_owns(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    if (!dot) return false;
-    const snug_optimizer *o;
-    for (int64_t i = 0; (o = snug_optimizer_get(i)); i++)
-        for (int s = 0; s < o->n_states; s++)
-            if (strcmp(dot + 1, o->state[s]) == 0) return true;
-    return false;
 }
 
 void snug_optimizer_hyper(const snug_recipe *r, int64_t step, double rate,
@@ -144,8 +132,7 @@ snug_status snug_optimizer_append(snug_graph *g, const snug_recipe *r, snug_valu
     if (!grads) return SNUG_ENOMEM;
     TRY(snug_gradients(g, loss, n, params, grads));
 
-    const snug_type hyper = {.dtype = SNUG_F32,
-                             .shape = {.n_dims = 1, .dim = {SNUG_HYPER_COUNT}}};
+    const snug_type hyper = {.dtype = SNUG_F32, .shape = {.n_dims = 1, .dim = {SNUG_HYPER_COUNT}}};
     update_context c = {.g = g,
                         .r = r,
                         .optimizer = snug_optimizer_get(r->train.optimizer),

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The search for a plan that keeps the memory budget.
+ *
+ * Micro-batches divide what a step keeps of its batch: 1, 2, 4, ... up to one for each leaf. All of
+ * them are planned, the first that fits is taken, and so the smallest budget is known too. The
+ * whole process's peak is
+ *     resident now (code, libraries, heap, stacks, open data)  + the arena
+ *     + the loader's thread, not started yet                   + a reserve for the heap in training
+ * "Now" is after all graphs and plans were built, at the same point of the same path whether the
+ * plan is then shown or run.
+ */
+#include "base/os.h"
+#include "train/optimizer.h"
+#include "train/trainer.h"
+#include <stdio.h>
+#include <string.h>
+
+/* What training puts on the heap after it was planned: executors, the buffer a checkpoint is
+ * written through, lines of JSON. Measured at 150 to 350 KiB; tests hold it to its bound. */
+#define HEAP_RESERVE (384u << 10)
+/* An executor's bookkeeping for one instruction, at most. */
+#define EXEC_BYTES_PER_INSTR 512u
+/* Figures are rounded up to this, so that a page more or less does not show. */
+#define FIXED_STEP ((size_t)64 << 10)
+/* The smallest budget leaves this much for another process's pages to fall differently. */
+#define SMALLEST_SLACK ((size_t)128 << 10)
+
+typedef struct candidate {
+    int64_t n_micro;
+    snug_persistent persistent;
+    snug_built train, eval;
+    size_t arena_bytes;
+} candidate;
+
+static void candidate_free(candidate *c)
+{
+    snug_built_free(&c->train);
+    snug_built_free(&c->eval);
+    snug_persistent_free(&c->persistent);
+}
+
+static snug_plan_config plan_config(const snug_trainer *t, int64_t n_micro)
+{
+    const snug_recipe *r = t->recipe;
+    return (snug_plan_config){
+        .batch = r->train.batch,
+        .leaves = t->report.leaves,
+        .n_micro = n_micro,
+        .threads = snug_context_threads(t->ctx),
+        .tiers = t->ctx->tiers,
+        .reference_kernels = t->ctx->config.reference_kernels,
+    };
+}
+
+static snug_status fill_candidate(snug_trainer *t, candidate *c)
+{
+    const snug_plan_config config = plan_config(t, c->n_micro);
+    TRY(snug_build(t->ctx, &t->model, t->recipe, USE_TRAIN, &config, &c->persistent, &c->train));
+    TRY(snug_build(t->ctx, &t->model, NULL, USE_EVAL, &config, &c->persistent, &c->eval));
+    snug_plan *const plans[] = {c->train.plan, c->eval.plan};
+    c->arena_bytes = snug_arena_size(&c->persistent, 2, plans);
+    return SNUG_OK;
+}
+
+static snug_status candidate_build(snug_trainer *t, int64_t n_micro, candidate *out)
+{
+    candidate c = {.n_micro = n_micro};
+    snug_status s = fill_candidate(t, &c);
+    if (s != SNUG_OK) {
+        candidate_free(&c);
+        TRY(s);
+    }
+    *out = c;
+    return SNUG_OK;
+}
+
+/* Best weights of a run without files are kept in memory. */
+static size_t best_bytes(const snug_trainer *t, const snug_persistent *p)
+{
+    size_t sum = 0;
+    if (!t->config.no_files || t->recipe->train.patience == 0) return 0;
+    for (int32_t i = 0; i < p->n; i++)
+        if (p->entry[i].role != SNUG_ROLE_STATE) sum += snug_type_bytes(&p->entry[i].type);
+    return sum;
+}
+
+/* Everything but the arena. */
+static size_t fixed_bytes(const snug_trainer *t, const candidate *c)
+{
+    const size_t n_instr =
+        (size_t)c->train.plan->program.n_instr + (size_t)c->eval.plan->program.n_instr;
+    const size_t coming = snug_thread_bytes() + HEAP_RESERVE + n_instr * EXEC_BYTES_PER_INSTR +
+                          best_bytes(t, &c->persistent);
+    return snug_round_up((size_t)snug_os_rss() + coming, FIXED_STEP);
+}
+
+/* What the search has found. */
+typedef struct search {
+    int64_t first, last;         /* micro-batches that may be tried */
+    int64_t chosen;              /* 0: none fits */
+    size_t budget, fixed, floor; /* floor: the peak that this process has already had */
+    size_t arena[16];            /* by log2 of micro-batches */
+    double seconds[16];
+    bool batch_stats;
+} search;
+
+static int log2_of(int64_t n)
+{
+    int k = 0;
+    while (n > 1) n >>= 1, k++;
+    return k;
+}
+
+static size_t peak_of(const search *s, int64_t n_micro)
+{
+    const size_t peak = s->fixed + s->arena[log2_of(n_micro)];
+    return peak > s->floor ? peak : s->floor;
+}
+
+/* Rough rates of one core, GFLOP/s reached by whole models, by tier; the memory's GB/s. For an
+ * estimate that runs nothing. */
+static double estimate_seconds(const snug_trainer *t, const snug_plan *p)
+{
+    static const double gflops[SNUG_N_TIERS] = {[SNUG_TIER_SCALAR] = 2,
+                                                [SNUG_TIER_NEON] = 10,
+                                                [SNUG_TIER_AVX2] = 30,
+                                                [SNUG_TIER_AVX512] = 50};
+    const double gbytes = 10, instr_seconds = 2e-6;
+    const double cores = snug_context_threads(t->ctx);
+    const double arithmetic = p->flops / (gflops[snug_context_tier(t->ctx)] * cores * 1e9);
+    const double moves = p->bytes_moved / (gbytes * 1e9);
+    const double calls = (double)p->program.n_instr * (double)p->config.n_micro * instr_seconds;
+    return (arithmetic > moves ? arithmetic : moves) + calls;
+}
+
+/* Plan every permitted number of micro-batches; the last one stays built in *c. */
+static snug_status try_all(snug_trainer *t, search *s, candidate *c)
+{
+    for (int64_t m = s->first; m <= s->last; m *= 2) {
+        if (m > s->first) candidate_free(c);
+        *c = (candidate){0};
+        TRY(candidate_build(t, m, c));
+        s->arena[log2_of(m)] = c->arena_bytes;
+        s->seconds[log2_of(m)] = estimate_seconds(t, c->train.plan);
+        s->batch_stats = snug_built_batch_stats(&c->train);
+        const bool consent = t->recipe->train.allow_batch_norm_micro;
+        if (s->batch_stats && !consent && t->recipe->train.micro_batches == 0) s->last = 1;
+    }
+    s->fixed = fixed_bytes(t, c);
+    return SNUG_OK;
+}
+
+static void choose(search *s)
+{
+    for (int64_t m = s->first; m <= s->last && s->chosen == 0; m *= 2)
+        if (peak_of(s, m) <= s->budget) s->chosen = m;
+}
+
+static size_t smallest_budget(const search *s)
+{
+    size_t least = SIZE_MAX;
+    for (int64_t m = s->first; m <= s->last; m *= 2)
+        if (peak_of(s, m) < least) least = peak_of(s, m);
+    return snug_round_up(least + SMALLEST_SLACK, FIXED_STEP);
+}
+
+/* The arena and the process, by owner; whatever has no owner of its own is code and heap. */
+static void fill_owners(snug_trainer *t, const candidate *c)
+{
+    snug_plan_report *r = &t->report;
+    snug_plan_owners *o = &r->by_owner;
+    const snug_plan *larger = c->train.plan->transient_bytes >= c->eval.plan->transient_bytes
+                                  ? c->train.plan
+                                  : c->eval.plan;
+    for (int32_t i = 0; i < c->persistent.n; i++) {
+        const snug_persistent_entry *e = &c->persistent.entry[i];
+        const size_t bytes = snug_type_bytes(&e->type);
+        *(e->role == SNUG_ROLE_STATE ? &o->optimizer : &o->parameters) += bytes;
+        if (e->role == SNUG_ROLE_PARAM) r->parameters += snug_shape_elements(&e->type.shape);
+    }
+    o->gradients = larger->owner_bytes[OWNER_GRADIENTS];
+    o->scratch = larger->owner_bytes[OWNER_SCRATCH];
+    o->data = larger->owner_bytes[OWNER_DATA] + SNUG_STREAM_SLOTS * larger->stream_slot_bytes;
+    o->communication = larger->owner_bytes[OWNER_COMMUNICATION];
+    o->activations = c->arena_bytes - o->parameters - o->optimizer - o->gradients - o->scratch -
+                     o->data - o->communication;
+    o->data += t->info->resident_bytes;
+    o->code = r->peak_bytes - c->arena_bytes - t->info->resident_bytes;
+}
+
+static void add_choice(snug_trainer *t, const search *s, int64_t n_micro)
+{
+    snug_plan_report *r = &t->report;
+    const int i = r->n_choices++;
+    const bool asked = t->recipe->train.micro_batches != 0;
+    char one[32], budget[32];
+    snprintf(t->choice_name[i], sizeof t->choice_name[i], "micro_batches=%" PRId64, n_micro);
+    if (asked)
+        snprintf(t->choice_why[i], sizeof t->choice_why[i], "train.micro_batches asks for it");
+    else
+        snprintf(t->choice_why[i], sizeof t->choice_why[i],
+                 "the whole batch at once needs %s, the budget is %s",
+                 snug_format_size((double)peak_of(s, 1), one, sizeof one),
+                 snug_format_size((double)s->budget, budget, sizeof budget));
+    r->choices[i] = (snug_plan_choice){
+        .name = t->choice_name[i], .why = t->choice_why[i], .same_bits = !s->batch_stats};
+    if (s->first > 1) return; /* nothing was planned to compare with */
+    r->choices[i].bytes_saved = (int64_t)s->arena[0] - (int64_t)s->arena[log2_of(n_micro)];
+    r->choices[i].seconds_added = s->seconds[log2_of(n_micro)] - s->seconds[0];
+}
+
+/* Why no plan fits, and what would help. */
+static void say_problem(snug_trainer *t, const search *s)
+{
+    char need[32], have[32];
+    const bool micro_helps = s->batch_stats && s->last == 1 && t->report.leaves > 1;
+    snug_format_size((double)t->report.smallest_budget_bytes, need, sizeof need);
+    snug_format_size((double)s->budget, have, sizeof have);
+    snprintf(t->problem, sizeof t->problem,
+             "this recipe needs at least %s and %s is %s; %sgive it more memory, a smaller "
+             "train.batch or a smaller model",
+             need, t->recipe->budget.memory ? "the budget" : "this machine's memory", have,
+             micro_helps ? "micro-batches would need less but change batch norm's statistics "
+                           "(train.allow_batch_norm_micro=true consents); or "
+                         : "");
+    t->report.problem = t->problem;
+}
+
+static void fill_report(snug_trainer *t, const search *s, const candidate *c)
+{
+    snug_plan_report *r = &t->report;
+    r->feasible = s->chosen != 0;
+    r->micro_batches = c->n_micro;
+    r->peak_bytes = peak_of(s, c->n_micro);
+    r->arena_bytes = c->arena_bytes;
+    r->fixed_bytes = r->peak_bytes - r->arena_bytes;
+    r->smallest_budget_bytes = smallest_budget(s);
+    fill_owners(t, c);
+    r->step_seconds = s->seconds[log2_of(c->n_micro)];
+    r->flops_per_step = c->train.plan->flops;
+    r->n_nodes = c->train.graph->n_nodes;
+    r->n_fallbacks = c->train.plan->n_fallbacks;
+    r->threads = snug_context_threads(t->ctx);
+    r->tier = snug_tier_name(snug_context_tier(t->ctx));
+    r->model = t->model_name;
+    if (c->n_micro > 1) add_choice(t, s, c->n_micro);
+    if (!r->feasible) say_problem(t, s);
+}
+
+/* Statistics of batch norm are taken over a micro-batch: by consent only. */
+static snug_status check_consent(const snug_trainer *t, const search *s)
+{
+    const int64_t m = t->recipe->train.micro_batches;
+    CHECK(m <= 1 || !s->batch_stats || t->recipe->train.allow_batch_norm_micro, SNUG_EINVAL,
+          "train.micro_batches %" PRId64 " would change the model's batch norm: its statistics "
+          "are taken over a micro-batch; set train.allow_batch_norm_micro=true if that is wanted",
+          m);
+    return SNUG_OK;
+}
+
+/* Keep the chosen candidate (the largest number of micro-batches when none fits). */
+static snug_status settle_on(snug_trainer *t, search *s, candidate *c)
+{
+    TRY(check_consent(t, s));
+    const int64_t m = s->chosen ? s->chosen : s->last;
+    if (c->n_micro != m) {
+        candidate_free(c);
+        TRY(candidate_build(t, m, c));
+    }
+    fill_report(t, s, c);
+    t->persistent = c->persistent;
+    t->train = c->train;
+    t->eval = c->eval;
+    *c = (candidate){0};
+    return SNUG_OK;
+}
+
+snug_status snug_trainer_make_plan(snug_trainer *t)
+{
+    const snug_recipe *r = t->recipe;
+    const int64_t fixed = r->train.micro_batches;
+    t->report.batch = r->train.batch;
+    t->report.leaves = r->train.leaves ? r->train.leaves : snug_default_leaves(r->train.batch);
+    CHECK(fixed <= t->report.leaves, SNUG_EINVAL,
+          "train.micro_batches %" PRId64 " is more than the %" PRId64 " leaves of a batch of "
+          "%" PRId64 "; use %" PRId64 " or fewer, or set train.leaves",
+          fixed, t->report.leaves, r->train.batch, t->report.leaves);
+    search s = {.first = fixed ? fixed : 1,
+                .last = fixed ? fixed : t->report.leaves,
+                .budget = r->budget.memory ? (size_t)r->budget.memory : (size_t)snug_os_memory(),
+                .floor = (size_t)snug_os_peak_rss()};
+    candidate c = {0};
+    snug_status status = try_all(t, &s, &c);
+    if (status == SNUG_OK) {
+        choose(&s);
+        status = settle_on(t, &s, &c);
+    }
+    candidate_free(&c);
+    return status;
+}
