@@ -15,11 +15,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What training puts on the heap after it was planned: executors, the buffer a checkpoint is
- * written through, lines of JSON. Measured at 150 to 350 KiB; tests hold it to its bound. */
+/* What training puts on the heap after it was planned, besides executors: the buffer a checkpoint
+ * is written through, lists of tensors, lines of JSON. Tests hold it to its bound. */
 #define HEAP_RESERVE (384u << 10)
-/* An executor's bookkeeping for one instruction, at most. */
-#define EXEC_BYTES_PER_INSTR 512u
+/* An executor's bookkeeping for an instruction and for a tensor that it reads or writes, at most.
+ */
+#define EXEC_INSTR_BYTES  160u
+#define EXEC_TENSOR_BYTES 128u
 /* Figures are rounded up to this, so that a page more or less does not show. */
 #define FIXED_STEP ((size_t)64 << 10)
 /* The smallest budget leaves this much for another process's pages to fall differently. */
@@ -47,8 +49,7 @@ static snug_plan_config plan_config(const snug_trainer *t, int64_t n_micro)
         .leaves = t->report.leaves,
         .n_micro = n_micro,
         .threads = snug_context_threads(t->ctx),
-        .tiers = t->ctx->tiers,
-        .reference_kernels = t->ctx->config.reference_kernels,
+        .device = &t->device,
     };
 }
 
@@ -84,13 +85,21 @@ static size_t best_bytes(const snug_trainer *t, const snug_persistent *p)
     return sum;
 }
 
+static size_t exec_bytes(const snug_plan *p)
+{
+    size_t sum = 0;
+    for (int32_t i = 0; i < p->program.n_instr; i++) {
+        const snug_node *n = p->program.instr[i].node;
+        sum += EXEC_INSTR_BYTES + (n ? (size_t)(n->n_in + n->n_out) * EXEC_TENSOR_BYTES : 0);
+    }
+    return sum;
+}
+
 /* Everything but the arena. */
 static size_t fixed_bytes(const snug_trainer *t, const candidate *c)
 {
-    const size_t n_instr =
-        (size_t)c->train.plan->program.n_instr + (size_t)c->eval.plan->program.n_instr;
-    const size_t coming = snug_thread_bytes() + HEAP_RESERVE + n_instr * EXEC_BYTES_PER_INSTR +
-                          best_bytes(t, &c->persistent);
+    const size_t coming = snug_thread_bytes() + HEAP_RESERVE + exec_bytes(c->train.plan) +
+                          exec_bytes(c->eval.plan) + best_bytes(t, &c->persistent);
     return snug_round_up((size_t)snug_os_rss() + coming, FIXED_STEP);
 }
 

@@ -34,13 +34,8 @@ static int64_t allocations(void)
 
 /* ---- one step --------------------------------------------------------------------------------- */
 
-static void release_batch(snug_trainer *t)
-{
-    if (t->loader_slot >= 0) snug_loader_release(t->loader, t->loader_slot);
-    t->loader_slot = -1;
-}
-
-/* Add the batch that just ran to a part's tally; its labels are still in the loader's slot. */
+/* Add the batch that just ran to a part's tally. Its labels are still there: the executor hands the
+ * slot back when the next step begins. */
 static double tally_batch(snug_trainer *t, snug_exec *e, snug_part part, int64_t n)
 {
     const snug_tensor loss = snug_exec_tensor(e, SNUG_LOSS);
@@ -63,11 +58,10 @@ static snug_status train_step(snug_trainer *t, double rate, double *loss)
     CHECK(n > 0, SNUG_EIO, "the data ended at batch %" PRId64 " of %" PRId64 " of epoch %" PRId64,
           p->batch, t->report.steps_per_epoch, p->epoch + 1);
     *loss = tally_batch(t, t->train_exec, SNUG_PART_TRAIN, n);
-    release_batch(t);
     t->progress.samples += n;
     t->progress.step++;
     t->progress.batch++;
-    t->eval_fresh = true;
+    t->weights_changed = true;
     return SNUG_OK;
 }
 
@@ -101,13 +95,20 @@ static snug_status report_step(snug_trainer *t, double rate, double loss)
 
 /* ---- checkpoints ------------------------------------------------------------------------------ */
 
+static snug_status save(snug_trainer *t)
+{
+    t->progress.seconds = seconds_so_far(t);
+    TRY(snug_checkpoint_save(t));
+    t->checkpoint_at = snug_now();
+    return SNUG_OK;
+}
+
+/* The event comes first, so that it is among those that belong to the checkpoint. */
 static snug_status checkpoint(snug_trainer *t)
 {
     if (!t->run_dir) return SNUG_OK;
-    t->progress.seconds = seconds_so_far(t);
     TRY(snug_trainer_event(t, "checkpoint", (double)t->progress.step, NULL));
-    t->checkpoint_at = snug_now();
-    return snug_checkpoint_save(t);
+    return save(t);
 }
 
 static bool checkpoint_due(const snug_trainer *t)
@@ -141,6 +142,14 @@ static stop_reason why_stop(const snug_trainer *t)
 
 /* ---- epochs ----------------------------------------------------------------------------------- */
 
+/* Whatever pass was under way is dropped, and with it the slots that executors hold. */
+static snug_status begin_pass(snug_trainer *t, const snug_pass *pass)
+{
+    snug_exec_drop_slot(t->train_exec);
+    snug_exec_drop_slot(t->eval_exec);
+    return snug_loader_begin(t->feed.loader, pass);
+}
+
 static snug_status begin_epoch(snug_trainer *t)
 {
     const snug_progress *p = &t->progress;
@@ -150,18 +159,17 @@ static snug_status begin_epoch(snug_trainer *t)
                             .epoch = p->epoch,
                             .first_batch = p->batch};
     if (p->batch == 0) snug_tally_reset(t->tally[SNUG_PART_TRAIN]);
-    t->loader_slot = -1;
-    return snug_loader_begin(t->loader, &pass);
+    return begin_pass(t, &pass);
 }
 
 /* Steps to the epoch's end or a reason to stop. */
 static snug_status run_batches(snug_trainer *t, stop_reason *why)
 {
     double loss = 0;
-    if (t->progress.batch < t->report.steps_per_epoch) TRY(begin_epoch(t));
     for (int64_t nth = 0; t->progress.batch < t->report.steps_per_epoch; nth++) {
         *why = why_stop(t);
         if (*why != STOP_NOT) return SNUG_OK;
+        if (nth == 0) TRY(begin_epoch(t));
         const double rate = snug_schedule_rate(t->recipe, t->progress.step,
                                                t->report.steps_per_epoch, t->report.steps);
         TRY(measured_step(t, nth, rate, &loss));
@@ -173,6 +181,7 @@ static snug_status run_batches(snug_trainer *t, stop_reason *why)
 
 static void keep_train_metrics(snug_trainer *t)
 {
+    if (t->tally[SNUG_PART_TRAIN]->samples == 0) return;
     snug_tally_metrics(t->tally[SNUG_PART_TRAIN], t->progress.train_seconds,
                        &t->metrics[SNUG_PART_TRAIN]);
     t->has_metrics[SNUG_PART_TRAIN] = true;
@@ -216,15 +225,23 @@ static snug_status end_epoch(snug_trainer *t)
 snug_status snug_trainer_loop(snug_trainer *t, bool *interrupted)
 {
     stop_reason why = STOP_NOT;
-    *interrupted = false;
-    while ((why = why_stop(t)) == STOP_NOT) {
+    const snug_progress *p = &t->progress;
+    t->session_began = t->checkpoint_at = snug_now();
+    t->session_seconds = p->seconds;
+    while (why == STOP_NOT) {
         TRY(run_batches(t, &why));
-        const bool whole = t->progress.batch == t->report.steps_per_epoch;
-        if (whole || (why == STOP_DONE && t->progress.batch > 0)) TRY(end_epoch(t));
+        /* also what a checkpoint had left to do: the end of an epoch whose steps were done */
+        if (p->batch == t->report.steps_per_epoch || (why == STOP_DONE && p->batch > 0)) {
+            TRY(end_epoch(t));
+            why = why_stop(t);
+        }
     }
-    t->out_of_time = why == STOP_TIME;
-    if (why == STOP_INTERRUPT || why == STOP_TIME) TRY(checkpoint(t));
-    if (t->progress.batch > 0) keep_train_metrics(t);
+    if (why == STOP_INTERRUPT || why == STOP_TIME) {
+        TRY(save(t)); /* without an event: the resumed run's are as if it had not stopped here */
+        TRY(snug_trainer_event(t, why == STOP_TIME ? "out_of_time" : "interrupted",
+                               (double)p->step, NULL));
+    }
+    keep_train_metrics(t);
     *interrupted = why == STOP_INTERRUPT;
     t->progress.seconds = seconds_so_far(t);
     return SNUG_OK;
@@ -235,22 +252,18 @@ snug_status snug_trainer_loop(snug_trainer *t, bool *interrupted)
 snug_status snug_trainer_evaluate(snug_trainer *t, snug_part part)
 {
     const snug_pass pass = {.part = part, .seed = (uint64_t)t->recipe->train.seed};
-    snug_exec_step step = {.seed = pass.seed, .skip_prologue = !t->eval_fresh};
+    snug_exec_step step = {.seed = pass.seed, .skip_prologue = !t->weights_changed};
     const double began = snug_now();
     int64_t n = 0;
     snug_tally_reset(t->tally[part]);
-    t->loader_slot = -1;
-    TRY(snug_loader_begin(t->loader, &pass));
+    TRY(begin_pass(t, &pass));
     while (t->tally[part]->samples < t->info->n[part]) {
-        CHECK(!snug_context_interrupted(t->ctx) || part != SNUG_PART_TEST, SNUG_EINTERRUPTED,
-              "interrupted");
         TRY(snug_exec_run(t->eval_exec, &step, &n));
         CHECK(n > 0, SNUG_EIO, "the data ended before sample %" PRId64 " of %" PRId64,
               t->tally[part]->samples, t->info->n[part]);
         (void)tally_batch(t, t->eval_exec, part, n);
-        release_batch(t);
-        step.skip_prologue = true;
-        t->eval_fresh = false;
+            step.skip_prologue = true;
+        t->weights_changed = false;
     }
     snug_tally_metrics(t->tally[part], snug_now() - began, &t->metrics[part]);
     t->has_metrics[part] = true;

@@ -36,7 +36,7 @@ typedef struct snug_built {
     snug_plan *plan;
 } snug_built;
 
-/* recipe: for USE_TRAIN only. The batch of the graph is config->batch. */
+/* recipe: for USE_TRAIN only. */
 snug_status snug_build(snug_context *ctx, const snug_model_shape *model, const snug_recipe *recipe,
                        snug_use use, const snug_plan_config *config, snug_persistent *persistent,
                        snug_built *out) SNUG_MUST_USE;

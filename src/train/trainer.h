@@ -6,8 +6,8 @@
 
 #include "base/context.h"
 #include "base/file.h"
-#include "data/loader.h"
-#include "run/exec.h"
+#include "kernels/device.h"
+#include "train/feed.h"
 #include "train/metrics.h"
 #include "train/model_graph.h"
 
@@ -35,6 +35,7 @@ struct snug_trainer {
     snug_dataset *data;
     const snug_data_info *info;
 
+    snug_device device;
     snug_model_shape model;
     snug_persistent persistent;
     snug_built train, eval;
@@ -44,9 +45,8 @@ struct snug_trainer {
 
     snug_arena arena;
     snug_exec *train_exec, *eval_exec;
-    snug_loader *loader;
-    int loader_slot; /* held by the step under way; -1: none */
-    bool eval_fresh; /* weights changed since the evaluation graph's prologue ran */
+    snug_feed feed;
+    bool weights_changed; /* since the evaluation graph's prologue ran */
 
     snug_progress progress;
     snug_tally *tally[SNUG_N_PARTS];
@@ -55,7 +55,7 @@ struct snug_trainer {
     int64_t metrics_step[SNUG_N_PARTS]; /* at which step they were taken */
     void *best;                         /* weights in memory, for a run without files */
     snug_appender *events;
-    bool ran, out_of_time;
+    bool ran;
     double session_began, session_seconds; /* clock; progress.seconds when it began */
     double checkpoint_at;                  /* clock, of the last one */
     int64_t steady_steps, steady_allocations;
@@ -84,6 +84,8 @@ snug_status snug_trainer_metric_events(snug_trainer *t, snug_part part) SNUG_MUS
 snug_status
 snug_run_folder_check(const snug_trainer *t) SNUG_MUST_USE; /* before anything is made */
 snug_status snug_run_folder_open(snug_trainer *t) SNUG_MUST_USE;
+/* Events go on behind the first keep_bytes of what is there. */
+snug_status snug_run_folder_open_events(snug_trainer *t, uint64_t keep_bytes) SNUG_MUST_USE;
 snug_status snug_run_folder_save_model(snug_trainer *t) SNUG_MUST_USE;
 snug_status snug_run_folder_save_result(const snug_trainer *t,
                                         const snug_train_result *r) SNUG_MUST_USE;

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The metadata of a model's file: "snug.model" (its name), "snug.layers" (the list of layers as
+ * YAML), "snug.target" (class or value), "snug.sample" (shape, such as 28x28x1), "snug.outputs",
+ * "snug.data", "snug.spec" (JSON), "snug.version". */
+#include "train/model_file.h"
+#include <snug/text.h>
+#include <stdio.h>
+#include <string.h>
+
+/* No sample and no output is larger than this in a file that means well. */
+#define MAX_SAMPLE  ((int64_t)1 << 28)
+#define MAX_OUTPUTS ((int64_t)1 << 20)
+
+static const char *target_name(snug_target_kind k)
+{
+    return k == SNUG_TARGET_CLASS ? "class" : "value";
+}
+
+static void shape_to_text(const snug_shape *s, char *out, size_t bytes)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (int i = 0; i < s->n_dims && n < bytes; i++)
+        n += (size_t)snprintf(out + n, bytes - n, "%s%" PRId64, i ? "x" : "", s->dim[i]);
+}
+
+snug_status snug_model_file_write(const char *path, const snug_model_info *info, int n,
+                                  const snug_named_tensor *weights)
+{
+    char sample[SNUG_SHAPE_TEXT], outputs[24], *layers = NULL;
+    shape_to_text(&info->shape.sample, sample, sizeof sample);
+    snprintf(outputs, sizeof outputs, "%" PRId64, info->shape.outputs);
+    if (info->shape.layers) TRY(snug_layers_yaml(info->shape.layers, &layers));
+    const snug_metadata meta[] = {
+        {"snug.version", snug_version()},
+        {"snug.model", info->name},
+        {"snug.target", target_name(info->shape.target)},
+        {"snug.sample", sample},
+        {"snug.outputs", outputs},
+        {"snug.data", info->data_path},
+        {"snug.spec", info->spec},
+        {"snug.layers", layers}, /* last: left out when the program built the model */
+    };
+    const int n_meta = (int)(sizeof meta / sizeof meta[0]) - (layers ? 0 : 1);
+    const snug_status s = snug_safetensors_write(path, n, weights, n_meta, meta);
+    snug_free(layers);
+    return s;
+}
+
+static snug_status need(const char *path, const snug_safetensors *file, const char *key,
+                        const char **out)
+{
+    *out = snug_safetensors_meta(file, key);
+    CHECK(*out, SNUG_EFORMAT,
+          "%s is not a model that Snug trained: its metadata has no '%s'", path, key);
+    return SNUG_OK;
+}
+
+static snug_status parse_sample(const char *path, const char *text, snug_shape *out)
+{
+    snug_shape s = {0};
+    int64_t elements = 1;
+    const char *at = text;
+    for (;;) {
+        char one[24];
+        const size_t n = strcspn(at, "x");
+        CHECK(n > 0 && n < sizeof one && s.n_dims < SNUG_MAX_DIMS - 1, SNUG_EFORMAT,
+              "%s: 'snug.sample' is not a shape", path);
+        memcpy(one, at, n);
+        one[n] = '\0';
+        int64_t *dim = &s.dim[s.n_dims++];
+        TRY(snug_parse_int(one, dim));
+        CHECK(*dim >= 1 && *dim <= MAX_SAMPLE / elements, SNUG_EFORMAT,
+              "%s: 'snug.sample' %.64s is out of range", path, text);
+        elements *= *dim;
+        if (at[n] == '\0') break;
+        at += n + 1;
+    }
+    *out = s;
+    return SNUG_OK;
+}
+
+static snug_status parse_shape(const char *path, const snug_safetensors *file,
+                               snug_model_shape *out)
+{
+    const char *target, *sample, *outputs;
+    TRY(need(path, file, "snug.target", &target));
+    TRY(need(path, file, "snug.sample", &sample));
+    TRY(need(path, file, "snug.outputs", &outputs));
+    const bool classes = strcmp(target, "class") == 0;
+    CHECK(classes || strcmp(target, "value") == 0, SNUG_EFORMAT,
+          "%s: 'snug.target' is neither class nor value", path);
+    out->target = classes ? SNUG_TARGET_CLASS : SNUG_TARGET_VALUE;
+    TRY(parse_sample(path, sample, &out->sample));
+    TRY(snug_parse_int(outputs, &out->outputs));
+    CHECK(out->outputs >= 1 && out->outputs <= MAX_OUTPUTS, SNUG_EFORMAT,
+          "%s: 'snug.outputs' %" PRId64 " is out of range", path, out->outputs);
+    return SNUG_OK;
+}
+
+snug_status snug_model_file_parse(const char *path, const snug_safetensors *file,
+                                  snug_model_info *info, snug_layer_list **layers)
+{
+    snug_model_info found = {0};
+    TRY(need(path, file, "snug.model", &found.name));
+    TRY(need(path, file, "snug.data", &found.data_path));
+    TRY(need(path, file, "snug.spec", &found.spec));
+    TRY(parse_shape(path, file, &found.shape));
+    const char *yaml = snug_safetensors_meta(file, "snug.layers");
+    CHECK(yaml, SNUG_EUNSUPPORTED,
+          "%s was built by a program's own code, which is not in the file: only that program can "
+          "run it",
+          path);
+    TRY(snug_layers_parse(path, yaml, layers));
+    found.shape.layers = *layers;
+    *info = found;
+    return SNUG_OK;
+}
