@@ -58,7 +58,7 @@ SNUG_API const char *snug_recipe_get(snug_recipe *r, const char *key);
 /* Whether the key was given rather than left at its default. */
 SNUG_API bool snug_recipe_given(const snug_recipe *r, const char *key);
 /* The complete recipe, every default written out, as YAML; malloc'ed, the caller frees it. */
-SNUG_API snug_status snug_recipe_yaml(snug_recipe *r, char **out) SNUG_MUST_USE;
+SNUG_API snug_status snug_recipe_yaml(const snug_recipe *r, char **out) SNUG_MUST_USE;
 /* Every key, layer and zoo model with kinds, defaults, ranges and units, from the tables that parse
  * them: for a terminal, or as the Markdown of docs/recipes.md. malloc'ed, the caller frees it. */
 SNUG_API snug_status snug_recipe_help(bool markdown, char **out) SNUG_MUST_USE;

@@ -369,6 +369,13 @@ snug_status snug_make_dirs(const char *path)
     return SNUG_OK;
 }
 
+snug_status snug_make_new_dir(const char *path, bool *made)
+{
+    const int error = snug_os_make_dir(path);
+    *made = error == 0;
+    return error == 0 || snug_path_exists(path) ? SNUG_OK : refused(error, "make the folder", path);
+}
+
 snug_status snug_remove_file(const char *path)
 {
     int error = snug_os_remove(path);

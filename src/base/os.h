@@ -25,4 +25,9 @@ void snug_os_settle(void);
 /* Bytes of file-backed pages of this process (its code and libraries), resident now. */
 uint64_t snug_os_code_bytes(void);
 
+/* How often this process has asked for memory so far, as a counting library that was loaded before
+ * it tells (tests/support/count_alloc.c); NULL: none was. */
+typedef long long (*snug_os_counter)(void);
+snug_os_counter snug_os_alloc_counter(void);
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/os.h"
 #include "base/os_calls.h"
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -26,6 +27,15 @@
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
+
+/* ---- what was loaded before ---- */
+
+snug_os_counter snug_os_alloc_counter(void)
+{
+    snug_os_counter counter = NULL;
+    *(void **)&counter = dlsym(RTLD_DEFAULT, "snug_count_alloc_calls");
+    return counter;
+}
 
 /* ---- clocks ---- */
 

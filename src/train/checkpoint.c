@@ -34,16 +34,18 @@ static void text_sha256(const char *text, char hex[65])
 static json_t *counters(const snug_trainer *t)
 {
     const snug_progress *p = &t->progress;
+    char spec[65];
+    text_sha256(snug_dataset_spec(t->data), spec);
     const json_int_t events = t->events ? (json_int_t)snug_appender_size(t->events) : 0;
     return json_pack(
-        "{s:i, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:s}",
+        "{s:i, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:s, s:s}",
         "version", VERSION, "step", (json_int_t)p->step, "epoch", (json_int_t)p->epoch, "batch",
         (json_int_t)p->batch, "samples", (json_int_t)p->samples, "seconds", p->seconds,
         "train_seconds", p->train_seconds, "best_loss", p->best_loss, "best_epoch",
         (json_int_t)p->best_epoch, "bad_epochs", (json_int_t)p->bad_epochs, "stopped", p->stopped,
         "tally_samples", (json_int_t)t->tally[SNUG_PART_TRAIN]->samples, "events_bytes", events,
         "train_samples", (json_int_t)t->info->n[SNUG_PART_TRAIN], "micro_batches",
-        (json_int_t)t->report.micro_batches, "tier", t->report.tier);
+        (json_int_t)t->report.micro_batches, "tier", t->report.tier, "data", spec);
 }
 
 static snug_status write_checkpoint(snug_trainer *t, const char *path, const snug_weights *w)
@@ -150,29 +152,39 @@ static snug_status parse_counters(const char *text, json_t **out)
     return SNUG_OK;
 }
 
+static snug_status check_same_data(const snug_trainer *t, int64_t train_samples, const char *spec)
+{
+    char hex[65];
+    text_sha256(snug_dataset_spec(t->data), hex);
+    CHECK(train_samples == t->info->n[SNUG_PART_TRAIN] && strcmp(spec, hex) == 0, SNUG_EINVAL,
+          "%s is not the data that the run was trained on: that had %" PRId64 " training samples, "
+          "this has %" PRId64 "%s",
+          t->recipe->data.path, train_samples, t->info->n[SNUG_PART_TRAIN],
+          strcmp(spec, hex) == 0 ? "" : ", and other classes or columns");
+    return SNUG_OK;
+}
+
 static snug_status read_counters(const snug_trainer *t, const json_t *json, snug_progress *p,
                                  json_int_t *tally_samples, json_int_t *events_bytes)
 {
     int version = 0, stopped = 0;
     json_int_t step, epoch, batch, samples, best_epoch, bad_epochs, train_samples, micro;
-    const char *tier;
+    const char *tier, *spec;
     json_error_t error;
     const int bad = json_unpack_ex(
         (json_t *)json, &error, 0,
-        "{s:i, s:I, s:I, s:I, s:I, s:F, s:F, s:F, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:s}",
+        "{s:i, s:I, s:I, s:I, s:I, s:F, s:F, s:F, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:s, s:s}",
         "version", &version, "step", &step, "epoch", &epoch, "batch", &batch, "samples", &samples,
         "seconds", &p->seconds, "train_seconds", &p->train_seconds, "best_loss", &p->best_loss,
         "best_epoch", &best_epoch, "bad_epochs", &bad_epochs, "stopped", &stopped, "tally_samples",
         tally_samples, "events_bytes", events_bytes, "train_samples", &train_samples,
-        "micro_batches", &micro, "tier", &tier);
+        "micro_batches", &micro, "tier", &tier, "data", &spec);
     CHECK(bad == 0, SNUG_EFORMAT, "its counters are not whole: %s", error.text);
     CHECK(version == VERSION, SNUG_EUNSUPPORTED, "it was written by another version of Snug");
     CHECK(step >= 0 && epoch >= 0 && batch >= 0 && samples >= 0 && *tally_samples >= 0 &&
               *events_bytes >= 0 && batch <= t->report.steps_per_epoch,
           SNUG_EFORMAT, "its counters are out of range");
-    CHECK(train_samples == t->info->n[SNUG_PART_TRAIN], SNUG_EINVAL,
-          "the run was trained on %" PRId64 " samples, %s has %" PRId64 " now",
-          (int64_t)train_samples, t->recipe->data.path, t->info->n[SNUG_PART_TRAIN]);
+    TRY(check_same_data(t, train_samples, spec));
     CHECK(micro == t->report.micro_batches || !snug_built_batch_stats(&t->train), SNUG_EINVAL,
           "the run took batch norm's statistics over %" PRId64 " micro-batches a step; set "
           "train.micro_batches=%" PRId64 " to go on with it",

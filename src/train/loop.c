@@ -26,13 +26,13 @@ static double seconds_so_far(const snug_trainer *t)
 }
 
 /* Heap allocations of the whole process where the system can tell, else Snug's own. */
-static int64_t allocations(void)
+static int64_t allocations(const snug_trainer *t)
 {
-    const int64_t n = snug_os_alloc_count();
-    return n >= 0 ? n : snug_fault_count(FAULT_ALLOC);
+    return t->alloc_counter ? (int64_t)t->alloc_counter() : snug_fault_count(FAULT_ALLOC);
 }
 
-/* ---- one step --------------------------------------------------------------------------------- */
+/* ---- one step ---------------------------------------------------------------------------------
+ */
 
 /* Add the batch that just ran to a part's tally. Its labels are still there: the executor hands the
  * slot back when the next step begins. */
@@ -68,13 +68,13 @@ static snug_status train_step(snug_trainer *t, double rate, double *loss)
 /* The step, with its time and allocations kept. */
 static snug_status measured_step(snug_trainer *t, int64_t nth, double rate, double *loss)
 {
-    const int64_t allocations_before = allocations();
+    const int64_t allocations_before = allocations(t);
     const double began = snug_now();
     TRY(train_step(t, rate, loss));
     t->progress.train_seconds += snug_now() - began;
     if (nth < WARM_STEPS) return SNUG_OK;
     t->steady_steps++;
-    t->steady_allocations += allocations() - allocations_before;
+    t->steady_allocations += allocations(t) - allocations_before;
     return SNUG_OK;
 }
 
@@ -93,7 +93,8 @@ static snug_status report_step(snug_trainer *t, double rate, double loss)
     return SNUG_OK;
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------------ */
+/* ---- checkpoints ------------------------------------------------------------------------------
+ */
 
 static snug_status save(snug_trainer *t)
 {
@@ -120,7 +121,8 @@ static bool checkpoint_due(const snug_trainer *t)
            snug_now() - t->checkpoint_at >= r->train.checkpoint_time;
 }
 
-/* ---- stopping --------------------------------------------------------------------------------- */
+/* ---- stopping ---------------------------------------------------------------------------------
+ */
 
 /* What the last evaluations will take: as long as the forward third of as many training steps. */
 static double closing_seconds(const snug_trainer *t)
@@ -140,7 +142,8 @@ static stop_reason why_stop(const snug_trainer *t)
     return STOP_NOT;
 }
 
-/* ---- epochs ----------------------------------------------------------------------------------- */
+/* ---- epochs -----------------------------------------------------------------------------------
+ */
 
 /* Whatever pass was under way is dropped, and with it the slots that executors hold. */
 static snug_status begin_pass(snug_trainer *t, const snug_pass *pass)
@@ -238,8 +241,8 @@ snug_status snug_trainer_loop(snug_trainer *t, bool *interrupted)
     }
     if (why == STOP_INTERRUPT || why == STOP_TIME) {
         TRY(save(t)); /* without an event: the resumed run's are as if it had not stopped here */
-        TRY(snug_trainer_event(t, why == STOP_TIME ? "out_of_time" : "interrupted",
-                               (double)p->step, NULL));
+        TRY(snug_trainer_event(t, why == STOP_TIME ? "out_of_time" : "interrupted", (double)p->step,
+                               NULL));
     }
     keep_train_metrics(t);
     *interrupted = why == STOP_INTERRUPT;
@@ -247,7 +250,8 @@ snug_status snug_trainer_loop(snug_trainer *t, bool *interrupted)
     return SNUG_OK;
 }
 
-/* ---- evaluation ------------------------------------------------------------------------------- */
+/* ---- evaluation -------------------------------------------------------------------------------
+ */
 
 snug_status snug_trainer_evaluate(snug_trainer *t, snug_part part)
 {
@@ -262,7 +266,7 @@ snug_status snug_trainer_evaluate(snug_trainer *t, snug_part part)
         CHECK(n > 0, SNUG_EIO, "the data ended before sample %" PRId64 " of %" PRId64,
               t->tally[part]->samples, t->info->n[part]);
         (void)tally_batch(t, t->eval_exec, part, n);
-            step.skip_prologue = true;
+        step.skip_prologue = true;
         t->weights_changed = false;
     }
     snug_tally_metrics(t->tally[part], snug_now() - began, &t->metrics[part]);

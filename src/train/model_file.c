@@ -51,8 +51,8 @@ static snug_status need(const char *path, const snug_safetensors *file, const ch
                         const char **out)
 {
     *out = snug_safetensors_meta(file, key);
-    CHECK(*out, SNUG_EFORMAT,
-          "%s is not a model that Snug trained: its metadata has no '%s'", path, key);
+    CHECK(*out, SNUG_EFORMAT, "%s is not a model that Snug trained: its metadata has no '%s'", path,
+          key);
     return SNUG_OK;
 }
 

@@ -68,8 +68,7 @@ static snug_status build_graph(snug_graph *g, const snug_model_shape *m, const s
                                snug_use use, const snug_plan_config *config)
 {
     const snug_pass_config passes = {.n_micro = config->n_micro};
-    TRY(build_forward(g, m, use,
-                      snug_micro_batch(config->batch, config->leaves, config->n_micro)));
+    TRY(build_forward(g, m, use, snug_micro_batch(config->batch, config->leaves, config->n_micro)));
     TRY(snug_passes_run(g, &passes, PHASE_CANONICALISE, PHASE_FORWARD));
     if (use == USE_TRAIN) TRY(snug_optimizer_append(g, recipe, find_output(g, SNUG_LOSS)));
     return snug_passes_run(g, &passes, PHASE_AUTODIFF, PHASE_LOWER);

@@ -141,7 +141,7 @@ static int section_length(const char *key)
     return dot ? (int)(dot - key) : 0;
 }
 
-snug_status snug_recipe_yaml(snug_recipe *r, char **out)
+snug_status snug_recipe_yaml(const snug_recipe *r, char **out)
 {
     snug_str s = {0};
     const char *section = "";

@@ -32,15 +32,15 @@ static snug_status dump(json_t *json, char **out)
     return SNUG_OK;
 }
 
-/* ---- plans ------------------------------------------------------------------------------------ */
+/* ---- plans ------------------------------------------------------------------------------------
+ */
 
 static json_t *owners_json(const snug_plan_owners *o)
 {
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "parameters", size(o->parameters),
                      "gradients", size(o->gradients), "optimizer", size(o->optimizer),
                      "activations", size(o->activations), "scratch", size(o->scratch), "data",
-                     size(o->data), "communication", size(o->communication), "code",
-                     size(o->code));
+                     size(o->data), "communication", size(o->communication), "code", size(o->code));
 }
 
 static json_t *choices_json(const snug_plan_report *p)
@@ -48,30 +48,30 @@ static json_t *choices_json(const snug_plan_report *p)
     json_t *list = json_array();
     for (int i = 0; i < p->n_choices; i++) {
         const snug_plan_choice *c = &p->choices[i];
-        json_array_append_new(
-            list, json_pack("{s:s, s:s, s:I, s:o, s:b}", "name", c->name, "why", c->why,
-                            "bytes_saved", (json_int_t)c->bytes_saved, "seconds_added",
-                            number(c->seconds_added), "same_bits", c->same_bits));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:I, s:o, s:b}", "name", c->name, "why", c->why,
+                                        "bytes_saved", (json_int_t)c->bytes_saved, "seconds_added",
+                                        number(c->seconds_added), "same_bits", c->same_bits));
     }
     return list;
 }
 
 snug_status snug_plan_json(const snug_plan_report *p, char **out)
 {
-    json_t *json = json_pack(
-        "{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "feasible", p->feasible, "problem",
-        text_or_null(p->problem), "peak_bytes", size(p->peak_bytes), "arena_bytes",
-        size(p->arena_bytes), "fixed_bytes", size(p->fixed_bytes), "by_owner",
-        owners_json(&p->by_owner), "choices", choices_json(p), "step_seconds",
-        number(p->step_seconds), "flops_per_step", number(p->flops_per_step),
-        "smallest_budget_bytes", size(p->smallest_budget_bytes));
-    json_t *more = json_pack(
-        "{s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "model", p->model, "tier",
-        p->tier, "threads", p->threads, "parameters", (json_int_t)p->parameters, "batch",
-        (json_int_t)p->batch, "leaves", (json_int_t)p->leaves, "micro_batches",
-        (json_int_t)p->micro_batches, "steps_per_epoch", (json_int_t)p->steps_per_epoch, "steps",
-        (json_int_t)p->steps, "nodes", (json_int_t)p->n_nodes, "fallbacks",
-        (json_int_t)p->n_fallbacks);
+    json_t *json =
+        json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "feasible", p->feasible,
+                  "problem", text_or_null(p->problem), "peak_bytes", size(p->peak_bytes),
+                  "arena_bytes", size(p->arena_bytes), "fixed_bytes", size(p->fixed_bytes),
+                  "by_owner", owners_json(&p->by_owner), "choices", choices_json(p), "step_seconds",
+                  number(p->step_seconds), "flops_per_step", number(p->flops_per_step),
+                  "smallest_budget_bytes", size(p->smallest_budget_bytes));
+    json_t *more =
+        json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "model", p->model,
+                  "tier", p->tier, "threads", p->threads, "parameters", (json_int_t)p->parameters,
+                  "batch", (json_int_t)p->batch, "leaves", (json_int_t)p->leaves, "micro_batches",
+                  (json_int_t)p->micro_batches, "steps_per_epoch", (json_int_t)p->steps_per_epoch,
+                  "steps", (json_int_t)p->steps, "nodes", (json_int_t)p->n_nodes, "fallbacks",
+                  (json_int_t)p->n_fallbacks);
     if (json_object_update(json, more) != 0) {
         json_decref(json);
         json = NULL;
@@ -80,7 +80,8 @@ snug_status snug_plan_json(const snug_plan_report *p, char **out)
     return dump(json, out);
 }
 
-/* ---- metrics ---------------------------------------------------------------------------------- */
+/* ---- metrics ----------------------------------------------------------------------------------
+ */
 
 static json_t *values_json(const snug_metrics *m)
 {
@@ -95,10 +96,10 @@ static json_t *by_class_json(const snug_metrics *m)
     json_t *list = json_array();
     for (int64_t i = 0; i < m->n_classes; i++) {
         const snug_class_metrics *c = &m->by_class[i];
-        json_array_append_new(
-            list, json_pack("{s:s, s:o, s:o, s:o, s:I}", "class", m->class_names[i], "precision",
-                            number(c->precision), "recall", number(c->recall), "f1",
-                            number(c->f1), "support", (json_int_t)c->support));
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:I}", "class",
+                                              m->class_names[i], "precision", number(c->precision),
+                                              "recall", number(c->recall), "f1", number(c->f1),
+                                              "support", (json_int_t)c->support));
     }
     return list;
 }
@@ -109,8 +110,8 @@ static json_t *confusion_json(const snug_metrics *m)
     for (int64_t i = 0; i < m->n_classes; i++) {
         json_t *row = json_array();
         for (int64_t j = 0; j < m->n_classes; j++)
-            json_array_append_new(
-                row, json_integer((json_int_t)m->confusion[i * m->n_classes + j]));
+            json_array_append_new(row,
+                                  json_integer((json_int_t)m->confusion[i * m->n_classes + j]));
         json_array_append_new(rows, row);
     }
     return rows;
@@ -127,7 +128,8 @@ snug_status snug_metrics_json(const snug_metrics *m, char **out)
     return dump(json, out);
 }
 
-/* ---- results ---------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------------
+ */
 
 static json_t *parts_json(const snug_train_result *r)
 {

@@ -6,6 +6,7 @@
 
 #include "base/context.h"
 #include "base/file.h"
+#include "base/os.h"
 #include "kernels/device.h"
 #include "train/feed.h"
 #include "train/metrics.h"
@@ -58,9 +59,14 @@ struct snug_trainer {
     bool ran;
     double session_began, session_seconds; /* clock; progress.seconds when it began */
     double checkpoint_at;                  /* clock, of the last one */
+    snug_os_counter alloc_counter;         /* NULL: Snug's own allocations are counted */
     int64_t steady_steps, steady_allocations;
     char weights_sha256[65], state_sha256[65];
 };
+
+/* ---- resume.c ---- */
+/* t->recipe from the program's recipe or, to go on with a run, from the run's own. */
+snug_status snug_trainer_take_recipe(snug_trainer *t, const snug_recipe *given) SNUG_MUST_USE;
 
 /* ---- budget.c ---- */
 /* Fill persistent, train, eval and report: micro-batches chosen so that the budget holds. */
