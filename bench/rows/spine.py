@@ -177,7 +177,7 @@ def bits_resume():
         for kill_at in range(1, whole["steps"]):
             run = f"{folder}/run{kill_at}"
             process = subprocess.Popen([str(SNUG), *args, "--out", run], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                       env={**os.environ, "SNUG_TEST_KILL_STEP": str(kill_at)})
+                                       env={**os.environ, "SNUG_FAULT": f"step:{kill_at}:kill"})
             process.wait()
             if process.returncode != -signal.SIGKILL:
                 raise RuntimeError(f"was not killed at step {kill_at}: exit {process.returncode}")

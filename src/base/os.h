@@ -30,4 +30,7 @@ uint64_t snug_os_code_bytes(void);
 typedef long long (*snug_os_counter)(void);
 snug_os_counter snug_os_alloc_counter(void);
 
+/* Die at once, as by kill -9: nothing is flushed, nothing cleaned up. For tests of crashes. */
+void snug_os_die(void);
+
 #endif
