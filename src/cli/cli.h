@@ -92,8 +92,7 @@ json_t *cli_number(double v);                                            /* null
 snug_status cli_json_print(json_t *object, bool one_line) SNUG_MUST_USE; /* frees object */
 snug_status cli_print_plan_json(const snug_plan_report *p) SNUG_MUST_USE;
 snug_status cli_print_result_json(const snug_train_result *r) SNUG_MUST_USE;
-json_t *cli_metrics_json(const snug_metrics *m);
-void cli_metrics_detail_json(const snug_metrics *m, json_t *into);
+snug_status cli_metrics_json(const snug_metrics *m, json_t **out) SNUG_MUST_USE;
 json_t *cli_shape_json(const snug_shape *s);
 
 /* open.c: what a command's argument names */

@@ -17,14 +17,17 @@ static const cli_option options[] = {
     {0},
 };
 
-static json_t *eval_json(const snug_model *m, const char *part, const snug_metrics *x)
+static snug_status print_json(const snug_model *m, const char *part, const snug_metrics *x)
 {
-    json_t *j = json_pack("{ss sI ss sI so so}", "model", snug_model_name(m), "parameters",
-                          (json_int_t)snug_model_parameters(m), "part", part, "samples",
-                          (json_int_t)x->samples, "seconds", cli_number(x->seconds), "metrics",
-                          cli_metrics_json(x));
-    if (j) cli_metrics_detail_json(x, j);
-    return j;
+    json_t *j = NULL, *names = json_array();
+    SNUG_TRY(cli_metrics_json(x, &j));
+    for (int64_t i = 0; x->confusion && i < x->n_classes; i++)
+        json_array_append_new(names, json_string(x->class_names[i]));
+    json_t *more = json_pack("{ss sI ss so}", "model", snug_model_name(m), "parameters",
+                             (json_int_t)snug_model_parameters(m), "part", part, "classes", names);
+    if (more) json_object_update(j, more);
+    json_decref(more);
+    return cli_json_print(j, false);
 }
 
 static snug_status evaluate(cli *c, snug_model *m, snug_dataset *d)
@@ -46,7 +49,7 @@ static snug_status evaluate(cli *c, snug_model *m, snug_dataset *d)
     }
     cli_show_metrics(c, 1, names, parts);
     cli_show_confusion(c, &x);
-    return c->json ? cli_json_print(eval_json(m, name, &x), false) : SNUG_OK;
+    return c->json ? print_json(m, name, &x) : SNUG_OK;
 }
 
 static snug_status with_model(cli *c, snug_model *m)

@@ -4,7 +4,6 @@
 #include "cli/cli.h"
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 json_t *cli_number(double v)
 {
@@ -29,13 +28,14 @@ json_t *cli_shape_json(const snug_shape *s)
     return a;
 }
 
-/* JSON that the library made, printed as this command prints its own. */
+/* Text that the library made. */
 static snug_status print_made(snug_status status, char *text)
 {
     SNUG_TRY(status);
-    json_t *j = json_loads(text, 0, NULL);
+    bool written = puts(text) != EOF;
     free(text);
-    return cli_json_print(j, false);
+    SNUG_CHECK(written, SNUG_EIO, "cannot write JSON to standard output");
+    return SNUG_OK;
 }
 
 snug_status cli_print_plan_json(const snug_plan_report *p)
@@ -52,46 +52,12 @@ snug_status cli_print_result_json(const snug_train_result *r)
     return print_made(status, text);
 }
 
-json_t *cli_metrics_json(const snug_metrics *m)
+snug_status cli_metrics_json(const snug_metrics *m, json_t **out)
 {
-    json_t *j = json_object();
-    for (int i = 0; i < m->n; i++)
-        json_object_set_new(j, m->metric[i].name, cli_number(m->metric[i].value));
-    return j;
-}
-
-static json_t *confusion_json(const snug_metrics *m)
-{
-    json_t *rows = json_array();
-    for (int64_t t = 0; t < m->n_classes; t++) {
-        json_t *row = json_array();
-        for (int64_t p = 0; p < m->n_classes; p++)
-            json_array_append_new(row, json_integer(m->confusion[t * m->n_classes + p]));
-        json_array_append_new(rows, row);
-    }
-    return rows;
-}
-
-static json_t *by_class_json(const snug_metrics *m)
-{
-    json_t *list = json_array();
-    for (int64_t i = 0; i < m->n_classes; i++) {
-        const snug_class_metrics *k = &m->by_class[i];
-        json_array_append_new(list, json_pack("{ss so so so sI}", "class", m->class_names[i],
-                                              "precision", cli_number(k->precision), "recall",
-                                              cli_number(k->recall), "f1", cli_number(k->f1),
-                                              "support", (json_int_t)k->support));
-    }
-    return list;
-}
-
-void cli_metrics_detail_json(const snug_metrics *m, json_t *into)
-{
-    if (!m->confusion) return;
-    json_t *names = json_array();
-    for (int64_t i = 0; i < m->n_classes; i++)
-        json_array_append_new(names, json_string(m->class_names[i]));
-    json_object_set_new(into, "classes", names);
-    json_object_set_new(into, "confusion_matrix", confusion_json(m));
-    if (m->by_class) json_object_set_new(into, "by_class", by_class_json(m));
+    char *text = NULL;
+    SNUG_TRY(snug_metrics_json(m, &text));
+    *out = json_loads(text, 0, NULL);
+    free(text);
+    SNUG_CHECK(*out, SNUG_ENOMEM, "out of memory for the JSON of the metrics");
+    return SNUG_OK;
 }
