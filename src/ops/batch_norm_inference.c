@@ -55,6 +55,7 @@ static int inference_axes(const snug_sig *s, snug_axis_use *u)
 static int fold_axes(const snug_sig *s, snug_axis_use *u)
 {
     int n = inference_axes(s, u);
+    n = snug_use_axis(u, n, 1, 0, 0, s->in[0].shape.n_dims - 1);
     for (int i = 1; i < s->n_in; i++) n = snug_use_axis(u, n, 1, 0, i, 0);
     return n;
 }

@@ -126,14 +126,16 @@ static snug_status conv2d_shape(snug_infer *f)
     return snug_infer_vector(f, 2, 1);
 }
 
-/* dy has the size that the forward convolution would give. */
-static snug_status check_dy(const snug_infer *f, const conv *v, const snug_shape *dy)
+/* dy, input i, has the size that the forward convolution would give. */
+static snug_status check_dy(const snug_infer *f, const conv *v, int i)
 {
-    char text[SNUG_SHAPE_TEXT];
-    CHECK(dy->dim[1] == v->oh && dy->dim[2] == v->ow && dy->dim[3] == v->f, SNUG_ESHAPE,
-          "convolution gradient '%s': dy is %s, but the convolution gives [N, %" PRId64 ", %" PRId64
-          ", %" PRId64 "]",
-          f->name, snug_shape_text(dy, text, sizeof text), v->oh, v->ow, v->f);
+    const int64_t *dy = f->in[i].shape.dim;
+    char a[SNUG_SHAPE_TEXT], b[SNUG_SHAPE_TEXT];
+    CHECK(dy[1] == v->oh && dy[2] == v->ow && dy[3] == v->f, SNUG_ESHAPE,
+          "convolution gradient '%s': of inputs %s and %s, dy (input %d) should be [N, %" PRId64
+          ", %" PRId64 ", %" PRId64 "]",
+          f->name, snug_shape_text(&f->in[0].shape, a, sizeof a),
+          snug_shape_text(&f->in[1].shape, b, sizeof b), i, v->oh, v->ow, v->f);
     return SNUG_OK;
 }
 
@@ -146,7 +148,7 @@ static snug_status grad_input_shape(snug_infer *f)
     TRY(snug_infer_mul(f, v.cg, a->groups, &v.c));
     TRY(check_groups(f, &v));
     TRY(out_size(f, &v));
-    TRY(check_dy(f, &v, &f->in[0].shape));
+    TRY(check_dy(f, &v, 0));
     f->out[0].shape = image_shape(&f->in[0].shape, v.h, v.w, v.c);
     f->out[0].dtype = f->in[0].dtype;
     return check_elements(f, &f->out[0].shape);
@@ -166,7 +168,7 @@ static snug_status grad_weight_shape(snug_infer *f)
           snug_shape_text(&f->in[1].shape, t, sizeof t));
     TRY(check_groups(f, &v));
     TRY(out_size(f, &v));
-    TRY(check_dy(f, &v, &f->in[1].shape));
+    TRY(check_dy(f, &v, 1));
     f->out[0].shape = snug_shape_make(4, (int64_t[]){v.kh, v.kw, v.cg, v.f});
     f->out[0].dtype = f->in[0].dtype;
     return check_elements(f, &f->out[0].shape);

@@ -47,7 +47,7 @@ static inline double leaf_sum(const leaf_rows *r, snug_dtype dtype, leaf_partial
                               const void *arg)
 {
     if (!r->step) return leaf_round(dtype, partial(arg, 0, r->n_rows));
-    double stack[SNUG_LEAF_DEPTH];
+    double stack[SNUG_LEAF_DEPTH] = {0};
     int depth = 0;
     for (int64_t slot = 0; slot < r->step->leaves_here; slot++) {
         int64_t begin, end;

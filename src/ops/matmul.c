@@ -67,6 +67,18 @@ static snug_status shape_plain(snug_infer *f, snug_shape *out)
     return SNUG_OK;
 }
 
+static snug_status check_bias(const snug_infer *f)
+{
+    const snug_shape *bias = &f->in[2].shape;
+    char text[3][SNUG_SHAPE_TEXT], y[SNUG_SHAPE_TEXT];
+    for (int i = 0; i < 3; i++) snug_shape_text(&f->in[i].shape, text[i], sizeof text[i]);
+    CHECK(bias->n_dims == 1 && bias->kind[0] == SNUG_AXIS_FIXED &&
+              bias->dim[0] == snug_shape_last(&f->out[0].shape),
+          SNUG_ESHAPE, "matmul '%s': bias is %s, but %s x %s gives %s", f->name, text[2], text[0],
+          text[1], snug_shape_text(&f->out[0].shape, y, sizeof y));
+    return SNUG_OK;
+}
+
 static snug_status matmul_shape(snug_infer *f)
 {
     const snug_matmul_attrs *t = f->attrs;
@@ -84,12 +96,7 @@ static snug_status matmul_shape(snug_infer *f)
                        &elements));
     if (f->n_in < 3) return SNUG_OK;
     TRY(snug_infer_float(f, 2, 0));
-    const snug_shape *bias = &f->in[2].shape;
-    CHECK(bias->n_dims == 1 && bias->kind[0] == SNUG_AXIS_FIXED &&
-              bias->dim[0] == snug_shape_last(&f->out[0].shape),
-          SNUG_ESHAPE, "matmul '%s': bias is %s, but the product is %s", f->name,
-          snug_shape_text(bias, ta, sizeof ta), snug_shape_text(&f->out[0].shape, tb, sizeof tb));
-    return SNUG_OK;
+    return check_bias(f);
 }
 
 static int matmul_axes(const snug_sig *s, snug_axis_use *u)

@@ -59,11 +59,12 @@ static int mse_grad_axes(const snug_sig *s, snug_axis_use *u)
 
 static snug_status mse_gradient(snug_grad *g)
 {
-    CHECK(!g->need[1], SNUG_EUNSUPPORTED,
-          "mse has no gradient of its target: give what is trained as the prediction");
-    if (!g->dout[0]) return SNUG_OK;
-    snug_value *in[] = {g->in[0], g->in[1], g->dout[0]};
-    return snug_apply_all(g->graph, &snug_op_mse_grad, NULL, NULL, 3, in, &g->din[0]);
+    for (int i = 0; i < 2 && g->dout[0]; i++) {
+        snug_value *in[] = {g->in[i], g->in[1 - i], g->dout[0]};
+        if (g->need[i])
+            TRY(snug_apply_all(g->graph, &snug_op_mse_grad, NULL, NULL, 3, in, &g->din[i]));
+    }
+    return SNUG_OK;
 }
 
 static snug_cost mse_cost(const snug_sig *s)
@@ -127,7 +128,7 @@ const snug_op snug_op_mse = {
     .doc = "mse(prediction [N, ..], target [N, ..]) -> loss []\n"
            "loss = the mean of (prediction - target)^2 over the step's batch; this call's part of\n"
            "it. A target [N] fits a prediction [N, 1].\n"
-           "Gradient: mse_grad(prediction, target, dloss); none of the target.",
+           "Gradient: mse_grad(prediction, target, dloss), and with the two exchanged.",
     .n_in_min = 2,
     .n_in_max = 2,
     .n_out = 1,

@@ -136,6 +136,7 @@ static snug_status entropy_grad_shape(snug_infer *f)
 static int entropy_axes(const snug_sig *s, snug_axis_use *u)
 {
     int n = snug_use_batch(s, u, 0, 1, 0);
+    n = snug_use_batch(s, u, n, 1, 1);
     if (!snug_shape_has_batch(&s->in[0].shape)) return n; /* the mean's divisor is the length */
     n = snug_use_axis(u, n, 0, -1, 0, 0);
     return snug_use_axis(u, n, 0, -1, 1, 0);
