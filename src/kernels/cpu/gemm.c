@@ -48,7 +48,7 @@ static int64_t min64(int64_t a, int64_t b)
 
 static blocking cut_product(const gemm *g)
 {
-    blocking c = {.bm = min64(round_up(g->m, TILE_STEP), BLOCK_M),
+    blocking c = {.bm = min64(round_up(g->m + !g->m, TILE_STEP), BLOCK_M),
                   .bn = min64(round_up(g->n, TILE_N), BLOCK_N),
                   .parts = 1,
                   .depth = snug_leaf_depth(g->leaves),

@@ -74,19 +74,21 @@ static inline int gemm_strip(int64_t ni, int64_t nk, int64_t s, int64_t *offset)
     return left >= TILE_N ? TILE_V : (int)((left + VLEN - 1) / VLEN);
 }
 
-/* k counts samples: cut it into the step's leaf slots. */
-static inline void gemm_leaves(gemm *g, const snug_step *step)
-{
-    g->leaves = step->leaves_here;
-    g->leaf_k = step->n_here > 0 ? g->k / step->n_here * step->leaf_samples : 1;
-}
-
-/* Slots that a call over at most this many samples can have. */
+/* Slots that a call over at most this many samples needs. */
 static inline int64_t gemm_max_leaves(int64_t samples)
 {
     int64_t n = 1;
     while (n < samples && n < SNUG_MAX_LEAVES) n *= 2;
     return n;
+}
+
+/* k counts samples: cut it into the step's leaf slots. Slots past the last sample are left out: a
+ * sum that starts at +0 is never -0, so adding their zeros would change nothing. */
+static inline void gemm_leaves(gemm *g, const snug_step *step)
+{
+    int64_t most = gemm_max_leaves(step->n_here);
+    g->leaves = step->leaves_here < most ? step->leaves_here : most;
+    g->leaf_k = step->n_here > 0 ? g->k / step->n_here * step->leaf_samples : 1;
 }
 
 /* Copy n floats by vectors. */

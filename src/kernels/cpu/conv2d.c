@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conv2d and its gradients on f32 as products of gemm.h, for x [N, H, W, C], w [KH, KW, C / groups,
+ * F], dy [N, OH, OW, F]. A pixel is a row of C, windows are gathered while A is packed:
+ *     y[pixel, f]       = windows of x [pixel, (ky, kx, c)] times w
+ *     dx[pixel, c]      = windows of dy [pixel, (jy, jx, f)] times w transposed
+ *     dw[(ky, kx, c), f] = windows of x, transposed, times dy [pixel, f]
+ * With a stride, pixels of dx fall into stride_h * stride_w phases that see disjoint parts of w;
+ * each phase is a product of its own without stride. */
+#include "kernels/cpu/windows.h"
+
+typedef struct conv {
+    const snug_conv2d_attrs *a;
+    int64_t n, h, w, c, kh, kw, cg, f, fg, oh, ow;
+    windows view;
+    const float *weights, *dy;
+} conv;
+
+/* A phase of dx: pixels (y0 + i * stride_h, x0 + j * stride_w). (ry, rx): the first place of the
+ * kernel that they see. */
+typedef struct phase {
+    const conv *v;
+    windows view;
+    int64_t ry, rx, y0, x0;
+    float *dx;
+} phase;
+
+static conv conv_sizes(const snug_conv2d_attrs *a, const snug_shape *x, const snug_shape *w,
+                       const snug_shape *y)
+{
+    conv v = {.a = a, .n = x->dim[0], .h = x->dim[1], .w = x->dim[2], .c = x->dim[3]};
+    v.kh = w->dim[0], v.kw = w->dim[1], v.cg = w->dim[2], v.f = w->dim[3];
+    v.fg = v.f / a->groups;
+    v.oh = y->dim[1], v.ow = y->dim[2];
+    v.view = (windows){NULL, v.h,  v.w,         v.c,         v.cg,       v.kh,       v.kw,
+                       v.oh, v.ow, a->stride_h, a->stride_w, a->pad_top, a->pad_left};
+    return v;
+}
+
+/* ---- y -----------------------------------------------------------------------------------------
+ */
+
+static void pack_x_rows(const gemm *g, const gemm_block *p)
+{
+    windows_pack_rows(&((const conv *)g->arg)->view, p);
+}
+
+static void pack_w(const gemm *g, const gemm_block *p)
+{
+    const conv *v = g->arg;
+    gemm_pack_b(p, v->weights + p->k0 * v->f + p->group * v->fg + p->i0, v->f);
+}
+
+static gemm forward_product(const conv *v)
+{
+    return (gemm){.groups = v->a->groups,
+                  .m = v->n * v->oh * v->ow,
+                  .n = v->fg,
+                  .k = v->kh * v->kw * v->cg,
+                  .pack_a = pack_x_rows,
+                  .pack_b = pack_w,
+                  .arg = v};
+}
+
+static size_t forward_scratch(const snug_sig *sig, int threads)
+{
+    conv v = conv_sizes(sig->attrs, &sig->in[0].shape, &sig->in[1].shape, &sig->out[0].shape);
+    gemm g = forward_product(&v);
+    return gemm_scratch(&g, threads);
+}
+
+static void k_conv2d_f32(const snug_call *call)
+{
+    conv v = conv_sizes(call->attrs, &call->in[0].type.shape, &call->in[1].type.shape,
+                        &call->out[0].type.shape);
+    v.view.x = call->in[0].data;
+    v.weights = call->in[1].data;
+    gemm g = forward_product(&v);
+    g.c = call->out[0].data, g.ldc = v.f;
+    g.bias = call->n_in > 2 ? call->in[2].data : NULL;
+    g.act = v.a->act;
+    gemm_run(&g, call);
+}
+
+/* ---- dw ----------------------------------------------------------------------------------------
+ */
+
+static void pack_x_columns(const gemm *g, const gemm_block *p)
+{
+    windows_pack_columns(&((const conv *)g->arg)->view, p);
+}
+
+static void pack_dy(const gemm *g, const gemm_block *p)
+{
+    const conv *v = g->arg;
+    gemm_pack_b(p, v->dy + p->k0 * v->f + p->group * v->fg + p->i0, v->f);
+}
+
+static gemm weight_product(const conv *v)
+{
+    return (gemm){.groups = v->a->groups,
+                  .m = v->kh * v->kw * v->cg,
+                  .n = v->fg,
+                  .k = v->n * v->oh * v->ow,
+                  .a_by_k = true,
+                  .pack_a = pack_x_columns,
+                  .pack_b = pack_dy,
+                  .arg = v};
+}
+
+static size_t weight_scratch(const snug_sig *sig, int threads)
+{
+    const snug_shape *x = &sig->in[0].shape;
+    conv v = conv_sizes(sig->attrs, x, &sig->out[0].shape, &sig->in[1].shape);
+    gemm g = weight_product(&v);
+    if (x->kind[0] == SNUG_AXIS_BATCH) g.leaves = gemm_max_leaves(v.n);
+    return gemm_scratch(&g, threads);
+}
+
+static void k_conv2d_grad_weight_f32(const snug_call *call)
+{
+    const snug_shape *x = &call->in[0].type.shape;
+    conv v = conv_sizes(call->attrs, x, &call->out[0].type.shape, &call->in[1].type.shape);
+    v.view.x = call->in[0].data;
+    v.dy = call->in[1].data;
+    gemm g = weight_product(&v);
+    g.c = call->out[0].data, g.ldc = v.f;
+    if (x->kind[0] == SNUG_AXIS_BATCH) gemm_leaves(&g, call->step);
+    gemm_run(&g, call);
+}
+
+/* ---- dx ----------------------------------------------------------------------------------------
+ */
+
+static void pack_dy_rows(const gemm *g, const gemm_block *p)
+{
+    windows_pack_rows(&((const phase *)g->arg)->view, p);
+}
+
+/* Weights of the phase, transposed: k = (jy, jx, f) is w[ky, kx, c, f], ky falling as jy rises. */
+static void pack_wt(const gemm *g, const gemm_block *p)
+{
+    const phase *h = g->arg;
+    const conv *v = h->v;
+    for (int64_t k = p->k0, end = p->k0 + p->nk; k < end;) {
+        int64_t tap = k / v->fg, f = k % v->fg, left = v->fg - f;
+        int64_t jy = h->view.kh - 1 - tap / h->view.kw, jx = h->view.kw - 1 - tap % h->view.kw;
+        int64_t ky = h->ry + jy * v->a->stride_h, kx = h->rx + jx * v->a->stride_w;
+        gemm_block piece = *p;
+        piece.nk = left < end - k ? left : end - k;
+        const float *from = v->weights + ((ky * v->kw + kx) * v->cg + p->i0) * v->f;
+        gemm_pack_bt(&piece, from + p->group * v->fg + f, v->f, k - p->k0, p->nk);
+        k += piece.nk;
+    }
+}
+
+static float *dx_row(const gemm *g, int64_t group, int64_t i)
+{
+    const phase *h = g->arg;
+    const conv *v = h->v;
+    window at = window_at(&h->view, i);
+    int64_t y = h->y0 + at.gy * v->a->stride_h, x = h->x0 + at.gx * v->a->stride_w;
+    return h->dx + ((at.sample * v->h + y) * v->w + x) * v->c + group * v->cg;
+}
+
+typedef struct phase_axis {
+    int64_t r, places; /* first place of the kernel, and how many a stride apart */
+    int64_t pixels;    /* of dx */
+    int64_t before;    /* how far the first window of dy starts before dy */
+} phase_axis;
+
+static phase_axis axis_of(int64_t first, int64_t stride, int64_t pad, int64_t kernel,
+                          int64_t extent)
+{
+    phase_axis p = {.r = (first + pad) % stride, .pixels = (extent - first + stride - 1) / stride};
+    p.places = p.r < kernel ? (kernel - p.r + stride - 1) / stride : 0;
+    p.before = p.places - 1 - (first + pad) / stride;
+    return p;
+}
+
+static phase phase_of(const conv *v, int64_t i)
+{
+    int64_t sh = v->a->stride_h, sw = v->a->stride_w, columns = v->w < sw ? v->w : sw;
+    phase h = {.v = v, .y0 = i / columns, .x0 = i % columns};
+    phase_axis y = axis_of(h.y0, sh, v->a->pad_top, v->kh, v->h);
+    phase_axis x = axis_of(h.x0, sw, v->a->pad_left, v->kw, v->w);
+    h.ry = y.r, h.rx = x.r;
+    h.view = (windows){v->dy,    v->oh,    v->ow, v->f, v->fg,    y.places, x.places,
+                       y.pixels, x.pixels, 1,     1,    y.before, x.before};
+    return h;
+}
+
+/* Strides longer than the image leave some phases without pixels. */
+static int64_t n_phases(const conv *v)
+{
+    int64_t sh = v->a->stride_h, sw = v->a->stride_w;
+    return (v->h < sh ? v->h : sh) * (v->w < sw ? v->w : sw);
+}
+
+static gemm input_product(const phase *h)
+{
+    const conv *v = h->v;
+    return (gemm){.groups = v->a->groups,
+                  .m = v->n * h->view.grid_h * h->view.grid_w,
+                  .n = v->cg,
+                  .k = h->view.kh * h->view.kw * v->fg,
+                  .pack_a = pack_dy_rows,
+                  .pack_b = pack_wt,
+                  .row = dx_row,
+                  .arg = h};
+}
+
+static size_t input_scratch(const snug_sig *sig, int threads)
+{
+    conv v = conv_sizes(sig->attrs, &sig->out[0].shape, &sig->in[1].shape, &sig->in[0].shape);
+    size_t most = 0;
+    for (int64_t i = 0; i < n_phases(&v); i++) {
+        phase h = phase_of(&v, i);
+        gemm g = input_product(&h);
+        size_t bytes = gemm_scratch(&g, threads);
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
+static void k_conv2d_grad_input_f32(const snug_call *call)
+{
+    conv v = conv_sizes(call->attrs, &call->out[0].type.shape, &call->in[1].type.shape,
+                        &call->in[0].type.shape);
+    v.dy = call->in[0].data;
+    v.weights = call->in[1].data;
+    for (int64_t i = 0; i < n_phases(&v); i++) {
+        phase h = phase_of(&v, i);
+        h.dx = call->out[0].data;
+        gemm g = input_product(&h);
+        gemm_run(&g, call);
+    }
+}
+
+KERNEL_TABLE(conv2d) = {
+    {.op = "conv2d", .name = "k_conv2d_f32", .scratch = forward_scratch, .run = k_conv2d_f32},
+    {.op = "conv2d_grad_input",
+     .name = "k_conv2d_grad_input_f32",
+     .scratch = input_scratch,
+     .run = k_conv2d_grad_input_f32},
+    {.op = "conv2d_grad_weight",
+     .name = "k_conv2d_grad_weight_f32",
+     .scratch = weight_scratch,
+     .run = k_conv2d_grad_weight_f32},
+    {0},
+};
