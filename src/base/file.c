@@ -289,7 +289,7 @@ static snug_status appender_start(snug_appender *a, const char *path, uint64_t k
     CHECK(keep_bytes <= a->size, SNUG_EFORMAT,
           "'%s' has %" PRIu64 " bytes where %" PRIu64 " were written before", path, a->size,
           keep_bytes);
-    error = snug_os_truncate(a->fd, keep_bytes);
+    error = keep_bytes < a->size ? snug_os_truncate(a->fd, keep_bytes) : 0;
     a->size = keep_bytes;
     return error ? refused(error, "shorten", path) : SNUG_OK;
 }

@@ -14,20 +14,29 @@
 
 #include <snug/snug.h>
 
-static inline void ok(snug_status s)
+/* The call succeeded. */
+#define ok(call) check_ok((call), #call, __FILE__, __LINE__)
+/* The call failed with this status and a message that contains `text`; the record is cleared. */
+#define fails(call, want, text) check_fails((call), (want), (text), __FILE__, __LINE__)
+
+static inline void check_ok(snug_status s, const char *call, const char *file, int line)
 {
-    if (s != SNUG_OK) fail_msg("%s: %s", snug_status_name(s), snug_error_message());
+    if (s == SNUG_OK) return;
+    print_error("%s: %s: %s\n", call, snug_status_name(s), snug_error_message());
+    _fail(file, line);
 }
 
-/* The call failed with this status and a message that contains `text`. */
-static inline void fails(snug_status s, snug_status want, const char *text)
+static inline void check_fails(snug_status s, snug_status want, const char *text, const char *file,
+                               int line)
 {
-    if (s != want)
-        fail_msg("status %s, not %s: %s", snug_status_name(s), snug_status_name(want),
-                 snug_error_message());
-    if (!strstr(snug_error_message(), text))
-        fail_msg("'%s' is not in: %s", text, snug_error_message());
-    snug_error_clear();
+    bool told = strstr(snug_error_message(), text) != NULL;
+    if (s == want && told) {
+        snug_error_clear();
+        return;
+    }
+    print_error("status %s with '%s'; expected %s with '%s'\n", snug_status_name(s),
+                snug_error_message(), snug_status_name(want), text);
+    _fail(file, line);
 }
 
 #endif

@@ -32,6 +32,12 @@ static inline _Noreturn void small_stop(int outcome)
     longjmp(small_here, outcome);
 }
 
+static inline _Noreturn void _fail(const char *file, int line)
+{
+    printf("%s:%d: error: failure\n", file, line);
+    small_stop(SMALL_FAILED);
+}
+
 static inline void small_check(int holds, const char *what, const char *file, int line)
 {
     if (holds) return;
