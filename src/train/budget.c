@@ -159,8 +159,15 @@ static snug_status try_all(snug_trainer *t, search *s, candidate *c)
     return SNUG_OK;
 }
 
-static void choose(search *s)
+/* Batch norm's statistics are taken over a micro-batch: by consent only. */
+static bool needs_consent(const snug_trainer *t, const search *s)
 {
+    return s->batch_stats && s->first > 1 && !t->recipe->train.allow_batch_norm_micro;
+}
+
+static void choose(const snug_trainer *t, search *s)
+{
+    if (needs_consent(t, s)) return;
     for (int64_t m = s->first; m <= s->last && s->chosen == 0; m *= 2)
         if (peak_of(s, m) <= s->budget) s->chosen = m;
 }
@@ -223,6 +230,15 @@ static void say_problem(snug_trainer *t, const search *s)
 {
     char need[32], have[32];
     const bool micro_helps = s->batch_stats && s->last == 1 && t->report.leaves > 1;
+    t->report.problem = t->problem;
+    if (needs_consent(t, s)) {
+        snprintf(t->problem, sizeof t->problem,
+                 "train.micro_batches %" PRId64 " would change the model's batch norm, whose "
+                 "statistics are taken over a micro-batch; set train.allow_batch_norm_micro=true "
+                 "if that is wanted",
+                 s->first);
+        return;
+    }
     snug_format_size((double)t->report.smallest_budget_bytes, need, sizeof need);
     snug_format_size((double)s->budget, have, sizeof have);
     snprintf(t->problem, sizeof t->problem,
@@ -232,7 +248,6 @@ static void say_problem(snug_trainer *t, const search *s)
              micro_helps ? "micro-batches would need less but change batch norm's statistics "
                            "(train.allow_batch_norm_micro=true consents); or "
                          : "");
-    t->report.problem = t->problem;
 }
 
 static void fill_report(snug_trainer *t, const search *s, const candidate *c)
@@ -256,21 +271,9 @@ static void fill_report(snug_trainer *t, const search *s, const candidate *c)
     if (!r->feasible) say_problem(t, s);
 }
 
-/* Statistics of batch norm are taken over a micro-batch: by consent only. */
-static snug_status check_consent(const snug_trainer *t, const search *s)
-{
-    const int64_t m = t->recipe->train.micro_batches;
-    CHECK(m <= 1 || !s->batch_stats || t->recipe->train.allow_batch_norm_micro, SNUG_EINVAL,
-          "train.micro_batches %" PRId64 " would change the model's batch norm: its statistics "
-          "are taken over a micro-batch; set train.allow_batch_norm_micro=true if that is wanted",
-          m);
-    return SNUG_OK;
-}
-
 /* Keep the chosen candidate (the largest number of micro-batches when none fits). */
 static snug_status settle_on(snug_trainer *t, search *s, candidate *c)
 {
-    TRY(check_consent(t, s));
     const int64_t m = s->chosen ? s->chosen : s->last;
     if (c->n_micro != m) {
         candidate_free(c);
@@ -301,7 +304,7 @@ snug_status snug_trainer_make_plan(snug_trainer *t)
     candidate c = {0};
     snug_status status = try_all(t, &s, &c);
     if (status == SNUG_OK) {
-        choose(&s);
+        choose(t, &s);
         status = settle_on(t, &s, &c);
     }
     candidate_free(&c);

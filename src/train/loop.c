@@ -177,6 +177,7 @@ static snug_status run_batches(snug_trainer *t, stop_reason *why)
                                                t->report.steps_per_epoch, t->report.steps);
         TRY(measured_step(t, nth, rate, &loss));
         TRY(report_step(t, rate, loss));
+        (void)snug_fault_hit(FAULT_STEP);
         if (checkpoint_due(t)) TRY(checkpoint(t));
     }
     return SNUG_OK;
