@@ -8,13 +8,12 @@ enum { BATCH = 4 * VLEN }; /* positions that one round of calls decides */
 /* The words of positions 4 group .. 4 group + BATCH - 1, as snug_philox makes them. */
 static void philox_words(const uint32_t key[2], uint64_t a, uint64_t b, int32_t words[BATCH])
 {
-    int32_t low[VLEN], high[VLEN];
-    for (uint64_t i = 0; i < VLEN; i++) {
-        low[i] = (int32_t)(uint32_t)(b + i);
-        high[i] = (int32_t)(uint32_t)((b + i) >> 32);
-    }
+    const vi sign = viset1(INT32_MIN), first = viset1((int32_t)(uint32_t)b);
+    const vi high = viset1((int32_t)(uint32_t)(b >> 32));
     vi c0 = viset1((int32_t)(uint32_t)a), c1 = viset1((int32_t)(uint32_t)(a >> 32));
-    vi c2 = viload(low), c3 = viload(high);
+    vi c2 = viadd(first, viiota());
+    vm carry = vilt(vixor(c2, sign), vixor(first, sign)); /* an unsigned comparison */
+    vi c3 = viselect(carry, viadd(high, viset1(1)), high);
     const vi m0 = viset1((int32_t)SNUG_PHILOX_M0), m1 = viset1((int32_t)SNUG_PHILOX_M1);
     uint32_t k0 = key[0], k1 = key[1];
     for (int round = 0; round < 10; round++) {
