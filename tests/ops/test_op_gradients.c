@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gradient rules against finite differences, in double: every differentiable operator, every case.
  * The loss is mse(output, a fixed random target), or the output itself where it is a scalar. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "support/check.h"
 
-#include <cmocka.h>
 #include <math.h>
-#include <stdio.h>
 
 #include "support/interp.h"
 #include "support/op_case.h"

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reductions over samples: a batch run whole and run as 2 or 4 micro-batches, summed by accumulate,
  * gives the same bits; whatever follows the batch is the same row by row; no samples give zeros. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "support/check.h"
 
-#include <cmocka.h>
 #include <math.h>
 
 #include "support/op_case.h"

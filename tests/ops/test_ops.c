@@ -3,13 +3,9 @@
  * cases and refuses changed ones with a message that names what is wrong, the axis rule tells the
  * truth, f32 agrees with f64, and working in place changes nothing. A new operator needs no edit.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "support/check.h"
 
-#include <cmocka.h>
 #include <math.h>
-#include <stdio.h>
 
 #include "support/op_case.h"
 
