@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Layer lists: reading, names, messages with their line, there and back, building; and the zoo:
+ * sizes of its models, and that a model is the same thing as its own list. */
+#include "support/check.h"
+#include "support/faults.h"
+
+#include "graph/graph.h"
+#include "models/layers.h"
+
+#include <stdlib.h>
+
+static snug_context *ctx;
+
+static int set_up(void **state)
+{
+    (void)state;
+    return snug_context_create(&(snug_context_config){.threads = 1}, &ctx) == SNUG_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    snug_context_destroy(ctx);
+    return 0;
+}
+
+static snug_type batch_of(int n_dims, const int64_t *sample)
+{
+    snug_type t = {.dtype = SNUG_F32};
+    t.shape.n_dims = n_dims + 1;
+    t.shape.dim[0] = 4;
+    t.shape.kind[0] = SNUG_AXIS_BATCH;
+    memcpy(t.shape.dim + 1, sample, (size_t)n_dims * sizeof *sample);
+    return t;
+}
+
+static const int64_t grey28[] = {28, 28, 1}, colour32[] = {32, 32, 3}, row30[] = {30};
+
+static snug_graph *build(const snug_layer_list *l, snug_type input, int64_t outputs)
+{
+    snug_graph *g;
+    ok(snug_graph_create(ctx, SNUG_MODE_TRAIN, &g));
+    snug_value *x = snug_input(g, "x", input);
+    (void)snug_layers_build(l, g, x, outputs);
+    return g;
+}
+
+static int64_t count(const snug_graph *g, snug_role role)
+{
+    int64_t n = 0;
+    for (int i = 0; i < g->n_values; i++)
+        if (g->values[i]->role == role) n += snug_shape_elements(&g->values[i]->type.shape);
+    return n;
+}
+
+/* ---- reading ---- */
+
+static void names_layers_over_the_whole_list(void **state)
+{
+    (void)state;
+    const char *yaml = "- conv2d: 4\n"
+                       "- batch_norm\n"
+                       "- residual:\n"
+                       "    body: [conv2d: {filters: 4, name: conv3}, batch_norm, relu]\n"
+                       "    shortcut: [conv2d: {filters: 4, kernel: 1}]\n"
+                       "- conv2d: 4\n"
+                       "- flatten\n"
+                       "- linear: outputs\n";
+    const char *want =
+        "- conv2d: {name: conv1, filters: 4, kernel: 3, stride: 1, padding: same, groups: 1, bias: "
+        "true}\n"
+        "- batch_norm: {name: bn1}\n"
+        "- residual:\n"
+        "    body:\n"
+        "      - conv2d: {name: conv3, filters: 4, kernel: 3, stride: 1, padding: same, groups: 1, "
+        "bias: true}\n"
+        "      - batch_norm: {name: bn2}\n"
+        "      - relu\n"
+        "    shortcut:\n"
+        "      - conv2d: {name: conv2, filters: 4, kernel: 1, stride: 1, padding: same, groups: 1, "
+        "bias: true}\n"
+        "- conv2d: {name: conv4, filters: 4, kernel: 3, stride: 1, padding: same, groups: 1, bias: "
+        "true}\n"
+        "- flatten\n"
+        "- linear: {name: linear1, units: outputs}\n";
+    snug_layer_list *l, *again;
+    char *text, *twice;
+    ok(snug_layers_parse("m", yaml, &l));
+    ok(snug_layers_yaml(l, &text));
+    assert_string_equal(text, want);
+    ok(snug_layers_parse("m", text, &again));
+    ok(snug_layers_yaml(again, &twice));
+    assert_string_equal(text, twice);
+    snug_free(text);
+    snug_free(twice);
+    snug_layers_free(l);
+    snug_layers_free(again);
+    snug_layers_free(NULL);
+}
+
+static void short_forms_mean_the_first_key(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml, *text;
+    } cases[] = {
+        {"[relu]", "- relu\n"},
+        {"[max_pool]", "- max_pool: {kernel: 2, stride: kernel}\n"},
+        {"[max_pool: 3]", "- max_pool: {kernel: 3, stride: kernel}\n"},
+        {"[max_pool: {stride: 1}]", "- max_pool: {kernel: 2, stride: 1}\n"},
+        {"[dropout: 0.25]", "- dropout: {rate: 0.25}\n"},
+        {"[reshape: [3, 4, 5]]", "- reshape: {shape: [3, 4, 5]}\n"},
+        {"[linear: {units: 7, name: a.b}]", "- linear: {name: a.b, units: 7}\n"},
+        {"[residual: [relu, gelu]]", "- residual:\n    body:\n      - relu\n      - gelu\n"
+                                     "    shortcut: []\n"},
+        {"[conv2d: {filters: 2, kernel: [1, 5], stride: [2, 2], padding: 3, bias: no}]",
+         "- conv2d: {name: conv1, filters: 2, kernel: [1, 5], stride: 2, padding: 3, groups: 1, "
+         "bias: false}\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snug_layer_list *l;
+        char *text;
+        ok(snug_layers_parse("m", cases[i].yaml, &l));
+        ok(snug_layers_yaml(l, &text));
+        assert_string_equal(text, cases[i].text);
+        snug_free(text);
+        snug_layers_free(l);
+    }
+}
+
+static void refuses_bad_lists(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml, *message;
+    } cases[] = {
+        {"[]", "m:1: a model needs at least one layer"},
+        {"relu", "m:1: expected a list of layers, not a single value"},
+        {"- flatten\n- liner: 3\n", "m:2: unknown layer 'liner'; did you mean 'linear'?"},
+        {"- qqqqqqqqqq\n", "`snug help recipe` lists them"},
+        {"- [relu]\n", "m:1: a list where a layer"},
+        {"- conv2d:\n  filters: 3\n", "indent its keys below"},
+        {"- relu: 3\n", "m:1: relu takes no value"},
+        {"- relu: {name: a}\n", "unknown key 'name' of relu"},
+        {"- linear\n", "m:1: linear needs 'units'"},
+        {"- linear: {name: a}\n", "m:1: linear needs 'units'"},
+        {"- linear: {unit: 3}\n", "m:1: unknown key 'unit' of linear; did you mean 'units'?"},
+        {"- linear: {xyzzy: 3}\n", "unknown key 'xyzzy' of linear, which has units name"},
+        {"- linear: 0\n", "'units' must be a whole number from 1 to 1048576 or `outputs`, not '0'"},
+        {"- linear: 1.5\n", "'units' must be a whole number"},
+        {"- linear: [3]\n", "not a list"},
+        {"- linear: 99999999999999999999\n", "a whole number"},
+        {"- dropout: 1\n", "'rate' must be a number from 0 to 0.95, not '1'"},
+        {"- dropout: nan\n", "a number from 0 to 0.95"},
+        {"- dropout: {rate: [1]}\n", "not a list"},
+        {"- conv2d: {filters: 3, bias: perhaps}\n", "'bias' must be true or false"},
+        {"- conv2d: {filters: 3, kernel: [1, 2, 3]}\n", "one number or [height, width]"},
+        {"- conv2d: {filters: 3, padding: sane}\n", "or `same` or `valid`, not 'sane'"},
+        {"- reshape: []\n", "a list of 1 to 5 lengths"},
+        {"- reshape: [1, 2, 3, 4, 5, 6]\n", "a list of 1 to 5 lengths"},
+        {"- residual: {body: []}\n", "a list of at least one layer"},
+        {"- residual:\n    body:\n      - relux\n", "m:3: unknown layer 'relux'"},
+        {"- linear: {units: 3, name: 'a b'}\n", "letters, digits"},
+        {"- linear: {units: 3, name: a}\n- batch_norm: {name: a}\n",
+         "m:2: the name 'a' is already that of the layer in line 1"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snug_layer_list *l;
+        fails(snug_layers_parse("m", cases[i].yaml, &l), SNUG_EINVAL, cases[i].message);
+    }
+}
+
+static void bounds_the_number_of_layers(void **state)
+{
+    (void)state;
+    snug_str s = {0};
+    snug_layer_list *l;
+    for (int i = 0; i < 5; i++) {
+        snug_str_add(&s, "- residual:\n    body: [relu");
+        for (int k = 0; k < 1000; k++) snug_str_add(&s, ", relu");
+        snug_str_add(&s, "]\n");
+    }
+    fails(snug_layers_parse("m", s.text, &l), SNUG_EINVAL, "more than 4096 layers");
+    snug_str_free(&s);
+}
+
+/* ---- building ---- */
+
+static void build_errors_name_the_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml, *message;
+    } cases[] = {
+        {"- linear: 3\n", "m:1: linear linear1 needs [N, features] but is given [4, 28, 28, 1]: "
+                          "put `- flatten` before it"},
+        {"- flatten\n- conv2d: 3\n", "m:2: conv2d conv1 needs images"},
+        {"- flatten\n- max_pool: 2\n", "m:2: max_pool needs images"},
+        {"- flatten\n- global_avg_pool\n", "m:2: global_avg_pool needs images"},
+        {"- relu\n- conv2d: {filters: 3, kernel: 31, padding: valid}\n", "m:2: conv2d: "},
+        {"- max_pool: 2\n- conv2d: {filters: 3, groups: 2}\n", "m:2: conv2d: 'conv1': 2 groups"},
+        {"- residual:\n    body:\n      - conv2d: {filters: 4, stride: 2}\n",
+         "m:1: residual: the body makes [4, 14, 14, 4] but the shortcut [4, 28, 28, 1]"},
+        {"- residual:\n    body:\n      - flatten\n      - max_pool: 2\n", "m:4: max_pool needs"},
+        {"- reshape: [3, 5]\n", "m:1: reshape: "},
+        {"- flatten\n- linear: 11\n",
+         "m: the last layer makes [4, 11], but the data needs [N, 10]"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snug_layer_list *l;
+        ok(snug_layers_parse("m", cases[i].yaml, &l));
+        snug_graph *g = build(l, batch_of(3, grey28), 10);
+        snug_status s = snug_graph_check(g);
+        assert_true(s != SNUG_OK);
+        fails(s, s, cases[i].message);
+        snug_graph_destroy(g);
+        snug_layers_free(l);
+    }
+}
+
+static void builds_every_layer(void **state)
+{
+    (void)state;
+    const char *yaml = "- conv2d: {filters: 8, kernel: [3, 5], stride: [2, 1], padding: 1}\n"
+                       "- batch_norm\n"
+                       "- gelu\n"
+                       "- max_pool: {kernel: 3, stride: 1}\n"
+                       "- residual: [conv2d: {filters: 8, groups: 8, bias: false}, relu]\n"
+                       "- reshape: [12, 12, 16]\n"
+                       "- dropout: 0.1\n"
+                       "- global_avg_pool\n"
+                       "- linear: 6\n"
+                       "- flatten\n";
+    snug_layer_list *l;
+    ok(snug_layers_parse("m", yaml, &l));
+    snug_graph *g = build(l, batch_of(3, grey28), 0);
+    ok(snug_graph_check(g));
+    static const char *const params[] = {"conv1.weight", "conv1.bias",      "bn1.weight",
+                                         "bn1.bias",     "conv2.weight",    "linear1.weight",
+                                         "linear1.bias", "bn1.running_mean"};
+    for (size_t i = 0; i < sizeof params / sizeof *params; i++)
+        if (!snug_graph_find_value(g, params[i])) fail_msg("no value '%s'", params[i]);
+    assert_null(snug_graph_find_value(g, "conv2.bias"));
+    snug_graph_destroy(g);
+    snug_layers_free(l);
+}
+
+/* ---- the zoo ---- */
+
+static snug_graph *zoo_graph(const char *name, int n_dims, const int64_t *sample)
+{
+    snug_layer_list *l;
+    ok(snug_layers_from_zoo(name, &l));
+    snug_graph *g = build(l, batch_of(n_dims, sample), 10);
+    ok(snug_graph_check(g));
+    snug_layers_free(l);
+    return g;
+}
+
+static void zoo_models_have_their_sizes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int n_dims;
+        const int64_t *sample;
+        int64_t parameters, buffers;
+    } cases[] = {
+        {"linear", 3, grey28, 7850, 0},        {"mlp", 3, grey28, 669706, 0},
+        {"mlp", 1, row30, 283658, 0}, {"mlp-256-128-64", 3, grey28, 242762, 0},
+        {"lenet", 3, grey28, 61706, 0},        {"cnn", 3, grey28, 50282, 192},
+        {"resnet8", 3, colour32, 78186, 480}, /* 78,666 together, as in the reference */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snug_graph *g = zoo_graph(cases[i].name, cases[i].n_dims, cases[i].sample);
+        assert_int_equal(count(g, SNUG_ROLE_PARAM), cases[i].parameters);
+        assert_int_equal(count(g, SNUG_ROLE_BUFFER), cases[i].buffers);
+        snug_graph_destroy(g);
+    }
+}
+
+/* The same persistent values, name by name, and as many nodes. */
+static void same_graph(const snug_graph *a, const snug_graph *b)
+{
+    assert_int_equal(a->n_nodes, b->n_nodes);
+    assert_int_equal(a->n_values, b->n_values);
+    for (int i = 0; i < a->n_values; i++) {
+        const snug_value *v = a->values[i], *w = b->values[i];
+        assert_string_equal(v->name, w->name);
+        assert_int_equal(v->role, w->role);
+        assert_int_equal(v->type.dtype, w->type.dtype);
+        assert_true(snug_shape_equal(&v->type.shape, &w->type.shape));
+        assert_int_equal(v->init.kind, w->init.kind);
+    }
+    for (int i = 0; i < a->n_nodes; i++)
+        assert_string_equal(a->nodes[i]->op->name, b->nodes[i]->op->name);
+}
+
+static void a_zoo_model_is_its_own_list(void **state)
+{
+    (void)state;
+    const snug_zoo_info *z;
+    int i = 0;
+    for (; (z = snug_zoo(i)); i++) {
+        char *yaml;
+        snug_layer_list *l;
+        assert_true(z->doc[0] != 0);
+        ok(snug_zoo_layers(z->name, &yaml));
+        ok(snug_layers_parse("list", yaml, &l));
+        snug_graph *a = zoo_graph(z->name, 3, colour32);
+        snug_graph *b = build(l, batch_of(3, colour32), 10);
+        ok(snug_graph_check(b));
+        same_graph(a, b);
+        snug_graph_destroy(a);
+        snug_graph_destroy(b);
+        snug_layers_free(l);
+        free(yaml);
+    }
+    assert_true(i >= 6);
+    assert_null(snug_zoo(-1));
+    assert_null(snug_layer(1000));
+    for (i = 0; snug_layer(i); i++) assert_true(snug_layer(i)->doc[0] != 0);
+    char *none;
+    fails(snug_zoo_layers("resnet9", &none), SNUG_EINVAL, "did you mean 'resnet8'?");
+}
+
+/* ---- refused memory ---- */
+
+static snug_status there_and_back(void *arg)
+{
+    (void)arg;
+    snug_layer_list *l;
+    char *text;
+    snug_status s = snug_layers_from_zoo("resnet8", &l);
+    if (s != SNUG_OK) return s;
+    s = snug_layers_yaml(l, &text);
+    if (s == SNUG_OK) snug_free(text);
+    snug_layers_free(l);
+    if (s == SNUG_OK) s = snug_zoo_layers("lenet", &text);
+    if (s == SNUG_OK) free(text);
+    return s;
+}
+
+static snug_status build_lenet(void *arg)
+{
+    (void)arg;
+    snug_layer_list *l;
+    snug_graph *g;
+    snug_status s = snug_layers_from_zoo("lenet", &l);
+    if (s != SNUG_OK) return s;
+    s = snug_graph_create(ctx, SNUG_MODE_TRAIN, &g);
+    if (s == SNUG_OK) {
+        snug_value *x = snug_input(g, "x", batch_of(3, grey28));
+        (void)snug_layers_build(l, g, x, 10);
+        s = snug_graph_check(g);
+        snug_graph_destroy(g);
+    }
+    snug_layers_free(l);
+    return s;
+}
+
+static void survives_failing_allocations(void **state)
+{
+    (void)state;
+    assert_true(fail_each(FAULT_ALLOC, there_and_back, NULL) > 5);
+    assert_true(fail_each(FAULT_ALLOC, build_lenet, NULL) > 5);
+    assert_int_equal(snug_tag_bytes(TAG_RECIPE), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_layers_over_the_whole_list),
+        cmocka_unit_test(short_forms_mean_the_first_key),
+        cmocka_unit_test(refuses_bad_lists),
+        cmocka_unit_test(bounds_the_number_of_layers),
+        cmocka_unit_test(build_errors_name_the_line),
+        cmocka_unit_test(builds_every_layer),
+        cmocka_unit_test(zoo_models_have_their_sizes),
+        cmocka_unit_test(a_zoo_model_is_its_own_list),
+        cmocka_unit_test(survives_failing_allocations),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
