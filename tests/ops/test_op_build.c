@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The builder functions: parameters and names they make, shapes they give, what they refuse. */
+#include "support/check.h"
+
+#include "graph/graph.h"
+#include "ops/ops.h"
+
+static snug_context *ctx;
+
+static snug_graph *graph(snug_mode mode)
+{
+    snug_graph *g;
+    ok(snug_graph_create(ctx, mode, &g));
+    return g;
+}
+
+/* An f32 input whose first axis is the batch. */
+static snug_value *input(snug_graph *g, int n_dims, const int64_t *dim)
+{
+    snug_type t = {.shape = snug_shape_make(n_dims, dim), .dtype = SNUG_F32};
+    t.shape.kind[0] = SNUG_AXIS_BATCH;
+    return snug_input(g, "x", t);
+}
+
+#define INPUT(g, ...)                                                                              \
+    input(g, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (int64_t[]){__VA_ARGS__})
+
+static void has_shape(const snug_value *v, const char *want)
+{
+    char text[SNUG_SHAPE_TEXT];
+    if (!v) fail_msg("no value: %s", snug_error_message());
+    snug_shape s = snug_value_type(v).shape;
+    assert_string_equal(snug_shape_text(&s, text, sizeof text), want);
+}
+
+static void param_has(const snug_graph *g, const char *name, snug_role role, const char *shape,
+                      snug_init_kind init)
+{
+    snug_value *v = snug_graph_find_value(g, name);
+    if (!v) fail_msg("there is no '%s'", name);
+    assert_int_equal(v->role, role);
+    assert_int_equal(v->init.kind, init);
+    has_shape(v, shape);
+}
+
+static void linear_keeps_leading_axes(void **state)
+{
+    (void)state;
+    snug_graph *g = graph(SNUG_MODE_TRAIN);
+    snug_value *y = snug_linear(g, INPUT(g, 7, 3, 5), 4, "fc");
+    has_shape(y, "[7, 3, 4]");
+    assert_string_equal(snug_value_name(y), "fc");
+    assert_int_equal(snug_value_type(y).shape.kind[0], SNUG_AXIS_BATCH);
+    param_has(g, "fc.weight", SNUG_ROLE_PARAM, "[5, 4]", SNUG_INIT_HE_UNIFORM);
+    param_has(g, "fc.bias", SNUG_ROLE_PARAM, "[4]", SNUG_INIT_ZERO);
+    ok(snug_graph_check(g));
+    snug_graph_destroy(g);
+}
+
+static void conv2d_pads_to_the_same_size(void **state)
+{
+    (void)state;
+    static const struct same {
+        int64_t size, kernel, stride;
+        const char *out;
+        int64_t before, after;
+    } rows[] = {{32, 3, 1, "[2, 32, 32, 8]", 1, 1}, {32, 3, 2, "[2, 16, 16, 8]", 0, 1},
+                {31, 3, 2, "[2, 16, 16, 8]", 1, 1}, {28, 5, 1, "[2, 28, 28, 8]", 2, 2},
+                {7, 1, 3, "[2, 3, 3, 8]", 0, 0},    {5, 2, 1, "[2, 5, 5, 8]", 0, 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snug_graph *g = graph(SNUG_MODE_TRAIN);
+        int64_t k = rows[i].kernel, s = rows[i].stride;
+        snug_conv2d_config c = {.filters = 8, .kernel = {k, k}, .stride = {s, s}, .same = true};
+        snug_value *y = snug_conv2d(g, INPUT(g, 2, rows[i].size, rows[i].size, 3), &c, "conv");
+        has_shape(y, rows[i].out);
+        const snug_conv2d_attrs *a = y->producer->attrs;
+        assert_int_equal(a->pad_top, rows[i].before);
+        assert_int_equal(a->pad_right, rows[i].after);
+        snug_graph_destroy(g);
+    }
+}
+
+static void conv2d_defaults_and_groups(void **state)
+{
+    (void)state;
+    snug_graph *g = graph(SNUG_MODE_TRAIN);
+    snug_value *x = INPUT(g, 2, 8, 8, 6);
+    snug_value *y = snug_conv2d(g, x, &(snug_conv2d_config){.filters = 4}, "a");
+    has_shape(y, "[2, 6, 6, 4]");
+    param_has(g, "a.weight", SNUG_ROLE_PARAM, "[3, 3, 6, 4]", SNUG_INIT_HE_NORMAL);
+    param_has(g, "a.bias", SNUG_ROLE_PARAM, "[4]", SNUG_INIT_ZERO);
+    snug_conv2d_config c = {
+        .filters = 6, .groups = 6, .no_bias = true, .kernel = {3, 5}, .pad = {1, 0, 2, 2}};
+    has_shape(snug_conv2d(g, x, &c, "b"), "[2, 7, 8, 6]");
+    param_has(g, "b.weight", SNUG_ROLE_PARAM, "[3, 5, 1, 6]", SNUG_INIT_HE_NORMAL);
+    assert_null(snug_graph_find_value(g, "b.bias"));
+    snug_graph_destroy(g);
+}
+
+static void batch_norm_follows_the_mode(void **state)
+{
+    (void)state;
+    for (int mode = SNUG_MODE_TRAIN; mode <= SNUG_MODE_EVAL; mode++) {
+        snug_graph *g = graph((snug_mode)mode);
+        snug_value *y = snug_batch_norm(g, INPUT(g, 2, 4, 4, 3), "norm");
+        has_shape(y, "[2, 4, 4, 3]");
+        param_has(g, "norm.weight", SNUG_ROLE_PARAM, "[3]", SNUG_INIT_ONE);
+        param_has(g, "norm.bias", SNUG_ROLE_PARAM, "[3]", SNUG_INIT_ZERO);
+        param_has(g, "norm.running_mean", SNUG_ROLE_BUFFER, "[3]", SNUG_INIT_ZERO);
+        param_has(g, "norm.running_var", SNUG_ROLE_BUFFER, "[3]", SNUG_INIT_ONE);
+        bool train = mode == SNUG_MODE_TRAIN;
+        const char *op = train ? "batch_norm" : "batch_norm_inference";
+        assert_string_equal(y->producer->op->name, op);
+        snug_value *running = snug_graph_find_value(g, "norm.running_mean");
+        assert_int_equal(running->assigned_by != NULL, train);
+        ok(snug_graph_check(g));
+        snug_graph_destroy(g);
+    }
+}
+
+static void dropout_has_a_key_of_its_own(void **state)
+{
+    (void)state;
+    snug_graph *g = graph(SNUG_MODE_TRAIN);
+    snug_value *x = INPUT(g, 2, 8);
+    snug_value *a = snug_dropout(g, x, 0.5), *b = snug_dropout(g, x, 0.5);
+    const snug_dropout_attrs *ka = a->producer->attrs, *kb = b->producer->attrs;
+    assert_true(ka->key != kb->key && ka->key >= 0 && kb->key >= 0);
+    assert_ptr_equal(snug_dropout(g, x, 0), x);
+    assert_null(snug_dropout(g, x, 1.5));
+    fails(snug_graph_check(g), SNUG_EINVAL, "rate is 1.5");
+    snug_graph_destroy(g);
+    g = graph(SNUG_MODE_EVAL);
+    x = INPUT(g, 2, 8);
+    assert_ptr_equal(snug_dropout(g, x, 0.5), x);
+    snug_graph_destroy(g);
+}
+
+static void shapes_of_the_others(void **state)
+{
+    (void)state;
+    snug_graph *g = graph(SNUG_MODE_TRAIN);
+    snug_value *x = INPUT(g, 6, 9, 9, 4), *probabilities;
+    has_shape(snug_max_pool2d(g, x, 3, 2), "[6, 4, 4, 4]");
+    has_shape(snug_global_avg_pool(g, x), "[6, 4]");
+    has_shape(snug_flatten(g, x), "[6, 324]");
+    has_shape(snug_reshape(g, x, 2, (int64_t[]){81, 4}), "[6, 81, 4]");
+    has_shape(snug_gelu(g, snug_relu(g, snug_mul(g, x, snug_add(g, x, x)))), "[6, 9, 9, 4]");
+    snug_type labels = {.shape = snug_shape_make(1, (int64_t[]){6}), .dtype = SNUG_I32};
+    labels.shape.kind[0] = SNUG_AXIS_BATCH;
+    snug_value *y = snug_input(g, "y", labels),
+               *logits = snug_linear(g, snug_flatten(g, x), 3, "fc");
+    has_shape(snug_softmax_cross_entropy(g, logits, y, &probabilities), "[]");
+    has_shape(probabilities, "[6, 3]");
+    has_shape(snug_mse(g, logits, probabilities), "[]");
+    ok(snug_graph_check(g));
+    snug_graph_destroy(g);
+}
+
+/* One mistake each; the message says what, where, and both shapes. */
+typedef struct mistake {
+    snug_value *(*make)(snug_graph *g, snug_value *x); /* x is [6, 8, 8, 4] */
+    const char *says[3];
+} mistake;
+
+static snug_value *wrong_add(snug_graph *g, snug_value *x)
+{
+    return snug_add(g, x, snug_global_avg_pool(g, x));
+}
+static snug_value *wrong_matmul(snug_graph *g, snug_value *x)
+{
+    snug_type t = {.shape = snug_shape_make(2, (int64_t[]){5, 3}), .dtype = SNUG_F32};
+    return snug_matmul(g, x, snug_param(g, "w", t, (snug_init){0}));
+}
+static snug_value *wrong_groups(snug_graph *g, snug_value *x)
+{
+    return snug_conv2d(g, x, &(snug_conv2d_config){.filters = 6, .groups = 3}, "c");
+}
+static snug_value *wrong_window(snug_graph *g, snug_value *x)
+{
+    return snug_conv2d(g, x, &(snug_conv2d_config){.filters = 6, .kernel = {9, 9}}, "c");
+}
+static snug_value *wrong_pool(snug_graph *g, snug_value *x)
+{
+    return snug_max_pool2d(g, x, 9, 2);
+}
+static snug_value *wrong_units(snug_graph *g, snug_value *x)
+{
+    return snug_linear(g, x, -3, "fc");
+}
+static snug_value *wrong_reshape(snug_graph *g, snug_value *x)
+{
+    return snug_reshape(g, x, 2, (int64_t[]){5, 5});
+}
+static snug_value *wrong_rank(snug_graph *g, snug_value *x)
+{
+    return snug_conv2d(g, snug_flatten(g, x), &(snug_conv2d_config){.filters = 6}, "c");
+}
+
+static void mistakes_are_told_once(void **state)
+{
+    (void)state;
+    static const mistake rows[] = {
+        {wrong_add, {"'add'", "[6, 8, 8, 4]", "[6, 4]"}},
+        {wrong_matmul, {"'matmul'", "[6, 8, 8, 4]", "[5, 3]"}},
+        {wrong_groups, {"'c'", "3 groups", "[6, 8, 8, 4]"}},
+        {wrong_window, {"'c'", "window of 9", "[6, 8, 8, 4]"}},
+        {wrong_pool, {"'max_pool2d'", "9 x 9", "[6, 8, 8, 4]"}},
+        {wrong_units, {"'fc'", "-3", "[6, 8, 8, 4]"}},
+        {wrong_reshape, {"'reshape'", "[6, 8, 8, 4]", "[5, 5]"}},
+        {wrong_rank, {"'c'", "[6, 256]", "4 axes"}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snug_graph *g = graph(SNUG_MODE_TRAIN);
+        snug_value *y = rows[i].make(g, INPUT(g, 6, 8, 8, 4));
+        assert_null(y);
+        assert_null(snug_relu(g, y));
+        assert_null(snug_batch_norm(g, snug_linear(g, y, 3, "later"), "norm"));
+        assert_null(snug_softmax_cross_entropy(g, y, y, NULL));
+        assert_int_not_equal(snug_graph_check(g), SNUG_OK);
+        for (int j = 0; j < 3; j++)
+            if (!strstr(snug_error_message(), rows[i].says[j]))
+                fail_msg("'%s' is not in: %s", rows[i].says[j], snug_error_message());
+        snug_error_clear();
+        snug_graph_destroy(g);
+    }
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    ok(snug_context_create(&(snug_context_config){.threads = 1}, &ctx));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    snug_context_destroy(ctx);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(linear_keeps_leading_axes),
+        cmocka_unit_test(conv2d_pads_to_the_same_size),
+        cmocka_unit_test(conv2d_defaults_and_groups),
+        cmocka_unit_test(batch_norm_follows_the_mode),
+        cmocka_unit_test(dropout_has_a_key_of_its_own),
+        cmocka_unit_test(shapes_of_the_others),
+        cmocka_unit_test(mistakes_are_told_once),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
