@@ -15,6 +15,7 @@ typedef struct parse {
     struct open_node {
         snug_tree *node, *last;
         const char *key; /* of a map: read, its value is still to come */
+        int key_line;
     } open[SNUG_TREE_DEPTH];
 } parse;
 
@@ -66,6 +67,7 @@ static snug_status take_key(parse *p, const yaml_event_t *e, const char *text)
     CHECK(o->node->n_children < SNUG_TREE_KEYS, SNUG_EFORMAT, "%s:%d: a map holds at most %d keys",
           p->name, line_of(e), SNUG_TREE_KEYS);
     o->key = text;
+    o->key_line = line_of(e);
     return SNUG_OK;
 }
 
@@ -86,6 +88,7 @@ static snug_status add_node(parse *p, const yaml_event_t *e, snug_tree_kind kind
     struct open_node *o = &p->open[p->depth - 1];
     CHECK(o->node->kind == TREE_LIST || o->key, SNUG_EFORMAT, "%s:%d: a key must be a plain word",
           p->name, line_of(e));
+    if (o->key) node->line = o->key_line;
     node->key = o->key;
     o->key = NULL;
     if (o->last)

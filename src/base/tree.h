@@ -15,7 +15,7 @@ typedef enum snug_tree_kind { TREE_SCALAR, TREE_LIST, TREE_MAP } snug_tree_kind;
 
 typedef struct snug_tree {
     snug_tree_kind kind;
-    int line;                /* from 1 */
+    int line;                /* from 1; of its key where it has one */
     const char *key;         /* of a map's entry; NULL elsewhere */
     const char *text;        /* of a scalar; "" for nothing, a plain ~ and a plain null */
     struct snug_tree *child; /* first entry of a list or map */

@@ -29,7 +29,7 @@ static const snug_recipe_row rows[] = {
 #include "train/recipe.def"
 };
 #undef SNUG_KEY
-enum { N_ROWS = sizeof rows / sizeof *rows };
+enum { N_ROWS = sizeof rows / sizeof *rows, MAX_SECTION = 32 };
 _Static_assert(N_ROWS <= 128, "snug_recipe.given has a bit a row");
 
 int snug_recipe_row_count(void)
@@ -68,13 +68,33 @@ static const char *key_ending_in(const char *part)
     return NULL;
 }
 
+/* "train" of "train.epochs" into buf. */
+static const char *section_of(const char *key, char buf[MAX_SECTION])
+{
+    snprintf(buf, MAX_SECTION, "%.*s", (int)strcspn(key, "."), key);
+    return buf;
+}
+
+/* The key or section that was meant; NULL: none is near. */
+static const char *nearest_key(const char *key, char buf[MAX_SECTION])
+{
+    const char *names[N_ROWS], *dot = strrchr(key, '.');
+    const char *same = key_ending_in(dot ? dot + 1 : key);
+    if (same) return same;
+    for (int i = 0; i < N_ROWS; i++) names[i] = rows[i].info.key;
+    int near = snug_nearest(key, N_ROWS, names);
+    if (near >= 0) return names[near];
+    for (int i = 0; i < N_ROWS; i++) {
+        const char *section = section_of(rows[i].info.key, buf);
+        if (snug_nearest(key, 1, &section) == 0) return section;
+    }
+    return NULL;
+}
+
 snug_status snug_recipe_unknown(const char *where, const char *key)
 {
-    const char *names[N_ROWS];
-    for (int i = 0; i < N_ROWS; i++) names[i] = rows[i].info.key;
-    const char *dot = strrchr(key, '.'), *near = key_ending_in(dot ? dot + 1 : key);
-    int i = near ? -1 : snug_nearest(key, N_ROWS, names);
-    if (i >= 0) near = names[i];
+    char buf[MAX_SECTION];
+    const char *near = nearest_key(key, buf);
     if (near)
         return FAIL(SNUG_EINVAL, "%sunknown key '%.80s'; did you mean '%s'?", where, key, near);
     return FAIL(SNUG_EINVAL, "%sunknown key '%.80s'; `snug help recipe` lists all keys", where,
