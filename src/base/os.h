@@ -22,6 +22,8 @@ double snug_os_steal_seconds(void);
 /* Make the process's memory predictable, once, before anything is measured: one malloc arena, fixed
  * trim and mmap thresholds, every page of code and libraries resident. */
 void snug_os_settle(void);
+/* Give what was freed back to the system. */
+void snug_os_trim(void);
 /* Bytes of file-backed pages of this process (its code and libraries), resident now. */
 uint64_t snug_os_code_bytes(void);
 

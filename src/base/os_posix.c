@@ -266,6 +266,13 @@ void snug_os_settle(void)
     each_file_region(make_resident, NULL);
 }
 
+void snug_os_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 uint64_t snug_os_code_bytes(void)
 {
     uint64_t bytes = 0;

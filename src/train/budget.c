@@ -4,10 +4,13 @@
  * Micro-batches divide what a step keeps of its batch: 1, 2, 4, ... up to one for each leaf. All of
  * them are planned, the first that fits is taken, and so the smallest budget is known too. The
  * whole process's peak is
- *     resident now (code, libraries, heap, stacks, open data)  + the arena
- *     + the loader's thread, not started yet                   + a reserve for the heap in training
- * "Now" is after all graphs and plans were built, at the same point of the same path whether the
- * plan is then shown or run.
+ *     what is resident now: code, libraries, stacks, what Snug has on the heap
+ *     + the arena
+ *     + the loader's thread, not started yet
+ *     + a reserve for the heap in training
+ * The first is the sum of its parts, counted exactly, so that the same recipe gives the same figure
+ * in every process; or the resident size itself where that is larger, which it is when Snug is not
+ * alone in the process.
  */
 #include "base/os.h"
 #include "train/optimizer.h"
@@ -15,17 +18,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What training puts on the heap after it was planned, besides executors: the buffer a checkpoint
- * is written through, lists of tensors, lines of JSON. Tests hold it to its bound. */
-#define HEAP_RESERVE (384u << 10)
+/* Libraries' own memory: zeroed data, the main thread's stack, buffers of stdio. */
+#define LIBRARY_BYTES ((size_t)128 << 10)
+/* What training puts on the heap after it was planned, besides executors: the buffers that a
+ * checkpoint is written through, lists of tensors, reports as JSON. */
+#define HEAP_RESERVE ((size_t)320 << 10)
 /* An executor's bookkeeping for an instruction and for a tensor that it reads or writes, at most.
  */
 #define EXEC_INSTR_BYTES  160u
 #define EXEC_TENSOR_BYTES 128u
-/* Figures are rounded up to this, so that a page more or less does not show. */
-#define FIXED_STEP ((size_t)64 << 10)
+#define PAGE              ((size_t)4096)
 /* The smallest budget leaves this much for another process's pages to fall differently. */
-#define SMALLEST_SLACK ((size_t)128 << 10)
+#define SMALLEST_SLACK ((size_t)64 << 10)
 
 typedef struct candidate {
     int64_t n_micro;
@@ -98,9 +102,14 @@ static size_t exec_bytes(const snug_plan *p)
 /* Everything but the arena. */
 static size_t fixed_bytes(const snug_trainer *t, const candidate *c)
 {
+    size_t heap = 0;
+    for (int tag = 0; tag < N_TAGS; tag++) heap += snug_tag_bytes((snug_tag)tag);
+    const size_t parts = (size_t)snug_os_code_bytes() + LIBRARY_BYTES + heap + heap / 16 +
+                         snug_pool_bytes(snug_context_threads(t->ctx));
+    const size_t now = (size_t)snug_os_rss();
     const size_t coming = snug_thread_bytes() + HEAP_RESERVE + exec_bytes(c->train.plan) +
                           exec_bytes(c->eval.plan) + best_bytes(t, &c->persistent);
-    return snug_round_up((size_t)snug_os_rss() + coming, FIXED_STEP);
+    return snug_round_up((now > parts ? now : parts) + coming, PAGE);
 }
 
 /* What the search has found. */
@@ -155,6 +164,7 @@ static snug_status try_all(snug_trainer *t, search *s, candidate *c)
         const bool consent = t->recipe->train.allow_batch_norm_micro;
         if (s->batch_stats && !consent && t->recipe->train.micro_batches == 0) s->last = 1;
     }
+    snug_os_trim(); /* what the search has freed is no part of what is needed */
     s->fixed = fixed_bytes(t, c);
     return SNUG_OK;
 }
@@ -177,7 +187,7 @@ static size_t smallest_budget(const search *s)
     size_t least = SIZE_MAX;
     for (int64_t m = s->first; m <= s->last; m *= 2)
         if (peak_of(s, m) < least) least = peak_of(s, m);
-    return snug_round_up(least + SMALLEST_SLACK, FIXED_STEP);
+    return snug_round_up(least + SMALLEST_SLACK, PAGE);
 }
 
 /* The arena and the process, by owner; whatever has no owner of its own is code and heap. */

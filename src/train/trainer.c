@@ -88,6 +88,7 @@ snug_status snug_trainer_create(snug_context *ctx, const snug_recipe *recipe,
     if (!t) return SNUG_ENOMEM;
     t->ctx = ctx;
     if (config) t->config = *config;
+    snug_os_settle(); /* before anything that a plan counts */
     t->alloc_counter = snug_os_alloc_counter();
     const snug_status s = create(t, recipe);
     if (s != SNUG_OK) {
