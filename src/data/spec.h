@@ -47,7 +47,7 @@ typedef struct snug_spec {
     int n_columns;
     snug_spec_column *column;
     snug_target_kind target;
-    double target_mean, target_std; /* SNUG_TARGET_VALUE: of the training part, for information */
+    double target_mean, target_std; /* SNUG_TARGET_VALUE: of the training part */
     int n_classes;
     const char *const *classes;
 } snug_spec;

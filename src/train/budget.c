@@ -182,12 +182,13 @@ static void choose(const snug_trainer *t, search *s)
         if (peak_of(s, m) <= s->budget) s->chosen = m;
 }
 
-static size_t smallest_budget(const search *s)
+/* Micro-batches that need least memory; the fewest of equals. */
+static int64_t least(const search *s)
 {
-    size_t least = SIZE_MAX;
+    int64_t best = s->first;
     for (int64_t m = s->first; m <= s->last; m *= 2)
-        if (peak_of(s, m) < least) least = peak_of(s, m);
-    return snug_round_up(least + SMALLEST_SLACK, PAGE);
+        if (peak_of(s, m) < peak_of(s, best)) best = m;
+    return best;
 }
 
 /* The arena and the process, by owner; whatever has no owner of its own is code and heap. */
@@ -268,7 +269,7 @@ static void fill_report(snug_trainer *t, const search *s, const candidate *c)
     r->peak_bytes = peak_of(s, c->n_micro);
     r->arena_bytes = c->arena_bytes;
     r->fixed_bytes = r->peak_bytes - r->arena_bytes;
-    r->smallest_budget_bytes = smallest_budget(s);
+    r->smallest_budget_bytes = snug_round_up(peak_of(s, least(s)) + SMALLEST_SLACK, PAGE);
     fill_owners(t, c);
     r->step_seconds = s->seconds[log2_of(c->n_micro)];
     r->flops_per_step = c->train.plan->flops;
@@ -277,14 +278,16 @@ static void fill_report(snug_trainer *t, const search *s, const candidate *c)
     r->threads = snug_context_threads(t->ctx);
     r->tier = snug_tier_name(snug_context_tier(t->ctx));
     r->model = t->model_name;
-    if (c->n_micro > 1) add_choice(t, s, c->n_micro);
-    if (!r->feasible) say_problem(t, s);
+    if (!r->feasible)
+        say_problem(t, s);
+    else if (c->n_micro > 1)
+        add_choice(t, s, c->n_micro);
 }
 
-/* Keep the chosen candidate (the largest number of micro-batches when none fits). */
+/* Keep the chosen candidate, or the one that needs least when none fits. */
 static snug_status settle_on(snug_trainer *t, search *s, candidate *c)
 {
-    const int64_t m = s->chosen ? s->chosen : s->last;
+    const int64_t m = s->chosen ? s->chosen : least(s);
     if (c->n_micro != m) {
         candidate_free(c);
         TRY(candidate_build(t, m, c));

@@ -75,7 +75,9 @@ static double r2_value(const snug_tally *t)
 }
 
 static const snug_metric_info metric_loss = {
-    .name = "loss", .doc = "mean of what training makes small", .value = loss_value};
+    .name = "loss",
+    .doc = "mean of what training makes small: cross-entropy, or the mse in units of the variance",
+    .value = loss_value};
 static const snug_metric_info metric_accuracy = {.name = "accuracy",
                                                  .doc = "share of samples classified rightly",
                                                  .target = SNUG_TARGET_CLASS,

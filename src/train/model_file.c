@@ -106,6 +106,7 @@ snug_status snug_model_file_parse(const char *path, const snug_safetensors *file
     TRY(need(path, file, "snug.data", &found.data_path));
     TRY(need(path, file, "snug.spec", &found.spec));
     TRY(parse_shape(path, file, &found.shape));
+    TRY(snug_model_shape_scale(&found.shape, found.spec));
     const char *yaml = snug_safetensors_meta(file, "snug.layers");
     CHECK(yaml, SNUG_EUNSUPPORTED,
           "%s was built by a program's own code, which is not in the file: only that program can "

@@ -3,9 +3,24 @@
  * their places in a stream slot are the same and one loader serves training and evaluation.
  */
 #include "train/model_graph.h"
+#include "data/spec.h"
 #include "passes/pass.h"
 #include "train/optimizer.h"
 #include <string.h>
+
+snug_status snug_model_shape_scale(snug_model_shape *m, const char *spec)
+{
+    snug_spec read;
+    snug_bump *bump = snug_bump_create(TAG_TRAIN);
+    if (!bump) return SNUG_ENOMEM;
+    const snug_status s = snug_spec_read(spec, bump, &read);
+    snug_bump_destroy(bump);
+    TRY(s);
+    const bool value = m->target == SNUG_TARGET_VALUE;
+    m->mean = value ? read.target_mean : 0;
+    m->std = value ? read.target_std : 1;
+    return SNUG_OK;
+}
 
 static snug_value *input_x(snug_graph *g, const snug_model_shape *m, int64_t batch)
 {
@@ -24,6 +39,20 @@ static snug_value *input_y(snug_graph *g, const snug_model_shape *m, int64_t bat
                    .shape = {.n_dims = classes ? 1 : 2, .dim = {batch, 1}}};
     t.shape.kind[0] = SNUG_AXIS_BATCH;
     return snug_input(g, SNUG_Y, t);
+}
+
+/* v * scale + shift, v f32 [N, 1]. */
+static snug_value *affine(snug_graph *g, snug_value *v, double scale, double shift,
+                          const char *name)
+{
+    const snug_type weight = {.dtype = SNUG_F32, .shape = {.n_dims = 2, .dim = {1, 1}}};
+    const snug_type bias = {.dtype = SNUG_F32, .shape = {.n_dims = 1, .dim = {1}}};
+    const float w = (float)scale, b = (float)shift;
+    snug_graph_push_scope(g, name);
+    v = snug_matmul(g, v, snug_constant(g, "scale", weight, &w));
+    v = snug_bias_add(g, v, snug_constant(g, "shift", bias, &b));
+    snug_graph_pop_scope(g);
+    return v;
 }
 
 /* Inputs, model, outputs, and the loss where there is a truth to compare with. */
@@ -48,8 +77,11 @@ static snug_status build_forward(snug_graph *g, const snug_model_shape *m, snug_
             loss = snug_softmax_cross_entropy(g, result, y, &outputs);
         else
             outputs = snug_apply(g, snug_graph_find_op(g, "softmax"), "softmax", NULL, 1, &result);
-    } else if (y) {
-        loss = snug_mse(g, result, y);
+    } else {
+        /* learned in units of the training part's deviation, whatever the unit of the value, so
+         * that learning rates and initial values fit */
+        outputs = affine(g, result, m->std, m->mean, "to_unit");
+        if (y) loss = snug_mse(g, result, affine(g, y, 1 / m->std, -m->mean / m->std, "of_unit"));
     }
     snug_output(g, SNUG_OUTPUTS, outputs);
     if (loss) snug_output(g, SNUG_LOSS, loss);

@@ -16,7 +16,12 @@ typedef struct snug_model_shape {
     snug_shape sample;
     int64_t outputs; /* classes, or 1 */
     snug_target_kind target;
+    double mean,
+        std; /* of the true values in training: what the model learns is (value - mean) / std */
 } snug_model_shape;
+
+/* mean and std from a data set's spec; 0 and 1 where the target is a class. */
+snug_status snug_model_shape_scale(snug_model_shape *m, const char *spec) SNUG_MUST_USE;
 
 /* Names by which the graphs' values are fetched. */
 #define SNUG_X       "x"

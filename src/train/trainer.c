@@ -54,6 +54,7 @@ static snug_status take_model(snug_trainer *t)
         .outputs = t->info->target == SNUG_TARGET_CLASS ? t->info->n_classes : 1,
         .target = t->info->target,
     };
+    TRY(snug_model_shape_scale(&t->model, snug_dataset_spec(t->data)));
     t->model_name = snug_strdup(TAG_TRAIN, t->config.build ? "custom" : r->model.name);
     return t->model_name ? SNUG_OK : SNUG_ENOMEM;
 }
