@@ -18,6 +18,7 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "data/format.h"
+#include "data/knobs.h"
 #include "data/strokes.h"
 
 #include <math.h>
@@ -210,65 +211,21 @@ static void draw_glyph(const glyph_knobs *k, snug_raw_part part, int64_t i, uint
 
 /* ---- knobs ----------------------------------------------------------------------------------- */
 
-static snug_status read_knob(glyph_knobs *k, const char *name, const char *text)
-{
-    double v = 0;
-    CHECK(snug_parse_double(text, &v) == SNUG_OK, SNUG_EINVAL, "glyphs: %s=%s is not a number",
-          name, text);
-    static const struct {
-        const char *name;
-        double min, max;
-        bool whole;
-    } rows[] = {{"n", 1, 1e8, true},
-                {"seed", 0, 9007199254740992.0, true},
-                {"noise", 0, 1, false},
-                {"shift", 0, 6, true},
-                {"drift", 0, 1, false}};
-    const char *names[] = {"n", "seed", "noise", "shift", "drift"};
-    int row = 0, near = snug_nearest(name, 5, names);
-    while (row < 5 && strcmp(rows[row].name, name) != 0) row++;
-    CHECK(row < 5, SNUG_EINVAL, "glyphs: no knob '%s'%s%s; there are n, seed, noise, shift, drift",
-          name, near >= 0 ? ", perhaps " : "", near >= 0 ? names[near] : "");
-    CHECK(v >= rows[row].min && v <= rows[row].max && (!rows[row].whole || v == floor(v)),
-          SNUG_EINVAL, "glyphs: %s=%s must be %s from %g to %g", name, text,
-          rows[row].whole ? "a whole number" : "a number", rows[row].min, rows[row].max);
-    switch (row) {
-    case 0:
-        k->n = (int64_t)v;
-        break;
-    case 1:
-        k->seed = (uint64_t)v;
-        break;
-    case 2:
-        k->noise = (int32_t)(v * 256 + 0.5);
-        break;
-    case 3:
-        k->shift = (int32_t)v;
-        break;
-    default:
-        k->drift = (int32_t)(v * ONE + 0.5);
-    }
-    return SNUG_OK;
-}
+static const snug_knob knob_rows[] = {{"n", 20000, 1, 1e8, true},
+                                      {"seed", 1, 0, 0x1p53, true},
+                                      {"noise", 0.2, 0, 1, false},
+                                      {"shift", 2, 0, 6, true},
+                                      {"drift", 0, 0, 1, false}};
 
-/* "glyphs" or "glyphs:name=value,name=value" */
 static snug_status read_knobs(const char *path, glyph_knobs *k)
 {
-    *k = (glyph_knobs){.n = 20000, .seed = 1, .noise = 51, .shift = 2};
-    const char *p = strchr(path, ':');
-    while (p && p[1]) {
-        const char *start = p + 1, *end = start + strcspn(start, ",");
-        char knob[64];
-        CHECK((size_t)(end - start) < sizeof knob, SNUG_EINVAL, "glyphs: '%.60s' is too long",
-              start);
-        memcpy(knob, start, (size_t)(end - start));
-        knob[end - start] = '\0';
-        char *value = strchr(knob, '=');
-        CHECK(value, SNUG_EINVAL, "glyphs: '%s' should be name=value, such as n=20000", knob);
-        *value = '\0';
-        TRY(read_knob(k, knob, value + 1));
-        p = *end ? end : NULL;
-    }
+    double v[5];
+    TRY(snug_knobs_read(path, 5, knob_rows, v));
+    *k = (glyph_knobs){.n = (int64_t)v[0],
+                       .seed = (uint64_t)v[1],
+                       .noise = (int32_t)(v[2] * 256 + 0.5),
+                       .shift = (int32_t)v[3],
+                       .drift = (int32_t)(v[4] * ONE + 0.5)};
     return SNUG_OK;
 }
 
@@ -351,7 +308,7 @@ static snug_status glyphs_open(const snug_data_config *config, const snug_spec *
 
 static int glyphs_looks(const char *path)
 {
-    return strcmp(path, "glyphs") == 0 || strncmp(path, "glyphs:", 7) == 0 ? 100 : 0;
+    return snug_knobs_named(path, "glyphs") ? 100 : 0;
 }
 
 const snug_format snug_format_glyphs = {

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Noise of any image shape, for benchmarks: nothing can be learned from it, and it costs about as
+ * much to make as an image of that size costs to read. Knobs, as in "noise:h=32,w=32,c=3":
+ *   h, w, c   height, width, channels (28, 28, 1)
+ *   classes   (10), drawn evenly
+ *   n         training samples (4096); there is no test part
+ *   seed      (1)
+ */
+#include "base/rng.h"
+#include "data/format.h"
+#include "data/knobs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { KNOB_H, KNOB_W, KNOB_C, KNOB_CLASSES, KNOB_N, KNOB_SEED, N_KNOBS, MAX_CLASSES = 1000 };
+
+static const snug_knob knobs[N_KNOBS] = {
+    {"h", 28, 1, 4096, true},  {"w", 28, 1, 4096, true},
+    {"c", 1, 1, 4, true},      {"classes", 10, 2, MAX_CLASSES, true},
+    {"n", 4096, 1, 1e8, true}, {"seed", 1, 0, 0x1p53, true},
+};
+
+typedef struct noise_source {
+    snug_source base;
+    uint64_t seed;
+    const char *name[MAX_CLASSES];
+    char text[MAX_CLASSES][12];
+} noise_source;
+
+static snug_status noise_read(snug_source *s, snug_raw_part part, int64_t first, int64_t n,
+                              void *out)
+{
+    const noise_source *g = (const noise_source *)s;
+    (void)part;
+    for (int64_t i = 0; i < n; i++) {
+        unsigned char *sample = (unsigned char *)out + (size_t)i * s->record_bytes;
+        for (size_t at = 0; at < s->record_bytes; at += 16) {
+            uint32_t u[4];
+            size_t left = s->record_bytes - at;
+            snug_rng(g->seed, RNG_GLYPHS, (uint64_t)(first + i), at, u);
+            memcpy(sample + at, u, left < sizeof u ? left : sizeof u);
+        }
+    }
+    return SNUG_OK;
+}
+
+static snug_status noise_labels(snug_source *s, snug_raw_part part, int64_t first, int64_t n,
+                                int32_t *out)
+{
+    (void)part;
+    for (int64_t i = 0; i < n; i++) out[i] = (int32_t)((first + i) % s->n_labels);
+    return SNUG_OK;
+}
+
+static void noise_close(snug_source *s)
+{
+    snug_free(s);
+}
+
+static snug_status noise_open(const snug_data_config *config, const snug_spec *spec,
+                              snug_source **out)
+{
+    double v[N_KNOBS];
+    (void)spec;
+    TRY(snug_knobs_read(config->path, N_KNOBS, knobs, v));
+    CHECK(!config->test_path, SNUG_EINVAL, "noise has no test part; leave out '%s'",
+          config->test_path);
+    noise_source *g = snug_alloc(TAG_DATA, sizeof *g);
+    if (!g) return snug_error_status();
+    const int64_t dim[] = {(int64_t)v[KNOB_H], (int64_t)v[KNOB_W], (int64_t)v[KNOB_C]};
+    g->seed = (uint64_t)v[KNOB_SEED];
+    g->base = (snug_source){.kind = SNUG_DATA_IMAGE,
+                            .n = {(int64_t)v[KNOB_N], 0},
+                            .record_bytes = (size_t)(dim[0] * dim[1] * dim[2]),
+                            .resident_bytes = sizeof *g,
+                            .shape = snug_shape_make(3, dim),
+                            .n_labels = config->no_target ? 0 : (int)v[KNOB_CLASSES],
+                            .label_names = g->name,
+                            .read = noise_read,
+                            .labels = noise_labels,
+                            .close = noise_close};
+    for (int i = 0; i < (int)v[KNOB_CLASSES]; i++) {
+        snprintf(g->text[i], sizeof g->text[i], "%d", i);
+        g->name[i] = g->text[i];
+    }
+    *out = &g->base;
+    return SNUG_OK;
+}
+
+static int noise_looks(const char *path)
+{
+    return snug_knobs_named(path, "noise") ? 100 : 0;
+}
+
+const snug_format snug_format_noise = {
+    .name = "noise",
+    .doc = "noise, for benchmarks (noise:h=28,w=28,c=1,classes=10,n=4096)",
+    .looks = noise_looks,
+    .open = noise_open,
+};
