@@ -94,16 +94,30 @@ static const topic topics[] = {
     {"ops", help_ops},       {"completions", help_completions},
 };
 
+enum { N_TOPICS = sizeof topics / sizeof topics[0] };
+
+/* Neither a topic nor a command: the nearest of the topics, else what was said of commands. */
+static snug_status unknown_topic(const char *name)
+{
+    const char *names[N_TOPICS];
+    for (int i = 0; i < N_TOPICS; i++) names[i] = topics[i].name;
+    int near = snug_nearest(name, N_TOPICS, names);
+    if (near < 0) return snug_error_status();
+    snug_error_clear();
+    return SNUG_FAIL(SNUG_EINVAL, "there is no help on '%s'; did you mean '%s'?", name,
+                     names[near]);
+}
+
 static snug_status run(cli *c)
 {
     if (c->n_args == 0) {
         cli_print_overview(stdout);
         return SNUG_OK;
     }
-    for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++)
+    for (int i = 0; i < N_TOPICS; i++)
         if (strcmp(c->args[0], topics[i].name) == 0) return topics[i].print(c);
     const cli_command *m = NULL;
-    SNUG_TRY(cli_command_find(c->args[0], &m));
+    if (cli_command_find(c->args[0], &m) != SNUG_OK) return unknown_topic(c->args[0]);
     cli_print_command(stdout, m);
     return SNUG_OK;
 }

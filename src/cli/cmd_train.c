@@ -48,6 +48,8 @@ typedef struct watch {
     const cli *cli;
     cli_progress progress;
     double epoch_started;
+    int64_t epochs_said;
+    bool classes;                                      /* accuracy means something */
     double loss[SNUG_N_PARTS], accuracy[SNUG_N_PARTS]; /* of the epoch; NaN: not told */
 } watch;
 
@@ -62,20 +64,40 @@ static void on_progress(void *arg, int64_t step, int64_t n_steps, double loss, d
     cli_progress_step(&((watch *)arg)->progress, step, n_steps, loss, rate);
 }
 
-static void say_part(const watch *w, const char *name, snug_part part)
+static void say_number(const cli *c, double v, bool rate)
 {
-    if (isfinite(w->loss[part])) cli_say(w->cli, "  %s loss %.4f", name, w->loss[part]);
-    if (isfinite(w->accuracy[part])) cli_say(w->cli, " accuracy %6.2f %%", 100 * w->accuracy[part]);
+    if (!isfinite(v))
+        cli_say(c, "%11s", "-");
+    else if (rate)
+        cli_say(c, "%9.2f %%", 100 * v);
+    else
+        cli_say(c, "%11.4f", v);
+}
+
+static void say_heading(const watch *w)
+{
+    const cli *c = w->cli;
+    cli_say(c, "%s%5s%11s%11s%11s%11s%9s%s\n", cli_paint(c, STYLE_BOLD), "epoch", "loss",
+            w->classes ? "accuracy" : "", "val. loss", w->classes ? "accuracy" : "", "time",
+            cli_paint(c, STYLE_PLAIN));
 }
 
 static void say_epoch(watch *w, int64_t epoch)
 {
+    const cli *c = w->cli;
     cli_progress_clear(&w->progress);
-    cli_say(w->cli, "epoch %3" PRId64, epoch);
-    say_part(w, "train", SNUG_PART_TRAIN);
-    say_part(w, w->cli->columns >= 76 ? "validation" : "val.", SNUG_PART_VALIDATION);
-    cli_say(w->cli, "  %s\n", cli_time(snug_now() - w->epoch_started));
-    if (!w->cli->quiet) fflush(w->cli->people);
+    if (w->epochs_said++ == 0) say_heading(w);
+    cli_say(c, "%5" PRId64, epoch);
+    for (int i = 0; i < 2; i++) {
+        const snug_part part = i == 0 ? SNUG_PART_TRAIN : SNUG_PART_VALIDATION;
+        say_number(c, w->loss[part], false);
+        if (w->classes)
+            say_number(c, w->accuracy[part], true);
+        else
+            cli_say(c, "%11s", "");
+    }
+    cli_say(c, "%9s\n", cli_time(snug_now() - w->epoch_started));
+    if (!c->quiet) fflush(c->people);
     forget_epoch(w);
 }
 
@@ -136,6 +158,7 @@ static snug_status run_trainer(cli *c, snug_trainer *t, watch *w)
     fflush(c->people);
     cli_progress_start(&w->progress, c);
     forget_epoch(w);
+    w->classes = snug_trainer_data(t)->target == SNUG_TARGET_CLASS;
     snug_train_result result = {0};
     snug_status status = snug_trainer_run(t, &result);
     cli_progress_clear(&w->progress);

@@ -6,7 +6,7 @@
 enum { HELP_COLUMNS = 80, NAME_COLUMNS = 24 };
 
 static const char heading[] =
-    "snug: trains neural networks on the hardware you have, within the memory you say.\n";
+    "snug: trains neural networks on the hardware you have, in the memory you say.\n";
 
 void cli_print_overview(FILE *f)
 {

@@ -29,6 +29,13 @@ static size_t owner_bytes(const snug_plan_report *p, int i)
     return bytes;
 }
 
+/* One line: what, how much, what that is; the last only where there is room for it. */
+static void show_line(const cli *c, const char *name, const char *value, const char *note)
+{
+    bool roomy = c->columns >= 76;
+    cli_say(c, "  %-13s %8s%s%s\n", name, value, roomy ? "  " : "", roomy ? note : "");
+}
+
 static void show_owners(const cli *c, const snug_plan_report *p)
 {
     char bar[4 * BAR + 1];
@@ -42,8 +49,9 @@ static void show_owners(const cli *c, const snug_plan_report *p)
                 cli_paint(c, STYLE_GOOD), cli_bar(c, share, width, bar), cli_paint(c, STYLE_PLAIN),
                 roomy ? "  " : "", roomy ? owners[i].what : "");
     }
-    cli_say(c, "  %s%-13s %8s%s  largest resident size of the process\n", cli_paint(c, STYLE_BOLD),
-            "peak", cli_size((double)p->peak_bytes), cli_paint(c, STYLE_PLAIN));
+    cli_say(c, "%s", cli_paint(c, STYLE_BOLD));
+    show_line(c, "peak", cli_size((double)p->peak_bytes), "largest resident size of the process");
+    cli_say(c, "%s", cli_paint(c, STYLE_PLAIN));
 }
 
 static void show_choices(const cli *c, const snug_plan_report *p)
@@ -63,23 +71,25 @@ static void show_choices(const cli *c, const snug_plan_report *p)
 
 static void show_work(const cli *c, const snug_plan_report *p)
 {
-    cli_say(c, "  step          %8s  estimated; %.3g GFLOP, %" PRId64 " threads, %s\n",
-            cli_time(p->step_seconds), p->flops_per_step * 1e-9, (int64_t)p->threads,
-            p->tier ? p->tier : "?");
-    cli_say(c, "  all           %8s  %s steps of %s samples\n",
-            cli_time(p->step_seconds * (double)p->steps), cli_count(p->steps), cli_count(p->batch));
+    char note[96];
+    snprintf(note, sizeof note, "estimated; %.3g GFLOP, %d threads, %s", p->flops_per_step * 1e-9,
+             p->threads, p->tier ? p->tier : "?");
+    show_line(c, "step", cli_time(p->step_seconds), note);
+    snprintf(note, sizeof note, "%s steps of %s samples", cli_count(p->steps), cli_count(p->batch));
+    show_line(c, "all", cli_time(p->step_seconds * (double)p->steps), note);
 }
 
 static void show_details(const cli *c, const snug_plan_report *p)
 {
-    cli_say(c, "  arena         %8s  every tensor, one block\n", cli_size((double)p->arena_bytes));
-    cli_say(c, "  fixed         %8s  everything else\n", cli_size((double)p->fixed_bytes));
-    cli_say(c, "  smallest      %8s  budget this recipe could be planned into\n",
-            cli_size((double)p->smallest_budget_bytes));
-    cli_say(c, "  numbers       %8" PRId64 "  leaves of the batch, %" PRId64 " micro-batches\n",
-            p->leaves, p->micro_batches);
-    cli_say(c, "  graph         %8" PRId64 "  nodes, %" PRId64 " on reference kernels\n",
-            p->n_nodes, p->n_fallbacks);
+    char note[96];
+    show_line(c, "arena", cli_size((double)p->arena_bytes), "every tensor, one block");
+    show_line(c, "fixed", cli_size((double)p->fixed_bytes), "everything else");
+    show_line(c, "smallest", cli_size((double)p->smallest_budget_bytes),
+              "budget this recipe could be planned into");
+    snprintf(note, sizeof note, "leaves of the batch, %" PRId64 " micro-batches", p->micro_batches);
+    show_line(c, "numbers", cli_count(p->leaves), note);
+    snprintf(note, sizeof note, "nodes, %" PRId64 " on reference kernels", p->n_fallbacks);
+    show_line(c, "graph", cli_count(p->n_nodes), note);
 }
 
 void cli_show_plan(const cli *c, const snug_plan_report *p, bool full)

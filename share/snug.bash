@@ -1,0 +1,23 @@
+# bash completion for snug; 'snug help completions bash' prints it
+_snug() {
+    local word=${COMP_WORDS[COMP_CWORD]} words=
+    if ((COMP_CWORD == 1)); then words='probe data plan train eval predict runs bench help'; else
+        case ${COMP_WORDS[1]} in
+        probe) words=' --json --quiet --threads --help' ;;
+        data) words=' --show --test --target --ignore --header --task --json --quiet --help' ;;
+        plan) words=' --graph --json --quiet --help --validation --model --epochs --steps --batch --optimizer --schedule --precision --lr --seed --memory --threads --time --set' ;;
+        train) words=' --out --runs --resume --json --quiet --help --validation --model --epochs --steps --batch --optimizer --schedule --precision --lr --seed --memory --threads --time --set' ;;
+        eval) words=' --part --test --batch --json --quiet --threads --help' ;;
+        predict) words=' --top --part --batch --json --quiet --threads --help' ;;
+        runs) words=' --runs --json --quiet --help' ;;
+        bench) words=' --batch --optimizer --leaves --seconds --json --quiet --threads --help' ;;
+        help) words=' --markdown --json --quiet --help' ;;
+        esac
+    fi
+    if [[ $word == -* || $COMP_CWORD == 1 ]]; then
+        COMPREPLY=($(compgen -W "$words" -- "$word"))
+    else
+        COMPREPLY=($(compgen -f -- "$word"))
+    fi
+}
+complete -o filenames -F _snug snug
