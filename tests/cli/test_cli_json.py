@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every command's JSON against its schema: one object on stdout, everything else on stderr."""
+import json
+import os
+
+from harness import GLYPHS, TINY, Result, case, check, check_code, data, main, snug
+import schema
+
+
+def judged(result, name, code=0):
+    check_code(result, code)
+    value = json.loads(result.out)
+    schema.check(value, name)
+    return value
+
+
+def trained(folder, *more):
+    out = os.path.join(folder, "runs", "r")
+    return out, judged(snug("train", *TINY, "--out", out, "--json", *more), "train.json")
+
+
+@case
+def probe(folder):
+    value = judged(snug("probe", "--json", "--threads", "1"), "probe.json")
+    check(value["threads"] == 1 and value["gflops_f32"] > 0 and value["gbytes_per_s"] > 0, value)
+
+
+@case
+def data_of_glyphs(folder):
+    value = judged(snug("data", GLYPHS, "--json"), "data.json")
+    check(value["samples"]["train"] == 600 and value["shape"] == [28, 28, 1], value)
+    check(sum(c["count"] for c in value["classes"]) == 600, value)
+
+
+@case
+def data_of_a_table(folder):
+    value = judged(snug("data", data("tab-iris"), "--json"), "data.json")
+    check(value["kind"] == "table" and value["n_classes"] == 3, value)
+
+
+@case
+def plan(folder):
+    value = judged(snug("plan", *TINY, "--json"), "plan.json")
+    check(value["feasible"] and sum(value["by_owner"].values()) == value["peak_bytes"], value)
+    check(value["arena_bytes"] + value["fixed_bytes"] == value["peak_bytes"], value)
+    check(value["steps"] == 2 * value["steps_per_epoch"], value)
+
+
+@case
+def plan_that_does_not_fit(folder):
+    result = snug("plan", *TINY, "--memory", "2M", "--json")
+    value = judged(result, "plan.json", 3)
+    check(not value["feasible"] and value["smallest_budget_bytes"] > 2 << 20, value)
+    check("snug plan:" in result.err, result)
+
+
+@case
+def smallest_budget_is_enough(folder):
+    least = judged(snug("plan", *TINY, "--memory", "2M", "--json"), "plan.json", 3)
+    enough = least["smallest_budget_bytes"]
+    judged(snug("plan", *TINY, "--memory", enough, "--json"), "plan.json")
+
+
+@case
+def train_eval_predict_and_runs(folder):
+    out, value = trained(folder, "--validation", "0.2")
+    check(value["epochs"] == 2 and not value["interrupted"], value)
+    check({"train", "validation", "test"} == set(value["metrics"]), value)
+    check(value["peak_bytes"] <= value["plan_peak_bytes"], value)
+    for name in ("recipe.yaml", "plan.json", "model.safetensors", "events.jsonl", "checkpoints"):
+        check(os.path.exists(os.path.join(out, name)), name, "is missing")
+    schema.check(json.load(open(os.path.join(out, "plan.json"))), "plan.json")
+
+    judge = judged(snug("eval", out, "--json"), "eval.json")
+    check(judge["part"] == "test" and judge["samples"] == 120, judge)
+    check(abs(judge["metrics"]["accuracy"] - value["metrics"]["test"]["accuracy"]) < 1e-9, judge)
+    check(sum(map(sum, judge["confusion_matrix"])) == judge["samples"], judge)
+    model = os.path.join(out, "model.safetensors")
+    check(judged(snug("eval", model, GLYPHS, "--json"), "eval.json")["samples"] == 120)
+    part = judged(snug("eval", out, "--part", "validation", "--json"), "eval.json")
+    check(part["samples"] == 120, part)
+
+    lines = check_code(snug("predict", out, "glyphs:n=40", "--json", "--top", 3), 0).out.split("\n")
+    rows = [json.loads(line) for line in lines if line]
+    for row in rows:
+        schema.check(row, "predict.json")
+    check(rows and all(len(r["top"]) == 3 for r in rows), rows[:1])
+    check(all(r["top"][0] == {"class": r["class"], "probability": r["probability"]} for r in rows))
+
+    runs = judged(snug("runs", "--runs", os.path.dirname(out), "--json"), "runs.json")
+    check([r["name"] for r in runs["runs"]] == ["r"], runs)
+    check(runs["runs"][0]["weights_sha256"] == value["weights_sha256"], runs)
+    show = judged(snug("runs", "show", "r", "--runs", os.path.dirname(out), "--json"),
+                  "runs_show.json")
+    check([e["epoch"] for e in show["history"]] == [1, 2], show)
+
+
+@case
+def runs_compare(folder):
+    first = os.path.join(folder, "runs", "a")
+    check_code(snug("train", *TINY, "--out", first, "--quiet"), 0)
+    second = os.path.join(folder, "runs", "b")
+    check_code(snug("train", *TINY, "--out", second, "--lr", "0.01", "--quiet"), 0)
+    value = judged(snug("runs", "compare", "a", "b", "--runs", os.path.join(folder, "runs"),
+                        "--json"), "runs_compare.json")
+    check(list(value["differences"]) == ["train.learning_rate"], value)
+
+
+@case
+def regression(folder):
+    table = os.path.join(folder, "line.csv")
+    with open(table, "w") as f:
+        f.write("x,y\n" + "".join(f"{i / 50},{3 * i / 50 + 1}\n" for i in range(200)))
+    out = os.path.join(folder, "r")
+    value = judged(snug("train", table, "--set", "data.task=value", "--out", out, "--json",
+                        "--epochs", 30, "--batch", 16, "--validation", 0.2), "train.json")
+    check(value["metrics"]["validation"]["r2"] > 0.5, value)
+    judge = judged(snug("eval", out, table, "--json"), "eval.json")
+    check("confusion_matrix" not in judge, judge)
+    rows = os.path.join(folder, "rows.csv")
+    with open(rows, "w") as f:
+        f.write("x\n1.0\n2.0\n")
+    lines = check_code(snug("predict", out, rows, "--json"), 0).out.strip().split("\n")
+    for line in lines:
+        schema.check(json.loads(line), "predict.json")
+    check(len(lines) == 2 and "value" in json.loads(lines[0]), lines)
+
+
+@case
+def bench(folder):
+    value = judged(snug("bench", "lenet", "--batch", 16, "--seconds", "0.2s", "--json"),
+                   "bench.json")
+    check(value["step_seconds_min"] <= value["step_seconds"] and value["batch"] == 16, value)
+
+
+if __name__ == "__main__":
+    main()
