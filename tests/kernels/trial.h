@@ -23,6 +23,8 @@ typedef struct trial {
     void *attrs;
     snug_tensor in[SNUG_MAX_IN], out[SNUG_MAX_OUT];
     void *block[SNUG_MAX_IN + SNUG_MAX_OUT]; /* what to free */
+    char *scratch;                           /* grows with what kernels ask for */
+    size_t scratch_bytes;
     snug_step step;
     int n_in, n_out;
 } trial;
@@ -171,6 +173,7 @@ static inline bool trial_make(trial *t, const snug_op *op, const snug_case *c,
 static inline void trial_close(trial *t)
 {
     for (int i = 0; i < SNUG_MAX_IN + SNUG_MAX_OUT; i++) free(t->block[i]);
+    free(t->scratch);
     free(t->attrs);
 }
 
@@ -197,14 +200,18 @@ static inline void trial_run(trial *t, const snug_kernel *k, snug_pool *pool)
     snug_sig sig = trial_sig(t, in, out);
     snug_queue queue = {pool};
     size_t bytes = k && k->scratch ? k->scratch(&sig, snug_pool_threads(pool)) : 0;
-    char *scratch = trial_alloc(bytes + GUARD);
-    memset(scratch + bytes, 0xA5, GUARD);
+    if (!t->scratch || t->scratch_bytes < bytes) {
+        free(t->scratch);
+        t->scratch = trial_alloc(bytes + GUARD);
+        t->scratch_bytes = bytes;
+    }
+    memset(t->scratch + bytes, 0xA5, GUARD);
     snug_call call = {.attrs = t->attrs,
                       .in = t->in,
                       .out = t->out,
                       .n_in = t->n_in,
                       .n_out = t->n_out,
-                      .scratch = scratch,
+                      .scratch = t->scratch,
                       .scratch_bytes = bytes,
                       .queue = &queue,
                       .step = &t->step,
@@ -216,8 +223,7 @@ static inline void trial_run(trial *t, const snug_kernel *k, snug_pool *pool)
         k ? k->run(&call) : t->op->ref(&call);
     }
     for (int i = 0; i < GUARD; i++)
-        if ((unsigned char)scratch[bytes + (size_t)i] != 0xA5) abort();
-    free(scratch);
+        if ((unsigned char)t->scratch[bytes + (size_t)i] != 0xA5) abort();
 }
 
 #endif

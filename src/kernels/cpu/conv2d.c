@@ -153,13 +153,15 @@ static void pack_wt(const gemm *g, const gemm_block *p)
     }
 }
 
-static float *dx_row(const gemm *g, int64_t group, int64_t i)
+static void dx_rows(const gemm *g, int64_t group, int64_t i, int64_t n, float **rows)
 {
     const phase *h = g->arg;
     const conv *v = h->v;
     window at = window_at(&h->view, i);
-    int64_t y = h->y0 + at.gy * v->a->stride_h, x = h->x0 + at.gx * v->a->stride_w;
-    return h->dx + ((at.sample * v->h + y) * v->w + x) * v->c + group * v->cg;
+    for (int64_t r = 0; r < n; r++, window_next(&h->view, &at)) {
+        int64_t y = h->y0 + at.gy * v->a->stride_h, x = h->x0 + at.gx * v->a->stride_w;
+        rows[r] = h->dx + ((at.sample * v->h + y) * v->w + x) * v->c + group * v->cg;
+    }
 }
 
 typedef struct phase_axis {
@@ -205,7 +207,7 @@ static gemm input_product(const phase *h)
                   .k = h->view.kh * h->view.kw * v->fg,
                   .pack_a = pack_dy_rows,
                   .pack_b = pack_wt,
-                  .row = dx_row,
+                  .rows = dx_rows,
                   .arg = h};
 }
 

@@ -182,34 +182,40 @@ static void run_tile(const block *b, const piece *p, tile_fn fn, tile_run run, f
     }
 }
 
-static vf activate(vf x, int64_t act)
-{
-    if (act == ACT_RELU) return vmax(vzero(), x);
-    if (act == ACT_GELU) return vgelu(x);
-    return x;
-}
-
-/* A finished tile to where its rows go. */
-static void store_tile(const block *b, const float *tile, int64_t i0, int64_t j0, int nv)
+/* Where a tile's rows go: C, or this part's sums. */
+static void tile_rows(const block *b, int64_t i0, int64_t n, float **rows)
 {
     const work *w = b->w;
     const gemm *g = w->g;
-    int64_t rows = min64(TILE_M, b->i0 + b->ni - i0);
-    const float *bias = g->bias ? g->bias + b->group * g->n + j0 : NULL;
-    for (int64_t i = 0; i < rows; i++, tile += nv * VLEN) {
-        float *to;
-        if (w->cut.parts > 1)
-            to = w->parts +
-                 ((b->slot0 / (b->slot1 - b->slot0) * g->groups + b->group) * g->m + i0 + i) * g->n;
-        else if (g->row)
-            to = g->row(g, b->group, i0 + i);
-        else
-            to = g->c + b->group * g->n + (i0 + i) * g->ldc;
-        for (int v = 0; v < nv; v++) {
-            int lanes = vlanes(j0 + v * VLEN, g->n);
-            vf x = vload(tile + v * VLEN);
-            if (bias) x = vadd(x, vload_n(bias + v * VLEN, lanes));
-            vstore_n(to + j0 + v * VLEN, activate(x, g->act), lanes);
+    if (g->rows) {
+        g->rows(g, b->group, i0, n, rows);
+        return;
+    }
+    int64_t part = b->slot0 / (b->slot1 - b->slot0), ld = w->cut.parts > 1 ? g->n : g->ldc;
+    float *first = g->c + b->group * g->n;
+    if (w->cut.parts > 1) first = w->parts + (part * g->groups + b->group) * g->m * g->n;
+    for (int64_t r = 0; r < n; r++) rows[r] = first + (i0 + r) * ld;
+}
+
+/* A finished tile, through bias and activation. */
+static void store_tile(const block *b, const float *tile, int64_t i0, int64_t j0, int nv)
+{
+    const gemm *g = b->w->g;
+    int64_t n = min64(TILE_M, b->i0 + b->ni - i0);
+    float *rows[TILE_M];
+    tile_rows(b, i0, n, rows);
+    for (int v = 0; v < nv; v++, j0 += VLEN, tile += VLEN) {
+        int lanes = vlanes(j0, g->n);
+        vf bias = g->bias ? vload_n(g->bias + b->group * g->n + j0, lanes) : vzero();
+        for (int64_t r = 0; r < n; r++) {
+            vf x = vload(tile + r * nv * VLEN);
+            if (g->bias) x = vadd(x, bias);
+            if (g->act == ACT_RELU) x = vmax(vzero(), x);
+            if (g->act == ACT_GELU) x = vgelu(x);
+            if (lanes == VLEN)
+                vstore(rows[r] + j0, x);
+            else
+                vstore_n(rows[r] + j0, x, lanes);
         }
     }
 }

@@ -46,8 +46,8 @@ struct gemm {
     void (*pack_a)(const gemm *, const gemm_block *);
     /* B's block in strips of TILE_N columns, each [nk][TILE_N]; see gemm_strip. */
     void (*pack_b)(const gemm *, const gemm_block *);
-    /* Where row i of C goes; NULL: c + group * n + i * ldc. */
-    float *(*row)(const gemm *, int64_t group, int64_t i);
+    /* Where rows [i, i + n) of C go, n <= TILE_M; NULL: row i to c + group * n + i * ldc. */
+    void (*rows)(const gemm *, int64_t group, int64_t i, int64_t n, float **rows);
     const void *arg; /* of these functions */
     bool a_by_k;
     const float *b; /* B itself, rows of ldb, for pack_b NULL or few rows of C; NULL: always pack */

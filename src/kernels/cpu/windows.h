@@ -36,35 +36,65 @@ static inline void window_next(const windows *v, window *at)
     at->sample++;
 }
 
-/* Floats [lo, hi) of a run of n adjacent pixels that starts at pixel x of an image row. */
-static inline void window_run(const windows *v, const float *row, int64_t x, int64_t n, int64_t lo,
-                              int64_t hi, float *to)
+/* The elements [k0, k0 + nk) of every window, as runs of adjacent pixels: with one group a row of
+ * the window is one run, with several each pixel is a run of its own. */
+typedef struct window_part {
+    int64_t ky, kx, pixels, run; /* where the first run is; pixels and floats a run */
+    int64_t lo, nk;              /* floats of the first run to leave out; floats in all */
+} window_part;
+
+static inline window_part window_part_of(const windows *v, int64_t k0, int64_t nk)
 {
-    int64_t first = x < 0 ? -x * v->cg : 0, end = x + n > v->w ? (v->w - x) * v->cg : hi;
-    first = first < lo ? lo : first > hi ? hi : first;
-    end = end > hi ? hi : end < first ? first : end;
-    if (first > lo) gemm_zero(to, first - lo);
-    gemm_copy(to + first - lo, row + x * v->c + first, end - first);
-    if (end < hi) gemm_zero(to + end - lo, hi - end);
+    window_part p = {.pixels = v->cg == v->c ? v->kw : 1, .nk = nk};
+    p.run = p.pixels * v->cg;
+    int64_t r = k0 / p.run, runs = v->kw / p.pixels;
+    p.lo = k0 - r * p.run;
+    p.ky = r / runs, p.kx = r % runs;
+    return p;
 }
 
-/* Elements [k0, k0 + nk) of a window. With one group, a window's row is one run of pixels; with
- * several, each pixel is a run of its own. */
-static inline void window_gather(const windows *v, int64_t group, const window *at, int64_t k0,
-                                 int64_t nk, float *to)
+/* Like gemm_copy, but may write up to VLEN floats past the end. */
+static inline void window_copy(float *to, const float *from, int64_t n)
 {
-    int64_t pixels = v->cg == v->c ? v->kw : 1, run = pixels * v->cg, runs = v->kw / pixels;
-    int64_t y0 = at->gy * v->stride_h - v->top, x0 = at->gx * v->stride_w - v->left;
+    int64_t i = 0;
+    for (; i + VLEN <= n; i += VLEN) vstore(to + i, vload(from + i));
+    if (i < n) vstore(to + i, vload_n(from + i, (int)(n - i)));
+}
+
+static inline void window_zero(float *to, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += VLEN) vstore(to + i, vzero());
+}
+
+/* Floats [lo, hi) of a run that starts at pixel x of an image row, of which some may be outside. */
+static inline void window_clip(const windows *v, const float *row, int64_t x, int64_t pixels,
+                               int64_t lo, int64_t hi, float *to)
+{
+    int64_t first = x < 0 ? -x * v->cg : 0, end = x + pixels > v->w ? (v->w - x) * v->cg : hi;
+    if (first < lo) first = lo;
+    if (end > hi) end = hi;
+    window_zero(to, hi - lo);
+    if (first < end) gemm_copy(to + first - lo, row + x * v->c + first, end - first);
+}
+
+static inline void window_gather(const windows *v, int64_t group, const window *at,
+                                 const window_part *p, float *to)
+{
+    int64_t y = at->gy * v->stride_h - v->top + p->ky, x0 = at->gx * v->stride_w - v->left;
+    int64_t lo = p->lo, kx = p->kx, left = p->nk;
     const float *image = v->x + at->sample * v->h * v->w * v->c + group * v->cg;
-    for (int64_t k = k0, end = k0 + nk; k < end;) {
-        int64_t r = k / run, lo = k - r * run, hi = end - r * run < run ? end - r * run : run;
-        int64_t y = y0 + (runs == 1 ? r : r / runs), x = x0 + (runs == 1 ? 0 : r % runs);
+    while (left > 0) {
+        int64_t n = left < p->run - lo ? left : p->run - lo, x = x0 + kx;
+        const float *row = image + y * v->w * v->c;
         if (y < 0 || y >= v->h)
-            gemm_zero(to, hi - lo);
+            gemm_zero(to, n);
+        else if (x >= 0 && x + p->pixels <= v->w)
+            window_copy(to, row + x * v->c + lo, n);
         else
-            window_run(v, image + y * v->w * v->c, x, pixels, lo, hi, to);
-        to += hi - lo;
-        k += hi - lo;
+            window_clip(v, row, x, p->pixels, lo, lo + n, to);
+        to += n, left -= n, lo = 0;
+        kx += p->pixels;
+        if (kx == v->kw) kx = 0, y++;
     }
 }
 
@@ -73,8 +103,9 @@ static inline void windows_pack_rows(const windows *v, const gemm_block *p)
 {
     if (p->nk == 0) return;
     window at = window_at(v, p->i0);
+    window_part part = window_part_of(v, p->k0, p->nk);
     for (int64_t i = 0; i < p->ni; i++, window_next(v, &at))
-        window_gather(v, p->group, &at, p->k0, p->nk, p->out + i * BLOCK_LDA);
+        window_gather(v, p->group, &at, &part, p->out + i * BLOCK_LDA);
 }
 
 /* A's block as columns: k counts windows, rows of C are places in the window. */
@@ -82,8 +113,9 @@ static inline void windows_pack_columns(const windows *v, const gemm_block *p)
 {
     if (p->nk == 0) return;
     window at = window_at(v, p->k0);
+    window_part part = window_part_of(v, p->i0, p->ni);
     for (int64_t k = 0; k < p->nk; k++, window_next(v, &at))
-        window_gather(v, p->group, &at, p->i0, p->ni, p->out + k * p->ld);
+        window_gather(v, p->group, &at, &part, p->out + k * p->ld);
 }
 
 #endif
