@@ -64,7 +64,6 @@ void snug_tree_write_text(snug_str *s, const char *text)
         int32_t c = next_code_point(&text);
         if (c < 0) { /* callers check first (snug_text_is_utf8) */
             text++;
-            c = 0xFFFD;
             snug_str_add(s, "\\uFFFD");
         } else if (c == '"' || c == '\\')
             snug_str_printf(s, "\\%c", (char)c);

@@ -150,7 +150,7 @@ static int by_name(const void *a, const void *b)
 static snug_status check_cover(snug_safetensors *s, entry **sorted)
 {
     uint64_t at = 0;
-    qsort(sorted, (size_t)s->n, sizeof *sorted, by_offset);
+    qsort(sorted, (size_t)s->n, sizeof(entry *), by_offset);
     for (int i = 0; i < s->n; at = sorted[i++]->end)
         CHECK(sorted[i]->begin == at, SNUG_EFORMAT,
               "%s: tensor '%.80s' begins at byte %" PRIu64 " where %" PRIu64
@@ -168,7 +168,7 @@ static snug_status read_entries(snug_safetensors *s, json_t *root)
     size_t most = json_object_size(root);
     CHECK(most < INT32_MAX, SNUG_EFORMAT, "%s: has too many tensors", s->path);
     s->entry = snug_bump_alloc(s->bump, (most + 1) * sizeof *s->entry);
-    s->by_name = snug_bump_alloc(s->bump, (most + 1) * sizeof *s->by_name);
+    s->by_name = snug_bump_alloc(s->bump, (most + 1) * sizeof(entry *));
     if (!s->entry || !s->by_name) return SNUG_ENOMEM;
     json_object_foreach(root, key, value)
     {
@@ -181,7 +181,7 @@ static snug_status read_entries(snug_safetensors *s, json_t *root)
         s->n++;
     }
     TRY(check_cover(s, s->by_name));
-    qsort(s->by_name, (size_t)s->n, sizeof *s->by_name, by_name);
+    qsort(s->by_name, (size_t)s->n, sizeof(entry *), by_name);
     return SNUG_OK;
 }
 
@@ -298,7 +298,7 @@ static snug_status type_differs(const snug_safetensors *s, const entry *e, const
 snug_status snug_safetensors_read(snug_safetensors *s, const char *name, const snug_tensor *into)
 {
     const entry key = {.name = name}, *wanted = &key;
-    entry **found = bsearch(&wanted, s->by_name, (size_t)s->n, sizeof wanted, by_name);
+    entry **found = bsearch(&wanted, s->by_name, (size_t)s->n, sizeof(entry *), by_name);
     CHECK(found, SNUG_ENOENT, "%s: has no tensor '%.80s'", s->path, name);
     const entry *e = *found;
     if (!same_type(&e->type, &into->type)) return type_differs(s, e, &into->type);

@@ -15,7 +15,7 @@ static const snug_layer_kind *const kinds[] = {
 #include "models/layers.def"
 #undef SNUG_LAYER
 };
-enum { N_KINDS = sizeof kinds / sizeof *kinds };
+enum { N_KINDS = sizeof kinds / sizeof(snug_layer_kind *) };
 
 const snug_layer_kind *snug_layer_kind_get(int i)
 {
@@ -64,7 +64,7 @@ static snug_status sort_given(const snug_layer_list *l, const visit *all, visit 
 {
     for (int i = 0; i < all->n; i++)
         if (all->layer[i]->name) given->layer[given->n++] = all->layer[i];
-    qsort(given->layer, (size_t)given->n, sizeof *given->layer, by_name);
+    qsort(given->layer, (size_t)given->n, sizeof(snug_layer_node *), by_name);
     for (int i = 1; i < given->n; i++)
         CHECK(strcmp(given->layer[i - 1]->name, given->layer[i]->name) != 0, SNUG_EINVAL,
               "%s:%d: the name '%s' is already that of the layer in line %d", l->name,
@@ -86,7 +86,8 @@ static snug_status name_layer(const snug_layer_list *l, const visit *given, int 
     const snug_layer_node key = {.name = name}, *wanted = &key;
     do {
         snprintf(name, sizeof name, "%s%d", layer->kind->prefix, ++*counter);
-    } while (bsearch(&wanted, given->layer, (size_t)given->n, sizeof wanted, same_name));
+    } while (
+        bsearch(&wanted, given->layer, (size_t)given->n, sizeof(snug_layer_node *), same_name));
     layer->name = snug_bump_strdup(l->bump, name);
     return layer->name ? SNUG_OK : SNUG_ENOMEM;
 }

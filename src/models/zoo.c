@@ -12,7 +12,7 @@ static const snug_zoo_model *const models[] = {
 #include "models/zoo.def"
 #undef SNUG_ZOO
 };
-enum { N_MODELS = sizeof models / sizeof *models };
+enum { N_MODELS = sizeof models / sizeof(snug_zoo_model *) };
 
 const snug_zoo_info *snug_zoo(int i)
 {

@@ -266,9 +266,9 @@ static void zoo_models_have_their_sizes(void **state)
         const int64_t *sample;
         int64_t parameters, buffers;
     } cases[] = {
-        {"linear", 3, grey28, 7850, 0},        {"mlp", 3, grey28, 669706, 0},
-        {"mlp", 1, row30, 283658, 0}, {"mlp-256-128-64", 3, grey28, 242762, 0},
-        {"lenet", 3, grey28, 61706, 0},        {"cnn", 3, grey28, 50282, 192},
+        {"linear", 3, grey28, 7850, 0},       {"mlp", 3, grey28, 669706, 0},
+        {"mlp", 1, row30, 283658, 0},         {"mlp-256-128-64", 3, grey28, 242762, 0},
+        {"lenet", 3, grey28, 61706, 0},       {"cnn", 3, grey28, 50282, 192},
         {"resnet8", 3, colour32, 78186, 480}, /* 78,666 together, as in the reference */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
