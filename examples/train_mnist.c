@@ -41,7 +41,7 @@ static snug_status train(snug_context *ctx, snug_recipe *r, const char *data, co
     SNUG_TRY(snug_recipe_set(r, "data.path", data));
     SNUG_TRY(snug_recipe_set(r, "data.validation", "0.1"));
     SNUG_TRY(snug_recipe_set(r, "train.epochs", epochs));
-    SNUG_TRY(snug_recipe_set(r, "train.learning_rate", "2e-3"));
+    SNUG_TRY(snug_recipe_set(r, "train.learning_rate", "4e-3"));
     SNUG_TRY(snug_trainer_create(ctx, r, &config, &t));
     printf("planned: %.1f MB\n", (double)snug_trainer_plan(t)->peak_bytes * 1e-6);
     snug_status status = snug_trainer_run(t, &result);
@@ -59,7 +59,7 @@ int main(int argc, char **argv)
     snug_status status = snug_context_create(NULL, &ctx);
     if (status == SNUG_OK) status = snug_recipe_create(&r);
     if (status == SNUG_OK)
-        status = train(ctx, r, argc > 1 ? argv[1] : "glyphs:n=2000", argc > 2 ? argv[2] : "2");
+        status = train(ctx, r, argc > 1 ? argv[1] : "glyphs:n=4000", argc > 2 ? argv[2] : "4");
     if (status != SNUG_OK) fprintf(stderr, "%s\n", snug_error_message());
     snug_recipe_destroy(r);
     snug_context_destroy(ctx);

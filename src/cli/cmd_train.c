@@ -132,17 +132,14 @@ static void show_parts(const cli *c, const snug_train_result *r)
 static void show_result(const cli *c, const snug_train_result *r)
 {
     show_parts(c, r);
-    cli_say(c, "\n%s, %s steps in %s, %s samples/s; peak memory %s of %s planned\n",
-            r->interrupted ? "interrupted" : "done", cli_count(r->steps), cli_time(r->seconds),
-            cli_count((int64_t)r->samples_per_s), cli_size((double)r->peak_bytes),
+    cli_say(c, "\n%s: %s steps in %s, %s samples/s\n", r->interrupted ? "interrupted" : "done",
+            cli_count(r->steps), cli_time(r->seconds), cli_count((int64_t)r->samples_per_s));
+    cli_say(c, "memory  %s at its peak, %s planned\n", cli_size((double)r->peak_bytes),
             cli_size((double)r->plan_peak_bytes));
+    cli_say(c, "weights %.16s\n", r->weights_sha256);
     if (c->quiet && !c->json) fprintf(c->people, "%s\n", r->run);
-    cli_say(c, "weights %.16s...  run %s%s%s\n", r->weights_sha256, cli_paint(c, STYLE_BOLD),
-            r->run, cli_paint(c, STYLE_PLAIN));
-    if (r->interrupted)
-        cli_say(c, "next: snug train --resume %s\n", r->run);
-    else
-        cli_say(c, "next: snug eval %s\n", r->run);
+    cli_say(c, "run     %s%s%s\n", cli_paint(c, STYLE_BOLD), r->run, cli_paint(c, STYLE_PLAIN));
+    cli_say(c, "next    snug %s %s\n", r->interrupted ? "train --resume" : "eval", r->run);
 }
 
 static snug_status run_trainer(cli *c, snug_trainer *t, watch *w)
@@ -233,7 +230,7 @@ static snug_status run(cli *c)
 
 const cli_command cli_command_train = {
     .name = "train",
-    .doc = "train a recipe, or just data: then a recipe is chosen and written out",
+    .doc = "train a recipe, or just data: then a recipe is chosen and kept",
     .usage = "RECIPE | DATA [--out DIR] [--set KEY=VALUE...]\n--resume RUN",
     .details = "RECIPE is a .yaml file or a run's folder; anything else is DATA. The plan is shown "
                "before the\nfirst step and kept to. Ctrl-C saves and stops with exit code 130; "

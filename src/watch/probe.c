@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the machine can do, measured on all threads of the context: multiply-adds from registers,
  * and the triad a = b + k c (McCalpin's STREAM) over arrays that no cache holds. */
+#include "watch/probe.h"
 #include "base/context.h"
 #include "base/cpu.h"
 #include "base/os.h"
@@ -10,8 +11,8 @@
 
 #define MIB ((int64_t)1 << 20)
 
-enum { BLOCK_ROUNDS = 2000, MAX_THREADS = 1024, TRIAD_PASSES = 6, PULSES = 8 };
-static const double PULSE_SECONDS = 0.04;
+enum { BLOCK_ROUNDS = 2000, MAX_THREADS = 1024, TRIAD_PASSES = 6, PULSES = 60 };
+static const double PULSE_SECONDS = 0.005;
 
 /* ---- multiply-adds ---- */
 
@@ -57,7 +58,7 @@ double snug_pulse_gflops(snug_context *ctx, double seconds)
 typedef struct triad {
     float *a;
     const float *b, *c;
-    int64_t n, tasks;
+    int64_t n, tasks, sweeps;
 } triad;
 
 static void triad_task(void *arg, int64_t task, int thread)
@@ -65,30 +66,38 @@ static void triad_task(void *arg, int64_t task, int thread)
     const triad *t = arg;
     (void)thread;
     int64_t begin = task * t->n / t->tasks, end = (task + 1) * t->n / t->tasks;
-    for (int64_t i = begin; i < end; i++) t->a[i] = t->b[i] + 3.0f * t->c[i];
+    for (int64_t sweep = 0; sweep < t->sweeps; sweep++) {
+        float k = (float)sweep;
+        for (int64_t i = begin; i < end; i++) t->a[i] = t->b[i] + k * t->c[i];
+    }
 }
 
-/* The best of several passes: what the memory can do, not what else went on. */
-static snug_status measure_triad(snug_context *ctx, const snug_probe *p, double *out)
+snug_status snug_triad_gbytes(snug_context *ctx, int64_t bytes, double *out)
 {
-    int64_t total = 4 * p->l3_bytes, most = (int64_t)(p->memory_bytes / 8);
-    if (total < 192 * MIB) total = 192 * MIB;
-    if (total > most) total = most;
-    int64_t n = total / (3 * (int64_t)sizeof(float));
+    int64_t n = bytes / (3 * (int64_t)sizeof(float));
     void *block = NULL;
     TRY(snug_map((size_t)n * 3 * sizeof(float), &block));
     float *a = block;
-    triad t = {a, a + n, a + 2 * n, n, snug_context_threads(ctx)};
+    triad t = {a, a + n, a + 2 * n, n, snug_context_threads(ctx), 1 + 16 * MIB / bytes};
     double best = 0;
     for (int pass = 0; pass < TRIAD_PASSES; pass++) {
         double begin = snug_now();
         snug_parallel(&ctx->queue, t.tasks, triad_task, &t);
-        double rate = (double)n * 3 * sizeof(float) / (snug_now() - begin);
+        double moved = (double)(t.sweeps * n) * 3 * sizeof(float);
+        double rate = moved / (snug_now() - begin);
         if (pass > 0 && rate > best) best = rate;
     }
     snug_unmap(block, (size_t)n * 3 * sizeof(float));
     *out = best * 1e-9;
     return SNUG_OK;
+}
+
+/* Enough that no cache holds it, but not what the machine has. */
+static int64_t memory_bytes(const snug_probe *p)
+{
+    int64_t total = 4 * p->l3_bytes, most = (int64_t)(p->memory_bytes / 8);
+    if (total < 192 * MIB) total = 192 * MIB;
+    return total < most ? total : most;
 }
 
 snug_status snug_probe_run(snug_context *ctx, snug_probe *out)
@@ -107,7 +116,7 @@ snug_status snug_probe_run(snug_context *ctx, snug_probe *out)
         double rate = snug_pulse_gflops(ctx, PULSE_SECONDS);
         if (rate > p.gflops_f32) p.gflops_f32 = rate;
     }
-    TRY(measure_triad(ctx, &p, &p.gbytes_per_s));
+    TRY(snug_triad_gbytes(ctx, memory_bytes(&p), &p.gbytes_per_s));
     *out = p;
     return SNUG_OK;
 }

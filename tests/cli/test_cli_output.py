@@ -56,7 +56,7 @@ def train_on_a_terminal(folder, columns):
 def eval_on_a_terminal(folder, columns):
     out = os.path.join(folder, "r")
     check_code(snug("train", *TINY, "--out", out, "--quiet"), 0)
-    for args in (["eval", out], ["data", GLYPHS, "--show", 5], ["plan", *TINY], ["help"]):
+    for args in (["eval", out], ["data", GLYPHS, "--show", 5], ["plan", *TINY]):
         text, code = on_terminal(args, columns)
         check(code == 0, code, text)
         check_width(text, columns)
@@ -78,7 +78,7 @@ def no_color(folder):
 def plain_without_a_terminal(folder):
     result = check_code(snug("train", *TINY, "--out", os.path.join(folder, "r")), 0)
     check("\x1b" not in result.out and "\r" not in result.out and not result.err, result)
-    check(len(re.findall(r"^ +\d+ +\d", result.out, re.M)) == 2, result)
+    check(len(re.findall(r"^ +\d+ +\d\.\d{4}", result.out, re.M)) == 2, result)
     check_width(result.out, 80)
 
 

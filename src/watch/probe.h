@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Measurements that benchmarks share with the probe. */
+#ifndef WATCH_PROBE_H
+#define WATCH_PROBE_H
+
+#include <snug/machine.h>
+
+/* GB/s of a = b + k c over arrays of `bytes` in all, on all threads; the best of several passes:
+ * what the memory (or the cache that holds them) can do, not what else went on. */
+snug_status snug_triad_gbytes(snug_context *ctx, int64_t bytes, double *out) SNUG_MUST_USE;
+
+#endif
