@@ -65,6 +65,7 @@ struct snug_layer_list {
     snug_bump *bump; /* owns everything, the list itself apart */
     const char *name;
     snug_layer_seq seq;
+    int holders;
 };
 
 #define SNUG_LAYER(id) extern const snug_layer_kind snug_layer_##id;

@@ -133,6 +133,7 @@ snug_status snug_layers_from_tree(const char *name, const snug_tree *list, snug_
 {
     snug_layer_list *l = snug_alloc(TAG_RECIPE, sizeof *l);
     if (!l) return SNUG_ENOMEM;
+    l->holders = 1;
     snug_status s = read_list(name, list, l);
     if (s != SNUG_OK) {
         snug_layers_free(l);
@@ -153,9 +154,15 @@ snug_status snug_layers_parse(const char *name, const char *yaml, snug_layer_lis
     return s;
 }
 
+snug_layer_list *snug_layers_share(snug_layer_list *l)
+{
+    if (l) l->holders++;
+    return l;
+}
+
 void snug_layers_free(snug_layer_list *l)
 {
-    if (!l) return;
+    if (!l || --l->holders > 0) return;
     snug_bump_destroy(l->bump);
     snug_free(l);
 }

@@ -20,6 +20,9 @@ snug_status snug_layers_from_zoo(const char *zoo_name, snug_layer_list **out) SN
 snug_status snug_layers_yaml(const snug_layer_list *l, char **out) SNUG_MUST_USE;
 /* The same, appended to s and indented. */
 void snug_layers_write(const snug_layer_list *l, int indent, snug_str *s);
+/* One more holder of a list, which never changes: freed when the last one frees it. Holders belong
+ * to one thread. */
+snug_layer_list *snug_layers_share(snug_layer_list *l);
 void snug_layers_free(snug_layer_list *l);
 /* Build the list on x. A unit count of `outputs` becomes `outputs`, and the result must be [N,
  * outputs] unless outputs is 0. Errors are sticky in g and name list and line. */

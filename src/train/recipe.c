@@ -109,6 +109,17 @@ const snug_option_info *snug_recipe_option(int i)
 /* ---- recipes ----------------------------------------------------------------------------------
  */
 
+/* The texts that a recipe owns, the model's name too. */
+static int text_fields(snug_recipe *r, char **fields[N_ROWS])
+{
+    int n = 0;
+    for (int i = 0; i < N_ROWS; i++)
+        if (rows[i].info.kind == SNUG_OPTION_TEXT)
+            fields[n++] = (char **)(void *)((char *)r + rows[i].offset);
+    fields[n++] = &r->model.name;
+    return n;
+}
+
 snug_status snug_recipe_create(snug_recipe **out)
 {
     snug_recipe *r = snug_alloc(TAG_RECIPE, sizeof *r);
@@ -128,13 +139,33 @@ snug_status snug_recipe_create(snug_recipe **out)
 void snug_recipe_destroy(snug_recipe *r)
 {
     if (!r) return;
-    for (int i = 0; i < N_ROWS; i++)
-        if (rows[i].info.kind == SNUG_OPTION_TEXT)
-            snug_free(*(char **)((char *)r + rows[i].offset));
-    snug_free(r->model.name);
+    char **fields[N_ROWS];
+    for (int n = text_fields(r, fields) - 1; n >= 0; n--) snug_free(*fields[n]);
     snug_layers_free(r->model.layers);
     snug_free(r->scratch);
     snug_free(r);
+}
+
+snug_status snug_recipe_copy(const snug_recipe *r, snug_recipe **out)
+{
+    snug_recipe *copy = snug_alloc(TAG_RECIPE, sizeof *copy);
+    if (!copy) return SNUG_ENOMEM;
+    *copy = *r;
+    copy->scratch = NULL;
+    copy->model.layers = snug_layers_share(r->model.layers);
+    char **fields[N_ROWS];
+    bool failed = false;
+    for (int n = text_fields(copy, fields) - 1; n >= 0; n--) {
+        const char *text = *fields[n];
+        *fields[n] = text ? snug_strdup(TAG_RECIPE, text) : NULL;
+        failed |= text && !*fields[n];
+    }
+    if (failed) {
+        snug_recipe_destroy(copy);
+        return SNUG_ENOMEM;
+    }
+    *out = copy;
+    return SNUG_OK;
 }
 
 snug_status snug_recipe_set(snug_recipe *r, const char *key, const char *value)

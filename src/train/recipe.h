@@ -45,6 +45,9 @@ struct snug_recipe {
 /* What no single key can tell: fold against folds, powers of two. Loading a file checks it, and so
  * does whoever runs a recipe that was put together by snug_recipe_set. */
 snug_status snug_recipe_check(const snug_recipe *r) SNUG_MUST_USE;
+/* A recipe of its own with the same values, which shares the list of layers: messages go on naming
+ * the lines of the file that it was read from. */
+snug_status snug_recipe_copy(const snug_recipe *r, snug_recipe **out) SNUG_MUST_USE;
 /* snug_recipe_load of text at hand; `name` is for messages. */
 snug_status snug_recipe_parse(const char *name, const char *text, size_t bytes,
                               snug_recipe **out) SNUG_MUST_USE;

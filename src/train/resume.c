@@ -2,7 +2,6 @@
 /* Going on with a run: its own recipe counts. What does not touch the result may be given anew; a
  * key that would change it is refused, by name. */
 #include "train/trainer.h"
-#include <stdlib.h>
 #include <string.h>
 
 /* Where the work is done and how long, how often it is saved; where the data lies now (that it is
@@ -26,15 +25,6 @@ static bool is_neutral(const char *key)
     return false;
 }
 
-static snug_status copy_recipe(const snug_recipe *r, snug_recipe **out)
-{
-    char *yaml = NULL;
-    TRY(snug_recipe_yaml(r, &yaml));
-    const snug_status s = snug_recipe_parse("recipe", yaml, strlen(yaml), out);
-    free(yaml);
-    return s;
-}
-
 static snug_status take_key(snug_recipe *stored, snug_recipe *given, const char *key,
                             const char *run)
 {
@@ -53,7 +43,7 @@ static snug_status merge(snug_recipe *stored, const snug_recipe *given, const ch
     snug_recipe *copy;
     snug_status s = SNUG_OK;
     const snug_option_info *o;
-    TRY(copy_recipe(given, &copy));
+    TRY(snug_recipe_copy(given, &copy));
     for (int i = 0; s == SNUG_OK && (o = snug_recipe_option(i)); i++)
         if (snug_recipe_given(given, o->key)) s = take_key(stored, copy, o->key, run);
     snug_recipe_destroy(copy);
@@ -62,7 +52,7 @@ static snug_status merge(snug_recipe *stored, const snug_recipe *given, const ch
 
 snug_status snug_trainer_take_recipe(snug_trainer *t, const snug_recipe *given)
 {
-    if (!t->config.resume) return copy_recipe(given, &t->recipe);
+    if (!t->config.resume) return snug_recipe_copy(given, &t->recipe);
     snug_str path = {0};
     snug_str_printf(&path, "%s/recipe.yaml", t->config.resume);
     snug_status s = snug_str_check(&path);

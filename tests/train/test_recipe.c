@@ -238,6 +238,26 @@ static void what_is_written_is_read_back(void **state)
                      "- dropout: 0.1\n- flatten\n- linear: outputs\n");
 }
 
+static void copies_are_equal_and_apart(void **state)
+{
+    (void)state;
+    snug_recipe *r, *copy;
+    char *a, *b;
+    ok(parse("data: {path: x, target: y}\nmodel: [flatten, linear: 3]\ntrain: {epochs: 4}\n", &r));
+    ok(snug_recipe_copy(r, &copy));
+    assert_true(snug_recipe_given(copy, "train.epochs"));
+    assert_false(snug_recipe_given(copy, "train.batch"));
+    ok(snug_recipe_yaml(r, &a));
+    ok(snug_recipe_set(r, "data.path", "z"));
+    ok(snug_recipe_set(r, "model", "mlp"));
+    snug_recipe_destroy(r);
+    ok(snug_recipe_yaml(copy, &b));
+    assert_string_equal(a, b);
+    snug_recipe_destroy(copy);
+    free(a);
+    free(b);
+}
+
 static void loads_files(void **state)
 {
     (void)state;
@@ -267,6 +287,9 @@ static snug_status there_and_back(void *arg)
     if (s != SNUG_OK) return s;
     s = snug_recipe_set(r, "data.path", "another");
     if (s == SNUG_OK) s = snug_recipe_set(r, "model", "mlp");
+    snug_recipe *copy;
+    if (s == SNUG_OK) s = snug_recipe_copy(r, &copy);
+    if (s == SNUG_OK) snug_recipe_destroy(copy);
     if (s == SNUG_OK) s = snug_recipe_yaml(r, &yaml);
     if (s == SNUG_OK) free(yaml);
     snug_recipe_destroy(r);
@@ -314,6 +337,7 @@ int main(void)
         cmocka_unit_test(reads_sections_dots_and_short_forms),
         cmocka_unit_test(refuses_bad_files),
         cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(copies_are_equal_and_apart),
         cmocka_unit_test(loads_files),
         cmocka_unit_test(survives_failing_allocations),
         cmocka_unit_test(documentation_is_up_to_date),
