@@ -3,14 +3,15 @@
  * trainer, executor and loader that training uses, and is timed from one step's end to the next.
  *
  * Steps are gathered in windows. A window in which the hypervisor took CPU time is left out; at the
- * end of each a pulse of multiply-adds tells what the machine gives at that moment, because cores
- * of a shared machine change their speed by half from one second to the next.
+ * end of each a few pulses of multiply-adds tell what the machine gives at that moment, because
+ * cores of a shared machine change their speed by half from one second to the next.
  */
 #include "base/context.h"
 #include "base/os.h"
 #include "kernels/device.h"
 #include "run/exec.h"
 #include "train/model_graph.h"
+#include "watch/probe.h"
 #include <snug/machine.h>
 #include <snug/train.h>
 #include <stdio.h>
@@ -29,8 +30,8 @@ static const workload workloads[] = {
 };
 enum { N_WORKLOADS = sizeof workloads / sizeof workloads[0] };
 
-enum { MAX_STEPS = 1 << 15, MAX_PULSES = 1024, WARM_STEPS = 3, LATENCY_RUNS = 400 };
-static const double WINDOW_SECONDS = 0.1, PULSE_SECONDS = 0.004, LATENCY_SECONDS = 0.3;
+enum { MAX_STEPS = 1 << 15, MAX_PULSES = 1024, WARM_STEPS = 3, PULSES = 8, LATENCY_RUNS = 400 };
+static const double WINDOW_SECONDS = 0.1, LATENCY_SECONDS = 0.3;
 /* How much longer than asked to go on when every window was disturbed. */
 static const double PATIENCE = 3.0;
 
@@ -81,7 +82,7 @@ static void end_window(meter *m)
     bool disturbed = snug_os_steal_seconds() > m->steal;
     m->dropped += disturbed;
     move(disturbed ? &m->stolen : &m->clean, &m->window);
-    add(&m->pulses, MAX_PULSES, snug_pulse_gflops(m->ctx, PULSE_SECONDS));
+    add(&m->pulses, MAX_PULSES, snug_pulse_best(m->ctx, PULSES));
     double spent = snug_now() - m->measured_from;
     if (spent >= m->seconds && (m->clean.n > 0 || spent >= PATIENCE * m->seconds))
         snug_context_interrupt(m->ctx);

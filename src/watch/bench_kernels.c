@@ -13,8 +13,8 @@
 #include <snug/machine.h>
 #include <string.h>
 
-enum { MAX_RUNS = 200, PULSES = 8 };
-static const double CASE_SECONDS = 0.08, PULSE_SECONDS = 0.0005;
+enum { MAX_RUNS = 200, PULSES = 8, N_LEVELS = 4 };
+static const double CASE_SECONDS = 0.08;
 
 /* One case laid out in memory, ready to be called. */
 typedef struct bench_case {
@@ -156,8 +156,8 @@ static const char *tier_of(const snug_context *ctx, const snug_kernel *kernel)
 
 typedef struct bench_all {
     snug_context *ctx;
-    int64_t cache_bytes;            /* what the second caches of all threads hold */
-    double memory_rate, cache_rate; /* GB/s */
+    int64_t holds[N_LEVELS]; /* bytes: the three caches, those of all threads; memory */
+    double rate[N_LEVELS];   /* GB/s */
     void (*each)(void *arg, const snug_kernel_result *r);
     void *arg;
 } bench_all;
@@ -172,8 +172,9 @@ static void tell(const bench_all *all, const snug_op *op, const snug_case *k, co
 {
     snug_cost cost = op->cost(sig);
     double bytes = cost.bytes_read + cost.bytes_written;
-    double rate = bytes <= (double)all->cache_bytes ? all->cache_rate : all->memory_rate;
-    double arithmetic = cost.flops / (t.gflops * 1e9), moves = bytes / (rate * 1e9);
+    int level = 0;
+    while (level < N_LEVELS - 1 && bytes > (double)all->holds[level]) level++;
+    double arithmetic = cost.flops / (t.gflops * 1e9), moves = bytes / (all->rate[level] * 1e9);
     snug_kernel_result r = {.op = op->name,
                             .kernel = kernel->name,
                             .test_case = k->name,
@@ -186,21 +187,13 @@ static void tell(const bench_all *all, const snug_op *op, const snug_case *k, co
     all->each(all->arg, &r);
 }
 
-/* The best of a few short pulses, as a case's time is the best of its runs. */
-static void best_pulse(snug_context *ctx, double *best)
-{
-    for (int i = 0; i < PULSES; i++) {
-        double rate = snug_pulse_gflops(ctx, PULSE_SECONDS);
-        if (rate > *best) *best = rate;
-    }
-}
-
 static snug_status time_beside_pulses(snug_context *ctx, const snug_kernel *kernel,
                                       const snug_sig *sig, bench_case *b, timing *out)
 {
-    best_pulse(ctx, &out->gflops);
+    double before = snug_pulse_best(ctx, PULSES);
     TRY(run_case(ctx, kernel, sig, b, &out->seconds));
-    best_pulse(ctx, &out->gflops);
+    double after = snug_pulse_best(ctx, PULSES);
+    out->gflops = before > after ? before : after;
     return SNUG_OK;
 }
 
@@ -228,16 +221,25 @@ static snug_status bench_one(const bench_all *all, const snug_op *op, const snug
     return SNUG_OK;
 }
 
+static snug_status measure_levels(bench_all *all)
+{
+    snug_cpu_info cpu = {0};
+    snug_cpu_describe(&cpu);
+    const int64_t threads = snug_context_threads(all->ctx);
+    all->holds[0] = (cpu.l1d_bytes > 0 ? cpu.l1d_bytes : 32 << 10) * threads;
+    all->holds[1] = (cpu.l2_bytes > 0 ? cpu.l2_bytes : 256 << 10) * threads;
+    all->holds[2] = cpu.l3_bytes > 0 ? cpu.l3_bytes : 8 << 20;
+    all->holds[3] = INT64_MAX;
+    for (int i = 0; i < N_LEVELS - 1; i++)
+        TRY(snug_triad_gbytes(all->ctx, all->holds[i] / 2, &all->rate[i]));
+    return snug_triad_gbytes(all->ctx, 4 * all->holds[2], &all->rate[3]);
+}
+
 snug_status snug_bench_kernels(snug_context *ctx,
                                void (*each)(void *arg, const snug_kernel_result *r), void *arg)
 {
     bench_all all = {.ctx = ctx, .each = each, .arg = arg};
-    snug_cpu_info cpu = {0};
-    snug_cpu_describe(&cpu);
-    int64_t cache = cpu.l2_bytes > 0 ? cpu.l2_bytes : 256 << 10;
-    all.cache_bytes = cache * snug_context_threads(ctx);
-    TRY(snug_triad_gbytes(ctx, all.cache_bytes / 2, &all.cache_rate));
-    TRY(snug_triad_gbytes(ctx, cpu.l3_bytes > 0 ? 4 * cpu.l3_bytes : 192 << 20, &all.memory_rate));
+    TRY(measure_levels(&all));
     const snug_op *op;
     for (int i = 0; (op = snug_context_op(ctx, i)); i++)
         for (const snug_case *k = op->cases; k && k->name; k++)

@@ -9,4 +9,7 @@
  * what the memory (or the cache that holds them) can do, not what else went on. */
 snug_status snug_triad_gbytes(snug_context *ctx, int64_t bytes, double *out) SNUG_MUST_USE;
 
+/* The best of so many short pulses, in GFLOP/s: what the cores can do, not what else went on. */
+double snug_pulse_best(snug_context *ctx, int pulses);
+
 #endif

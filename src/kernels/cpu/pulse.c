@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Twelve independent chains of multiply-adds: enough to cover a latency of four cycles on three
- * ports, and few enough for sixteen registers. a -> a x + y with |x| < 1 stays finite. */
+/* The pulse is twelve independent chains of multiply-adds: enough to cover a latency of four cycles
+ * on three ports, and few enough for sixteen registers. a -> a x + y with |x| < 1 stays finite. */
 #include "kernels/pulse.h"
 #include "kernels/cpu/vec.h"
 
@@ -18,5 +18,14 @@ static float pulse(int64_t rounds, float seed)
     return vsum(sum);
 }
 
+static void triad(float *a, const float *b, const float *c, float k, int64_t n)
+{
+    const vf factor = vset1(k);
+    int64_t i = 0;
+    for (; i + VLEN <= n; i += VLEN) vstore(a + i, vfma(factor, vload(c + i), vload(b + i)));
+    const int tail = (int)(n - i);
+    vstore_n(a + i, vfma(factor, vload_n(c + i, tail), vload_n(b + i, tail)), tail);
+}
+
 extern const snug_pulse SNUG_TIER_SYMBOL(snug_pulse);
-const snug_pulse SNUG_TIER_SYMBOL(snug_pulse) = {pulse, 2.0 * UNROLL *CHAINS *VLEN};
+const snug_pulse SNUG_TIER_SYMBOL(snug_pulse) = {pulse, 2.0 * UNROLL *CHAINS *VLEN, triad};
