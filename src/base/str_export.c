@@ -20,8 +20,13 @@ const char *snug_format_double(double x, char *buf, size_t buf_bytes)
         snprintf(buf, buf_bytes, "%.*g", digits, x);
         if (strtod(buf, NULL) == x) break;
     }
-    char *point = strstr(buf, localeconv()->decimal_point);
+    char *point = strstr(buf, localeconv()->decimal_point), *exponent = strchr(buf, 'e');
+    size_t room = strlen(buf) + sizeof ".0";
     if (point) *point = '.';
+    if (!point && exponent && room <= buf_bytes) { /* YAML 1.1 takes 1e-08 for text */
+        memmove(exponent + 2, exponent, strlen(exponent) + 1);
+        memcpy(exponent, ".0", 2);
+    }
     return buf;
 }
 

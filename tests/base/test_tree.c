@@ -158,6 +158,35 @@ static void knows_utf8(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(snug_text_is_utf8(bad[i]));
 }
 
+static void writes_numbers_that_are_read_back(void **state)
+{
+    (void)state;
+    static const struct {
+        double x;
+        const char *text;
+    } cases[] = {
+        {0, "0"},
+        {1, "1"},
+        {-3, "-3"},
+        {0.1, "0.1"},
+        {10, "10"},
+        {150, "150"},
+        {1e-8, "1.0e-08"},
+        {1.5e-9, "1.5e-09"},
+        {1e20, "1.0e+20"},
+        {1e14, "100000000000000"},
+        {0.30000000000000004, "0.30000000000000004"},
+        {1.7976931348623157e308, "1.7976931348623157e+308"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char buf[SNUG_DOUBLE_TEXT];
+        double back = 0;
+        assert_string_equal(snug_format_double(cases[i].x, buf, sizeof buf), cases[i].text);
+        ok(snug_parse_double(buf, &back));
+        assert_true(back == cases[i].x);
+    }
+}
+
 static snug_status parse_small(void *arg)
 {
     (void)arg;
@@ -185,6 +214,7 @@ int main(void)
         cmocka_unit_test(bounds_depth_and_size),
         cmocka_unit_test(writes_texts_that_are_read_back),
         cmocka_unit_test(knows_utf8),
+        cmocka_unit_test(writes_numbers_that_are_read_back),
         cmocka_unit_test(survives_failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
