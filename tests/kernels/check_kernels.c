@@ -4,6 +4,7 @@
  * other samples. Driven by the tables: a new kernel is checked without an edit here.
  *
  *     check_kernels [--seed N] [--shapes N]    as a test; N random shapes a case
+ *     check_kernels --small ...                without the shapes of the zoo
  *     check_kernels --bench [OPERATOR]         how fast each case of the zoo runs */
 #include "base/cpu.h"
 #include "base/os.h"
@@ -23,6 +24,7 @@ enum { N_POOLS = sizeof pool_threads / sizeof pool_threads[0] };
 static snug_pool *pools[N_POOLS];
 static uint64_t seed = 1;
 static int n_shapes = 3;
+static bool only_small;
 
 /* What a check is about, and how many have gone wrong in this test. */
 typedef struct subject {
@@ -340,7 +342,8 @@ static void each_kernel(void (*check)(const subject *))
         if (!(snug_cpu_tiers() >> tier & 1)) continue;
         for (int i = 0; i < n_ops; i++)
             for (const snug_case *c = ops[i]->cases; c && c->name; c++)
-                check(&(subject){ops[i], c, (snug_tier)tier, &failures});
+                if (!only_small || !c->bench)
+                    check(&(subject){ops[i], c, (snug_tier)tier, &failures});
     }
     assert_int_equal(failures, 0);
 }
@@ -412,6 +415,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "--bench") == 0) {
         bench(argc > 2 ? argv[2] : NULL);
     } else {
+        for (int i = 1; i < argc; i++) only_small |= strcmp(argv[i], "--small") == 0;
         for (int i = 1; i + 1 < argc; i += 2) {
             if (strcmp(argv[i], "--seed") == 0) seed = strtoull(argv[i + 1], NULL, 10);
             if (strcmp(argv[i], "--shapes") == 0) n_shapes = atoi(argv[i + 1]);
