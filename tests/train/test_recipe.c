@@ -258,6 +258,14 @@ static void copies_are_equal_and_apart(void **state)
     free(b);
 }
 
+static snug_status load_and_drop(void *path)
+{
+    snug_recipe *r;
+    snug_status s = snug_recipe_load(path, &r);
+    if (s == SNUG_OK) snug_recipe_destroy(r);
+    return s;
+}
+
 static void loads_files(void **state)
 {
     (void)state;
@@ -270,8 +278,10 @@ static void loads_files(void **state)
     ok(snug_file_write_text(file, "train:\n  epoch: 1\n"));
     fails(snug_recipe_load(file, &r), SNUG_EINVAL, "r.yaml:2: unknown key 'train.epoch'");
     ok(snug_file_write_text(file, "train:\n  epochs: 1\n"));
-    ok(snug_recipe_load(file, &r));
-    snug_recipe_destroy(r);
+    ok(load_and_drop(file));
+    assert_true(fail_each(FAULT_ALLOC, load_and_drop, file) > 0);
+    assert_true(fail_each(FAULT_OPEN, load_and_drop, file) > 0);
+    assert_true(fail_each(FAULT_READ, load_and_drop, file) > 0);
     ok(snug_remove_file(file));
     assert_int_equal(remove(path), 0);
 }
@@ -327,6 +337,27 @@ static void documentation_is_up_to_date(void **state)
     free(want);
 }
 
+static void documented_examples_are_recipes(void **state)
+{
+    (void)state;
+    char *text, **names, path[256];
+    int n;
+    snug_recipe *r;
+    ok(snug_recipe_help(true, &text));
+    char *begin = strstr(text, "```yaml\n"), *end = begin ? strstr(begin + 8, "```") : NULL;
+    assert_true(begin && end);
+    ok(snug_recipe_parse("docs", begin + 8, (size_t)(end - begin - 8), &r));
+    snug_recipe_destroy(r);
+    free(text);
+    ok(snug_list_dir("examples/recipes", &names, &n));
+    assert_true(n >= 5);
+    for (int i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "examples/recipes/%s", names[i]);
+        ok(load_and_drop(path));
+    }
+    snug_free(names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +372,7 @@ int main(void)
         cmocka_unit_test(loads_files),
         cmocka_unit_test(survives_failing_allocations),
         cmocka_unit_test(documentation_is_up_to_date),
+        cmocka_unit_test(documented_examples_are_recipes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
