@@ -6,7 +6,7 @@
  *     dw[(ky, kx, c), f] = windows of x, transposed, times dy [pixel, f]
  * With a stride, pixels of dx fall into stride_h * stride_w phases that see disjoint parts of w;
  * each phase is a product of its own without stride. */
-#include "kernels/cpu/windows.h"
+#include "kernels/cpu/direct.h"
 
 typedef struct conv {
     const snug_conv2d_attrs *a;
@@ -61,11 +61,25 @@ static gemm forward_product(const conv *v)
                   .arg = v};
 }
 
+/* Either way of multiplying windows gives the same bits. */
+static size_t product_scratch(const gemm *g, const windows *v, int threads)
+{
+    return direct_suits(g, v) ? direct_scratch(g, v, threads) : gemm_scratch(g, threads);
+}
+
+static void run_product(const gemm *g, const windows *v, const snug_call *call)
+{
+    if (direct_suits(g, v))
+        direct_run(g, v, call);
+    else
+        gemm_run(g, call);
+}
+
 static size_t forward_scratch(const snug_sig *sig, int threads)
 {
     conv v = conv_sizes(sig->attrs, &sig->in[0].shape, &sig->in[1].shape, &sig->out[0].shape);
     gemm g = forward_product(&v);
-    return gemm_scratch(&g, threads);
+    return product_scratch(&g, &v.view, threads);
 }
 
 static void k_conv2d_f32(const snug_call *call)
@@ -78,7 +92,7 @@ static void k_conv2d_f32(const snug_call *call)
     g.c = call->out[0].data, g.ldc = v.f;
     g.bias = call->n_in > 2 ? call->in[2].data : NULL;
     g.act = v.a->act;
-    gemm_run(&g, call);
+    run_product(&g, &v.view, call);
 }
 
 /* ---- dw ----------------------------------------------------------------------------------------
@@ -218,7 +232,7 @@ static size_t input_scratch(const snug_sig *sig, int threads)
     for (int64_t i = 0; i < n_phases(&v); i++) {
         phase h = phase_of(&v, i);
         gemm g = input_product(&h);
-        size_t bytes = gemm_scratch(&g, threads);
+        size_t bytes = product_scratch(&g, &h.view, threads);
         if (bytes > most) most = bytes;
     }
     return most;
@@ -234,7 +248,7 @@ static void k_conv2d_grad_input_f32(const snug_call *call)
         phase h = phase_of(&v, i);
         h.dx = call->out[0].data;
         gemm g = input_product(&h);
-        gemm_run(&g, call);
+        run_product(&g, &h.view, call);
     }
 }
 

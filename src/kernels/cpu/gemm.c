@@ -182,42 +182,49 @@ static void run_tile(const block *b, const piece *p, tile_fn fn, tile_run run, f
     }
 }
 
-/* Where a tile's rows go: C, or this part's sums. */
-static void tile_rows(const block *b, int64_t i0, int64_t n, float **rows)
+static void store_rows(const gemm *g, const gemm_tile *t, float *const *rows)
 {
-    const work *w = b->w;
-    const gemm *g = w->g;
-    if (g->rows) {
-        g->rows(g, b->group, i0, n, rows);
-        return;
-    }
-    int64_t part = b->slot0 / (b->slot1 - b->slot0), ld = w->cut.parts > 1 ? g->n : g->ldc;
-    float *first = g->c + b->group * g->n;
-    if (w->cut.parts > 1) first = w->parts + (part * g->groups + b->group) * g->m * g->n;
-    for (int64_t r = 0; r < n; r++) rows[r] = first + (i0 + r) * ld;
-}
-
-/* A finished tile, through bias and activation. */
-static void store_tile(const block *b, const float *tile, int64_t i0, int64_t j0, int nv)
-{
-    const gemm *g = b->w->g;
-    int64_t n = min64(TILE_M, b->i0 + b->ni - i0);
-    float *rows[TILE_M];
-    tile_rows(b, i0, n, rows);
-    for (int v = 0; v < nv; v++, j0 += VLEN, tile += VLEN) {
-        int lanes = vlanes(j0, g->n);
-        vf bias = g->bias ? vload_n(g->bias + b->group * g->n + j0, lanes) : vzero();
-        for (int64_t r = 0; r < n; r++) {
-            vf x = vload(tile + r * nv * VLEN);
+    const float *sums = t->sums;
+    int64_t j = t->j0;
+    for (int v = 0; v < t->nv; v++, j += VLEN, sums += VLEN) {
+        int lanes = vlanes(j, g->n);
+        vf bias = g->bias ? vload_n(g->bias + t->group * g->n + j, lanes) : vzero();
+        for (int64_t r = 0; r < t->n; r++) {
+            vf x = vload(sums + r * t->nv * VLEN);
             if (g->bias) x = vadd(x, bias);
             if (g->act == ACT_RELU) x = vmax(vzero(), x);
             if (g->act == ACT_GELU) x = vgelu(x);
             if (lanes == VLEN)
-                vstore(rows[r] + j0, x);
+                vstore(rows[r] + j, x);
             else
-                vstore_n(rows[r] + j0, x, lanes);
+                vstore_n(rows[r] + j, x, lanes);
         }
     }
+}
+
+void gemm_store(const gemm *g, const gemm_tile *t)
+{
+    float *rows[TILE_M];
+    if (g->rows) g->rows(g, t->group, t->i0, t->n, rows);
+    for (int64_t r = 0; r < t->n && !g->rows; r++)
+        rows[r] = g->c + t->group * g->n + (t->i0 + r) * g->ldc;
+    store_rows(g, t, rows);
+}
+
+/* To C, or to this part's sums. */
+static void store_tile(const block *b, const gemm_tile *t)
+{
+    const work *w = b->w;
+    const gemm *g = w->g;
+    if (w->cut.parts == 1) {
+        gemm_store(g, t);
+        return;
+    }
+    float *rows[TILE_M];
+    int64_t part = b->slot0 / (b->slot1 - b->slot0);
+    for (int64_t r = 0; r < t->n; r++)
+        rows[r] = w->parts + (((part * g->groups + b->group) * g->m) + t->i0 + r) * g->n;
+    store_rows(g, t, rows);
 }
 
 /* Where a strip of B is, and from one k to the next. */
@@ -244,15 +251,17 @@ static void run_piece(const block *b, const piece *p)
     const gemm *g = w->g;
     int64_t number = 0, k_end = min64(b->slot1 * w->leaf_k, g->k);
     for (int64_t s = 0; s * TILE_N < b->nj; s++) {
-        tile_run run = {.a_step = g->a_by_k ? p->a_ld : 1};
+        tile_run run = {.a_step = g->a_by_k ? p->a_ld : 1, .runs = 1};
         run.b = strip_of_b(b, p, s, &run.b_step);
         int nv = (int)min64(TILE_V, ceil_div(b->nj - s * TILE_N, VLEN));
         for (int64_t i = 0; i < b->ni; i += TILE_M, number++) {
-            int64_t steps = min64(ceil_div(b->ni - i, TILE_STEP), 3);
+            tile_fn fn = tile_of(g->a_by_k ? TILE_BY_K : TILE_ROWS, b->ni - i, nv);
             float *stack = b->acc + (w->cut.many_pieces ? number * w->cut.depth * TILE_SIZE : 0);
             run.a = p->a + i * (g->a_by_k ? 1 : BLOCK_LDA);
-            run_tile(b, p, tiles[g->a_by_k][steps - 1][nv - 1], run, stack);
-            if (p->k1 == k_end) store_tile(b, stack, b->i0 + i, b->j0 + s * TILE_N, nv);
+            run_tile(b, p, fn, run, stack);
+            if (p->k1 == k_end)
+                store_tile(b, &(gemm_tile){stack, b->group, b->i0 + i, min64(TILE_M, b->ni - i),
+                                           b->j0 + s * TILE_N, nv});
         }
     }
 }
@@ -352,14 +361,14 @@ size_t gemm_scratch(const gemm *g, int threads)
     return lay_out(&w, g, threads, nowhere);
 }
 
-static void run_tasks(const snug_queue *q, bool serial, int64_t n, void (*fn)(void *, int64_t, int),
-                      void *arg)
+void gemm_parallel(const gemm *g, snug_queue *q, int64_t n_tasks, void (*fn)(void *, int64_t, int),
+                   void *arg)
 {
-    if (!serial) {
-        snug_parallel((snug_queue *)q, n, fn, arg);
+    if (g->groups * g->m * g->n * g->k >= SERIAL_MACS) {
+        snug_parallel(q, n_tasks, fn, arg);
         return;
     }
-    for (int64_t i = 0; i < n; i++) fn(arg, i, 0);
+    for (int64_t i = 0; i < n_tasks; i++) fn(arg, i, 0);
 }
 
 void gemm_run(const gemm *g, const snug_call *call)
@@ -371,10 +380,8 @@ void gemm_run(const gemm *g, const snug_call *call)
     size_t bytes = lay_out(&w, g, snug_queue_threads(call->queue), call->scratch);
     assert(bytes <= call->scratch_bytes);
     (void)bytes;
-    bool serial = g->groups * g->m * g->n * g->k < SERIAL_MACS;
     if (c->prepack)
-        run_tasks(call->queue, serial, g->groups * ceil_div(g->n, TILE_N), prepack_task, &w);
-    run_tasks(call->queue, serial, g->groups * c->n_m * c->n_n * c->parts, block_task, &w);
-    if (c->parts > 1)
-        run_tasks(call->queue, g->m * g->n < SERIAL_MACS, TASKS_WANTED, combine_task, &w);
+        gemm_parallel(g, call->queue, g->groups * ceil_div(g->n, TILE_N), prepack_task, &w);
+    gemm_parallel(g, call->queue, g->groups * c->n_m * c->n_n * c->parts, block_task, &w);
+    if (c->parts > 1) gemm_parallel(g, call->queue, TASKS_WANTED, combine_task, &w);
 }

@@ -65,6 +65,21 @@ void SNUG_TIER_SYMBOL(gemm_run)(const gemm *g, const snug_call *call);
 #define gemm_scratch SNUG_TIER_SYMBOL(gemm_scratch)
 #define gemm_run     SNUG_TIER_SYMBOL(gemm_run)
 
+/* A finished tile of C: rows [i0, i0 + n), nv vectors of columns from j0 on. */
+typedef struct gemm_tile {
+    const float *sums; /* [n][nv * VLEN] */
+    int64_t group, i0, n, j0;
+    int nv;
+} gemm_tile;
+
+/* Through bias and activation to where C's rows go. */
+void SNUG_TIER_SYMBOL(gemm_store)(const gemm *g, const gemm_tile *t);
+/* snug_parallel, or a plain loop where the whole product is too small to wake threads for. */
+void SNUG_TIER_SYMBOL(gemm_parallel)(const gemm *g, snug_queue *q, int64_t n_tasks,
+                                     void (*fn)(void *, int64_t, int), void *arg);
+#define gemm_store    SNUG_TIER_SYMBOL(gemm_store)
+#define gemm_parallel SNUG_TIER_SYMBOL(gemm_parallel)
+
 /* Vectors across strip s of a block of ni columns, and where the strip starts in the packed block.
  */
 static inline int gemm_strip(int64_t ni, int64_t nk, int64_t s, int64_t *offset)

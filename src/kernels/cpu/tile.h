@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The register tile of gemm.c: mr rows by nv vectors of C stay in registers over a run of k; a
- * function for each height, width and layout of A. */
+/* The register tile of gemm.c and direct.c: mr rows by nv vectors of C stay in registers over runs
+ * of k; a function for each height, width and layout of A. */
 #ifndef KERNELS_CPU_TILE_H
 #define KERNELS_CPU_TILE_H
 
 #include "kernels/cpu/gemm.h"
 
+/* How A's rows lie: BLOCK_LDA apart; adjacent, one k a_step from the next; a_row apart. */
+enum { TILE_ROWS, TILE_BY_K, TILE_STRIDED, TILE_LAYOUTS };
+
 typedef struct tile_run {
     const float *a, *b;
-    int64_t a_step, b_step, n; /* floats from one k to the next; how many k */
-    float *acc; /* partials, TILE_SIZE floats apart: this one, and before it those it merges with */
+    int64_t a_step, a_row; /* of layouts TILE_BY_K and TILE_STRIDED */
+    int64_t b_step, n;     /* floats from one k to the next in b; how many k a run */
+    int64_t runs, a_skip;  /* more runs of k follow, each so far behind the end of the last */
+    float *acc; /* partials, TILE_SIZE floats apart: this, before it those it merges with */
     bool carry; /* *acc holds the chain so far; else it starts at zero */
     int merges; /* then add the partials before, the last first */
 } tile_run;
@@ -22,25 +27,44 @@ typedef struct tile_run {
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-/* by_k: a's rows are adjacent floats; else BLOCK_LDA apart. */
-static ALWAYS_INLINE void tile_any(const tile_run *t, int mr, int nv, bool by_k)
+/* One run of k. `a` holds a pointer for every three rows: with a base, twice and four times a
+ * register, an address takes no more instructions than a load. */
+static ALWAYS_INLINE void tile_k(const tile_run *t, int mr, int nv, int layout, const float **a,
+                                 const float **b, vf c[TILE_M][TILE_V])
+{
+    const int64_t row = layout == TILE_ROWS ? BLOCK_LDA : layout == TILE_BY_K ? 1 : t->a_row;
+    const int64_t step = layout == TILE_BY_K ? t->a_step : 1;
+    const float *q[(TILE_M + 2) / 3], *bp = *b;
+    UNROLL for (int i = 0; i < mr; i += 3)
+    {
+        q[i / 3] = *a + i * row;
+        if (layout == TILE_STRIDED) __asm__("" : "+r"(q[i / 3]));
+    }
+    for (int64_t k = t->n; k > 0; k--) {
+        vf bv[TILE_V];
+        UNROLL for (int v = 0; v < nv; v++) bv[v] = vload(bp + v * VLEN);
+        UNROLL for (int i = 0; i < mr; i++)
+        {
+            vf ai = vset1(q[i / 3][i % 3 * row]);
+            UNROLL for (int v = 0; v < nv; v++) c[i][v] = vfma(ai, bv[v], c[i][v]);
+        }
+        UNROLL for (int i = 0; i < mr; i += 3) q[i / 3] += step;
+        bp += t->b_step;
+    }
+    *a += t->n * step;
+    *b = bp;
+}
+
+static ALWAYS_INLINE void tile_any(const tile_run *t, int mr, int nv, int layout)
 {
     vf c[TILE_M][TILE_V];
-    const int64_t row = by_k ? 1 : BLOCK_LDA;
     const float *a = t->a, *b = t->b;
     float *acc = t->acc;
     UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++) c[i][v] =
         t->carry ? vload(acc + (i * nv + v) * VLEN) : vzero();
-    for (int64_t k = t->n; k > 0; k--) {
-        vf bv[TILE_V];
-        UNROLL for (int v = 0; v < nv; v++) bv[v] = vload(b + v * VLEN);
-        UNROLL for (int i = 0; i < mr; i++)
-        {
-            vf ai = vset1(a[i * row]);
-            UNROLL for (int v = 0; v < nv; v++) c[i][v] = vfma(ai, bv[v], c[i][v]);
-        }
-        a += by_k ? t->a_step : 1;
-        b += t->b_step;
+    for (int64_t r = t->runs; r > 0; r--) {
+        tile_k(t, mr, nv, layout, &a, &b, c);
+        a += t->a_skip;
     }
     for (int m = t->merges; m > 0; m--) {
         acc -= TILE_SIZE;
@@ -54,24 +78,38 @@ static ALWAYS_INLINE void tile_any(const tile_run *t, int mr, int nv, bool by_k)
 typedef void (*tile_fn)(const tile_run *);
 
 /* clang-format off */
-static void tile_m1v1(const tile_run *t) { tile_any(t, TILE_STEP, 1, false); }
-static void tile_m2v1(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 1, false); }
-static void tile_m3v1(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 1, false); }
-static void tile_m1v2(const tile_run *t) { tile_any(t, TILE_STEP, 2, false); }
-static void tile_m2v2(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 2, false); }
-static void tile_m3v2(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 2, false); }
-static void tile_k1v1(const tile_run *t) { tile_any(t, TILE_STEP, 1, true); }
-static void tile_k2v1(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 1, true); }
-static void tile_k3v1(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 1, true); }
-static void tile_k1v2(const tile_run *t) { tile_any(t, TILE_STEP, 2, true); }
-static void tile_k2v2(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 2, true); }
-static void tile_k3v2(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 2, true); }
+static void tile_r1v1(const tile_run *t) { tile_any(t, TILE_STEP, 1, TILE_ROWS); }
+static void tile_r2v1(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 1, TILE_ROWS); }
+static void tile_r3v1(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 1, TILE_ROWS); }
+static void tile_r1v2(const tile_run *t) { tile_any(t, TILE_STEP, 2, TILE_ROWS); }
+static void tile_r2v2(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 2, TILE_ROWS); }
+static void tile_r3v2(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 2, TILE_ROWS); }
+static void tile_k1v1(const tile_run *t) { tile_any(t, TILE_STEP, 1, TILE_BY_K); }
+static void tile_k2v1(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 1, TILE_BY_K); }
+static void tile_k3v1(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 1, TILE_BY_K); }
+static void tile_k1v2(const tile_run *t) { tile_any(t, TILE_STEP, 2, TILE_BY_K); }
+static void tile_k2v2(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 2, TILE_BY_K); }
+static void tile_k3v2(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 2, TILE_BY_K); }
+static void tile_s1v1(const tile_run *t) { tile_any(t, TILE_STEP, 1, TILE_STRIDED); }
+static void tile_s2v1(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 1, TILE_STRIDED); }
+static void tile_s3v1(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 1, TILE_STRIDED); }
+static void tile_s1v2(const tile_run *t) { tile_any(t, TILE_STEP, 2, TILE_STRIDED); }
+static void tile_s2v2(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 2, TILE_STRIDED); }
+static void tile_s3v2(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 2, TILE_STRIDED); }
 /* clang-format on */
 
-/* By layout of A, height in steps less one, vectors less one. */
-static const tile_fn tiles[2][3][2] = {
-    {{tile_m1v1, tile_m1v2}, {tile_m2v1, tile_m2v2}, {tile_m3v1, tile_m3v2}},
+/* By layout, height in steps less one, vectors less one. */
+static const tile_fn tiles[TILE_LAYOUTS][3][2] = {
+    {{tile_r1v1, tile_r1v2}, {tile_r2v1, tile_r2v2}, {tile_r3v1, tile_r3v2}},
     {{tile_k1v1, tile_k1v2}, {tile_k2v1, tile_k2v2}, {tile_k3v1, tile_k3v2}},
+    {{tile_s1v1, tile_s1v2}, {tile_s2v1, tile_s2v2}, {tile_s3v1, tile_s3v2}},
 };
+
+/* Rows of a tile: heights come in steps, the rest is dropped. */
+static inline tile_fn tile_of(int layout, int64_t rows, int nv)
+{
+    int64_t steps = (rows + TILE_STEP - 1) / TILE_STEP;
+    return tiles[layout][(steps > 3 ? 3 : steps) - 1][nv - 1];
+}
 
 #endif

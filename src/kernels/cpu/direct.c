@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Direct convolution for direct.h. A task is a band of grid rows of one sample and group: the image
+ * rows it sees are copied with their padding, so that the windows of a grid row lie a fixed
+ * distance apart; a tile is some of them, in the order of k. B is packed once for all. */
+#include "kernels/cpu/direct.h"
+#include "kernels/cpu/tile.h"
+#include <assert.h>
+
+#define BAND_PIXELS 128 /* windows of a band, about */
+#define BAND_BYTES  ((int64_t)256 << 10)
+#define B_BYTES     ((int64_t)1 << 20)
+#define MIN_WIDTH   4 /* of the grid: narrower ones leave tiles empty */
+
+typedef struct direct {
+    const gemm *g;
+    const windows *v;
+    int64_t rows, bands, samples; /* grid rows of a band, bands of a sample */
+    int64_t line, lines, floats;  /* floats of a band's image row; image rows; floats in all */
+    int64_t b_floats;             /* of a group's packed B */
+    float *b, *own;
+} direct;
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static direct direct_of(const gemm *g, const windows *v)
+{
+    direct d = {.g = g, .v = v};
+    int64_t area = v->grid_h * v->grid_w;
+    d.samples = area > 0 ? g->m / area : 0;
+    d.rows = ceil_div(BAND_PIXELS, v->grid_w > 0 ? v->grid_w : 1);
+    if (d.rows > v->grid_h) d.rows = v->grid_h;
+    d.bands = d.rows > 0 ? ceil_div(v->grid_h, d.rows) : 0;
+    d.line = ((v->grid_w - 1) * v->stride_w + v->kw) * v->cg;
+    d.lines = (d.rows - 1) * v->stride_h + v->kh;
+    /* tiles read on behind the last window of a row */
+    int64_t behind = TILE_M * v->stride_w * v->cg;
+    d.floats = (d.lines * d.line + behind + VLEN + 15) / 16 * 16;
+    d.b_floats = ceil_div(g->n, VLEN) * VLEN * g->k;
+    return d;
+}
+
+bool direct_suits(const gemm *g, const windows *v)
+{
+    direct d = direct_of(g, v);
+    return g->k > 0 && v->grid_w >= MIN_WIDTH && d.floats * 4 <= BAND_BYTES &&
+           g->groups * d.b_floats * 4 <= B_BYTES;
+}
+
+static size_t own_floats(const direct *d)
+{
+    return (size_t)(d->floats + TILE_SIZE);
+}
+
+size_t direct_scratch(const gemm *g, const windows *v, int threads)
+{
+    direct d = direct_of(g, v);
+    size_t b = (size_t)(g->groups * d.b_floats + 15) / 16 * 16;
+    return (b + own_floats(&d) * (size_t)threads) * sizeof(float);
+}
+
+static void pack_task(void *arg, int64_t task, int thread)
+{
+    (void)thread;
+    const direct *d = arg;
+    const gemm *g = d->g;
+    int64_t strips = ceil_div(g->n, TILE_N), group = task / strips, i0 = task % strips * TILE_N;
+    int64_t ni = g->n - i0 < TILE_N ? g->n - i0 : TILE_N;
+    g->pack_b(g, &(gemm_block){.group = group,
+                               .i0 = i0,
+                               .ni = ni,
+                               .nk = g->k,
+                               .out = d->b + group * d->b_floats + i0 * g->k});
+}
+
+/* Image rows from y on, as the windows of a grid row see them. */
+static void copy_band(const direct *d, int64_t sample, int64_t group, int64_t y, float *band)
+{
+    const windows *v = d->v;
+    int64_t pixels = d->line / v->cg, first = v->left < 0 ? 0 : v->left;
+    if (first > pixels) first = pixels;
+    int64_t end = v->w + v->left < pixels ? v->w + v->left : pixels;
+    if (end < first) end = first;
+    const float *image = v->x + sample * v->h * v->w * v->c + group * v->cg;
+    for (int64_t r = 0; r < d->lines; r++, y++, band += d->line) {
+        if (y < 0 || y >= v->h) {
+            window_zero(band, d->line);
+            continue;
+        }
+        const float *from = image + (y * v->w + first - v->left) * v->c;
+        window_zero(band, first * v->cg);
+        if (v->cg == v->c)
+            window_copy(band + first * v->cg, from, (end - first) * v->cg);
+        else
+            for (int64_t p = first; p < end; p++, from += v->c)
+                window_copy(band + p * v->cg, from, v->cg);
+        window_zero(band + end * v->cg, d->line - end * v->cg);
+    }
+    window_zero(band, TILE_M * v->stride_w * v->cg);
+}
+
+/* One strip of columns over one grid row; `first` is the row's first window. */
+static void run_row(const direct *d, int64_t group, int64_t first, int64_t j0, const float *line,
+                    float *acc)
+{
+    const gemm *g = d->g;
+    const windows *v = d->v;
+    int64_t n = v->grid_w, columns = g->n - j0 < TILE_N ? g->n - j0 : TILE_N;
+    int nv = (int)ceil_div(columns, VLEN);
+    int64_t height = ceil_div(ceil_div(n, ceil_div(n, TILE_M)), TILE_STEP) * TILE_STEP;
+    tile_run run = {.b = d->b + group * d->b_floats + j0 * g->k,
+                    .a_row = v->stride_w * v->cg,
+                    .b_step = nv * VLEN,
+                    .n = v->kw * v->cg,
+                    .runs = v->kh,
+                    .a_skip = d->line - v->kw * v->cg,
+                    .acc = acc};
+    for (int64_t x = 0; x < n; x += height) {
+        int64_t rows = n - x < height ? n - x : height;
+        run.a = line + x * run.a_row;
+        tile_of(TILE_STRIDED, rows, nv)(&run);
+        gemm_store(g, &(gemm_tile){acc, group, first + x, rows, j0, nv});
+    }
+}
+
+static void band_task(void *arg, int64_t task, int thread)
+{
+    const direct *d = arg;
+    const windows *v = d->v;
+    float *band = d->own + (size_t)thread * own_floats(d), *acc = band + d->floats;
+    int64_t gy = task % d->bands * d->rows, sample = task / d->bands % d->samples;
+    int64_t group = task / (d->bands * d->samples);
+    int64_t rows = v->grid_h - gy < d->rows ? v->grid_h - gy : d->rows;
+    copy_band(d, sample, group, gy * v->stride_h - v->top, band);
+    for (int64_t j0 = 0; j0 < d->g->n; j0 += TILE_N)
+        for (int64_t r = 0; r < rows; r++)
+            run_row(d, group, (sample * v->grid_h + gy + r) * v->grid_w, j0,
+                    band + r * v->stride_h * d->line, acc);
+}
+
+void direct_run(const gemm *g, const windows *v, const snug_call *call)
+{
+    direct d = direct_of(g, v);
+    assert(direct_scratch(g, v, snug_queue_threads(call->queue)) <= call->scratch_bytes);
+    d.b = call->scratch;
+    d.own = d.b + (size_t)(g->groups * d.b_floats + 15) / 16 * 16;
+    gemm_parallel(g, call->queue, g->groups * ceil_div(g->n, TILE_N), pack_task, &d);
+    gemm_parallel(g, call->queue, g->groups * d.samples * d.bands, band_task, &d);
+}
