@@ -17,7 +17,7 @@
 
 enum {
     COLUMN_GROUP = 4 * VLEN, /* columns whose sums stay in registers */
-    COLUMN_FOLDED = 512,     /* the widest folded row */
+    COLUMN_FOLDED = 1024,    /* the widest folded row */
     COLUMN_PANEL = 128,      /* columns of one task */
     BLOCK_ELEMENTS = 8192,   /* of a block: it stays in the first-level cache */
     BLOCK_MIN_ROWS = 64
@@ -28,18 +28,26 @@ typedef struct columns {
     int64_t block_rows;             /* a multiple of fold */
 } columns;
 
+/* The smallest multiple of a that is a multiple of b too. */
+static inline int64_t common_multiple(int64_t a, int64_t b)
+{
+    int64_t gcd = a;
+    for (int64_t r = b; r > 0;) {
+        int64_t next = gcd % r;
+        gcd = r;
+        r = next;
+    }
+    return a * (b / gcd);
+}
+
 static inline columns columns_of(int64_t n_columns)
 {
-    columns l = {.n_columns = n_columns, .fold = 1};
-    int64_t a = n_columns, b = COLUMN_GROUP;
-    while (b > 0) {
-        int64_t r = a % b;
-        a = b;
-        b = r;
+    columns l = {.n_columns = n_columns, .width = n_columns};
+    if (n_columns < COLUMN_GROUP) {
+        l.width = common_multiple(n_columns, COLUMN_GROUP);
+        if (l.width > COLUMN_FOLDED / 2) l.width = common_multiple(n_columns, VLEN);
     }
-    if (n_columns < COLUMN_GROUP && n_columns * (COLUMN_GROUP / a) <= COLUMN_FOLDED)
-        l.fold = COLUMN_GROUP / a;
-    l.width = n_columns * l.fold;
+    l.fold = l.width / n_columns;
     int64_t rows = BLOCK_ELEMENTS / n_columns;
     if (rows < BLOCK_MIN_ROWS) rows = BLOCK_MIN_ROWS;
     l.block_rows = (rows + l.fold - 1) / l.fold * l.fold;
@@ -103,20 +111,21 @@ ALWAYS_INLINE void group_sums(const columns *l, int64_t n_rows, int64_t j, colum
         term(arg, whole * l->width + j + v * VLEN, j + v * VLEN, vlanes(v * VLEN, rest), total[v]);
 }
 
-/* What is left of unfolded rows after whole groups: four accumulators take turns at the rows. */
-ALWAYS_INLINE void edge_sums(const columns *l, int64_t n_rows, int64_t j, int n, column_term term,
-                             const void *arg, vf total[2])
+/* One vector of columns, where no whole group is left: four accumulators take turns at the rows. */
+ALWAYS_INLINE void edge_sums(const columns *l, int64_t n_rows, int64_t j, int lanes,
+                             column_term term, const void *arg, vf total[2])
 {
+    int64_t n = n_rows * l->n_columns, whole = n / l->width, rest = n % l->width - j, r = 0;
     vf s[4][2];
     for (int v = 0; v < 4; v++) s[v][0] = s[v][1] = vzero();
-    for (int64_t r = 0; r + 4 <= n_rows; r += 4)
-        for (int v = 0; v < 4; v++) term(arg, (r + v) * l->width + j, j, n, s[v]);
-    for (int64_t r = n_rows & ~INT64_C(3); r < n_rows; r++)
-        term(arg, r * l->width + j, j, n, s[r & 3]);
+    for (; r + 4 <= whole; r += 4)
+        for (int v = 0; v < 4; v++) term(arg, (r + v) * l->width + j, j, lanes, s[v]);
+    for (; r < whole; r++) term(arg, r * l->width + j, j, lanes, s[r & 3]);
+    if (rest > 0) term(arg, whole * l->width + j, j, vlanes(0, rest), s[whole & 3]);
     for (int k = 0; k < 2; k++) total[k] = vadd(vadd(s[0][k], s[1][k]), vadd(s[2][k], s[3][k]));
 }
 
-/* The sums of the columns of folded rows; or just a copy. */
+/* The sums of the columns of folded rows; of others just a copy. */
 static inline void unfold(const columns *l, const float *wide, int64_t n_columns, float *sum)
 {
     double s[COLUMN_GROUP] = {0};
