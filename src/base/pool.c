@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/os.h"
 #include "base/os_calls.h"
+#include <errno.h>
 #include <stdatomic.h>
 
 #define MAX_THREADS   1024
@@ -285,7 +286,7 @@ snug_status snug_thread_start(void (*fn)(void *arg), void *arg, snug_thread **ou
     if (error) {
         char text[96];
         snug_free(t);
-        return FAIL(SNUG_ESYSTEM, "cannot start a thread: %s",
+        return FAIL(error == ENOMEM ? SNUG_ENOMEM : SNUG_ESYSTEM, "cannot start a thread: %s",
                     snug_os_error_text(error, text, sizeof text));
     }
     *out = t;

@@ -33,17 +33,19 @@ static int compare_names(const void *a, const void *b)
 snug_status snug_learn_classes(snug_dataset *d, const int32_t *labels, int64_t n)
 {
     const char *const *names = NULL;
-    int n_labels = snug_source_labels(d->source, &names), n_classes = 0;
+    int n_labels = snug_source_labels(d->source, &names), n_classes = 0, n_seen = 0;
     const char **found = snug_bump_alloc(d->bump, ((size_t)n_labels + 1) * sizeof *found);
     bool *seen = snug_bump_alloc(d->bump, (size_t)n_labels + 1);
     if (!found || !seen) return snug_error_status();
     for (int64_t i = 0; i < n; i++) seen[labels[i]] = true;
-    for (int i = 0; i < n_labels; i++)
-        if (seen[i]) found[n_classes++] = names[i];
+    for (int i = 0; i < n_labels; i++) {
+        n_seen += seen[i];
+        if (seen[i] || d->source->all_labels) found[n_classes++] = names[i];
+    }
     qsort(found, (size_t)n_classes, sizeof *found, compare_names);
-    CHECK(n_classes > 1, SNUG_EINVAL,
+    CHECK(n_seen > 1, SNUG_EINVAL,
           "all %" PRId64 " samples are of class '%.60s': there is nothing to tell apart", n,
-          n_classes ? found[0] : "");
+          names[labels[0]]);
     CHECK(n_classes <= SNUG_MAX_CLASSES, SNUG_EINVAL,
           "%d classes, at most %d can be; is the target (%s) a class at all?", n_classes,
           SNUG_MAX_CLASSES, found[0]);

@@ -368,24 +368,36 @@ static snug_status csv_open(const snug_data_config *config, const snug_spec *spe
 
 /* ---- looking --------------------------------------------------------------------------------- */
 
-static int looks_folder(const char *path)
+static snug_status looks_folder(const char *path, int *sure)
 {
     char **names = NULL;
     int n = 0;
-    if (snug_list_dir(path, &names, &n) != SNUG_OK) return 0;
+    TRY(snug_list_dir(path, &names, &n));
     found f = find_tables(names, n);
     snug_free(names);
-    return f.tables ? 60 : 0;
+    *sure = f.tables ? 60 : 0;
+    return SNUG_OK;
 }
 
 /* A file named like a table is taken for one, so that what is wrong with it is told; others must
  * look like one. */
-static int csv_looks(const char *path)
+static snug_status csv_looks(const char *path, int *sure)
 {
-    if (snug_path_is_dir(path)) return looks_folder(path);
-    snug_csv_dialect d;
-    if (snug_path_exists(path) && table_name(path)) return 60;
-    return snug_csv_sniff(path, &d) == SNUG_OK && d.even ? 30 : 0;
+    *sure = 0;
+    if (!snug_path_exists(path)) return SNUG_OK;
+    if (snug_path_is_dir(path)) return looks_folder(path, sure);
+    snug_csv_dialect d = {0};
+    if (table_name(path)) {
+        *sure = 60;
+        return SNUG_OK;
+    }
+    snug_status s = snug_csv_sniff(path, &d);
+    if (s == SNUG_EFORMAT)
+        snug_error_clear();
+    else
+        TRY(s);
+    *sure = s == SNUG_OK && d.even ? 30 : 0;
+    return SNUG_OK;
 }
 
 const snug_format snug_format_csv = {

@@ -36,7 +36,9 @@ static snug_status start(snug_csv *r, const char *path)
     r->in = snug_alloc(TAG_DATA, IN_BYTES);
     if (!r->in) return snug_error_status();
     TRY(snug_file_open(path, &r->plain));
-    if (!snug_is_gzip(r->plain)) return SNUG_OK;
+    bool packed = false;
+    TRY(snug_is_gzip(r->plain, &packed));
+    if (!packed) return SNUG_OK;
     snug_file *f = r->plain;
     r->plain = NULL;
     return snug_gunzip_open(f, path, &r->packed);

@@ -103,21 +103,21 @@ snug_status snug_csv_sniff(const char *path, snug_csv_dialect *out)
 {
     static const char delimiters[] = {',', ';', '\t'};
     snug_csv_dialect best = {.delimiter = ','};
-    snug_status first = SNUG_OK;
+    look l = {0};
     for (size_t i = 0; i < sizeof delimiters; i++) {
-        look l = {0};
         snug_status status = look_with(path, delimiters[i], &l);
-        if (status != SNUG_OK && status != SNUG_EFORMAT) return status;
-        if (i == 0) first = status;
-        if (status != SNUG_OK && i > 0 && first == SNUG_OK) snug_error_clear();
-        if (status != SNUG_OK || !better(&l, &best)) continue;
+        if (status == SNUG_EFORMAT) { /* not with this delimiter */
+            snug_error_clear();
+            continue;
+        }
+        TRY(status);
+        if (!better(&l, &best)) continue;
         best = (snug_csv_dialect){.delimiter = delimiters[i],
                                   .header = l.names && l.rows > 1 && (l.numbers || !l.repeated),
                                   .even = l.even && l.n_fields > 1,
                                   .n_fields = l.n_fields};
     }
-    if (best.n_fields == 0 && first != SNUG_OK) return first;
-    snug_error_clear();
+    if (best.n_fields == 0) TRY(look_with(path, ',', &l)); /* with none: say why */
     *out = best;
     return SNUG_OK;
 }

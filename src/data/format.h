@@ -26,6 +26,7 @@ struct snug_source {
     snug_shape shape;
     int n_labels; /* 0: the files have no labels */
     const char *const *label_names;
+    bool all_labels; /* every label is a class, even one that no sample has */
     /* Tables: a record is table->n_slots doubles (table.h). */
     snug_table *table;
 
@@ -40,8 +41,8 @@ struct snug_source {
 typedef struct snug_format {
     const char *name, *doc;
     /* How sure this format is that `path` is its own: 0 not at all, 100 certain. Looks at a few
-     * bytes; whatever goes wrong is 0. */
-    int (*looks)(const char *path);
+     * bytes; fails only where the system does. */
+    snug_status (*looks)(const char *path, int *sure);
     /* spec: NULL, or what the records must fit. */
     snug_status (*open)(const snug_data_config *config, const snug_spec *spec, snug_source **out);
 } snug_format;

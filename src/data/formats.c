@@ -67,19 +67,14 @@ static snug_status not_recognised(const char *path)
 snug_status snug_format_find(const char *path, const snug_format **out)
 {
     int best = 0;
-    for (int i = 0; snug_formats[i]; i++) {
-        int sure = snug_formats[i]->looks(path);
+    for (int i = 0; snug_formats[i] && best < 100; i++) {
+        int sure = 0;
+        TRY(snug_formats[i]->looks(path, &sure));
         if (sure <= best) continue;
         best = sure;
         *out = snug_formats[i];
     }
-    snug_error_clear(); /* looking is allowed to fail */
     if (best > 0) return SNUG_OK;
     CHECK(snug_path_exists(path), SNUG_ENOENT, "%s: no such file or folder", path);
-    if (!snug_path_is_dir(path)) { /* a file that may not be read says so itself */
-        snug_file *f = NULL;
-        TRY(snug_file_open(path, &f));
-        snug_file_close(f);
-    }
     return not_recognised(path);
 }

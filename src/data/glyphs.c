@@ -295,6 +295,7 @@ static snug_status glyphs_open(const snug_data_config *config, const snug_spec *
                             .shape = snug_shape_make(3, dim),
                             .n_labels = config->no_target ? 0 : SNUG_N_GLYPHS,
                             .label_names = g->name,
+                            .all_labels = true,
                             .read = source_read,
                             .labels = source_labels,
                             .close = source_close};
@@ -306,9 +307,10 @@ static snug_status glyphs_open(const snug_data_config *config, const snug_spec *
     return SNUG_OK;
 }
 
-static int glyphs_looks(const char *path)
+static snug_status glyphs_looks(const char *path, int *sure)
 {
-    return snug_knobs_named(path, "glyphs") ? 100 : 0;
+    *sure = snug_knobs_named(path, "glyphs") ? 100 : 0;
+    return SNUG_OK;
 }
 
 const snug_format snug_format_glyphs = {

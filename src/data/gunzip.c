@@ -30,11 +30,12 @@ static void z_release(void *unused, void *p)
     snug_free(p);
 }
 
-bool snug_is_gzip(snug_file *f)
+snug_status snug_is_gzip(snug_file *f, bool *out)
 {
-    unsigned char magic[2];
-    return snug_file_size(f) >= 18 && snug_file_read_at(f, 0, magic, 2) == SNUG_OK &&
-           magic[0] == 0x1f && magic[1] == 0x8b;
+    unsigned char magic[2] = {0};
+    if (snug_file_size(f) >= 18) TRY(snug_file_read_at(f, 0, magic, 2));
+    *out = magic[0] == 0x1f && magic[1] == 0x8b;
+    return SNUG_OK;
 }
 
 uint64_t snug_gunzip_bound(uint64_t packed_bytes)
@@ -45,11 +46,9 @@ uint64_t snug_gunzip_bound(uint64_t packed_bytes)
 
 snug_status snug_gunzip_open(snug_file *f, const char *path, snug_gunzip **out)
 {
-    bool packed = snug_is_gzip(f);
-    snug_gunzip *g = packed ? snug_alloc(TAG_DATA, sizeof *g) : NULL;
+    snug_gunzip *g = snug_alloc(TAG_DATA, sizeof *g);
     if (!g) {
         snug_file_close(f);
-        CHECK(packed, SNUG_EFORMAT, "%s: not a gzip file", path);
         return snug_error_status();
     }
     g->file = f;

@@ -7,14 +7,14 @@
 
 typedef struct snug_gunzip snug_gunzip;
 
-/* EFORMAT when the file is not gzip. Takes the file over: it is closed with the stream, and also
+/* The file is gzip. It is taken over: it is closed with the stream, and also
  * when this fails. */
 snug_status snug_gunzip_open(snug_file *f, const char *path, snug_gunzip **out) SNUG_MUST_USE;
 /* Up to `bytes` bytes; *got is less only at the end, where lengths and checksums were right. */
 snug_status snug_gunzip_read(snug_gunzip *g, void *out, size_t bytes, size_t *got) SNUG_MUST_USE;
 void snug_gunzip_close(snug_gunzip *g);
 
-bool snug_is_gzip(snug_file *f);
+snug_status snug_is_gzip(snug_file *f, bool *out) SNUG_MUST_USE;
 /* No gzip file of this size can hold more than so many bytes. */
 uint64_t snug_gunzip_bound(uint64_t packed_bytes);
 

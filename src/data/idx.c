@@ -150,20 +150,23 @@ static snug_status open_packed(idx_stream *s, uint64_t packed_bytes)
     return SNUG_OK;
 }
 
+static snug_status start_stream(idx_stream *s)
+{
+    bool packed = false;
+    uint64_t size = snug_file_size(s->plain);
+    TRY(snug_is_gzip(s->plain, &packed));
+    if (!packed) return open_plain(s);
+    snug_file *f = s->plain;
+    s->plain = NULL;
+    TRY(snug_gunzip_open(f, s->path, &s->packed));
+    return open_packed(s, size);
+}
+
 static snug_status stream_open(const char *path, idx_stream *s)
 {
     *s = (idx_stream){.path = path};
-    snug_file *f = NULL;
-    TRY(snug_file_open(path, &f));
-    uint64_t size = snug_file_size(f);
-    snug_status status;
-    if (snug_is_gzip(f)) {
-        status = snug_gunzip_open(f, path, &s->packed);
-        if (status == SNUG_OK) status = open_packed(s, size);
-    } else {
-        s->plain = f;
-        status = open_plain(s);
-    }
+    TRY(snug_file_open(path, &s->plain));
+    snug_status status = start_stream(s);
     if (status != SNUG_OK) stream_close(s);
     TRY(status);
     return SNUG_OK;
@@ -445,34 +448,52 @@ static snug_status idx_open(const snug_data_config *config, const snug_spec *spe
 
 /* ---- looking --------------------------------------------------------------------------------- */
 
-static int looks_folder(const char *path)
+static snug_status looks_folder(const char *path, int *sure)
 {
     char **names = NULL;
-    int n = 0, sure = 0;
-    if (snug_list_dir(path, &names, &n) != SNUG_OK) return 0;
+    int n = 0;
+    TRY(snug_list_dir(path, &names, &n));
     for (int i = 0; i < n; i++)
-        if (images_name(names[i])) sure = 90;
+        if (images_name(names[i])) *sure = 90;
     snug_free(names);
-    return sure;
+    return SNUG_OK;
 }
 
-static int idx_looks(const char *path)
+/* The first bytes of a file, unpacked; *got is less than 4 when it is too short or damaged. */
+static snug_status first_bytes(snug_file *f, const char *path, unsigned char b[4], size_t *got)
 {
-    if (snug_path_is_dir(path)) return looks_folder(path);
-    snug_file *f = NULL;
-    if (snug_file_open(path, &f) != SNUG_OK) return 0;
-    unsigned char b[4] = {1};
-    size_t got = 0;
-    if (!snug_is_gzip(f)) {
-        if (snug_file_size(f) >= 4 && snug_file_read_at(f, 0, b, 4) == SNUG_OK) got = 4;
-        snug_file_close(f);
-    } else {
-        snug_gunzip *g = NULL;
-        if (snug_gunzip_open(f, path, &g) != SNUG_OK) return 0;
-        if (snug_gunzip_read(g, b, 4, &got) != SNUG_OK) got = 0;
+    bool packed = false;
+    snug_gunzip *g = NULL;
+    snug_status s = snug_is_gzip(f, &packed);
+    if (s == SNUG_OK && packed) {
+        TRY(snug_gunzip_open(f, path, &g));
+        s = snug_gunzip_read(g, b, 4, got);
         snug_gunzip_close(g);
+        return s;
     }
-    return got == 4 && idx_magic(b) ? 95 : 0;
+    *got = snug_file_size(f) < 4 ? 0 : 4;
+    if (s == SNUG_OK) s = snug_file_read_at(f, 0, b, *got);
+    snug_file_close(f);
+    return s;
+}
+
+static snug_status idx_looks(const char *path, int *sure)
+{
+    *sure = 0;
+    if (!snug_path_exists(path)) return SNUG_OK;
+    if (snug_path_is_dir(path)) return looks_folder(path, sure);
+    snug_file *f = NULL;
+    unsigned char b[4] = {0};
+    size_t got = 0;
+    TRY(snug_file_open(path, &f));
+    snug_status s = first_bytes(f, path, b, &got);
+    if (s == SNUG_EFORMAT) { /* damaged gzip data: somebody else's */
+        snug_error_clear();
+        return SNUG_OK;
+    }
+    TRY(s);
+    if (got == 4 && idx_magic(b)) *sure = 95;
+    return SNUG_OK;
 }
 
 const snug_format snug_format_idx = {

@@ -104,7 +104,7 @@ static snug_status start(snug_loader *l)
     l->buffer = snug_alloc(TAG_DATA, snug_dataset_buffer_bytes(l->data));
     if (!l->index || !l->buffer) return snug_error_status();
     l->gate = snug_os_gate_create();
-    CHECK(l->gate, SNUG_ESYSTEM, "the system refused a lock for the loader");
+    CHECK(l->gate, SNUG_ENOMEM, "out of memory for the loader");
     return snug_thread_start(loader_main, l, &l->thread);
 }
 

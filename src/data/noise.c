@@ -77,6 +77,7 @@ static snug_status noise_open(const snug_data_config *config, const snug_spec *s
                             .shape = snug_shape_make(3, dim),
                             .n_labels = config->no_target ? 0 : (int)v[KNOB_CLASSES],
                             .label_names = g->name,
+                            .all_labels = true,
                             .read = noise_read,
                             .labels = noise_labels,
                             .close = noise_close};
@@ -88,9 +89,10 @@ static snug_status noise_open(const snug_data_config *config, const snug_spec *s
     return SNUG_OK;
 }
 
-static int noise_looks(const char *path)
+static snug_status noise_looks(const char *path, int *sure)
 {
-    return snug_knobs_named(path, "noise") ? 100 : 0;
+    *sure = snug_knobs_named(path, "noise") ? 100 : 0;
+    return SNUG_OK;
 }
 
 const snug_format snug_format_noise = {

@@ -101,12 +101,14 @@ static snug_status id_problem(snug_dataset *d, int i)
     bool candidate = c->kind == COLUMN_NUMBER && c->integers && c->n_few > SNUG_FEW &&
                      c->n_missing == 0 && (i == 0 || named_id(c->name));
     bool different = false;
+    char number[16];
     if (candidate) TRY(all_different(d, c->slot, &different));
     if (!different) return SNUG_OK;
+    snprintf(number, sizeof number, "%d", i);
     return snug_dataset_problem(d,
                                 "column '%s' holds a different whole number in every row: if it "
                                 "only names the rows, leave it out (data.ignore: %s)",
-                                c->name, c->name);
+                                c->name, d->source->table->named ? c->name : number);
 }
 
 static snug_status column_problem(snug_dataset *d, int i)

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each n-th allocation, open, read, write and thread made to fail while data sets are opened and
+ * loaded: a clear status, nothing leaked, and the same work succeeds afterwards. */
+#include "data/files.h"
+#include "data/loader.h"
+#include "support/faults.h"
+
+/* One epoch through the loader. */
+static snug_status load(snug_dataset *d)
+{
+    float x[2][4 * 28 * 28];
+    int32_t y[2][4];
+    const snug_loader_config config = {
+        .batch = 4, .n_slots = 2, .x = {x[0], x[1]}, .y = {y[0], y[1]}};
+    const snug_pass pass = {.part = SNUG_PART_TRAIN, .shuffle = true};
+    snug_loader *l = NULL;
+    SNUG_TRY(snug_loader_create(d, &config, &l));
+    snug_status s = snug_loader_begin(l, &pass);
+    int64_t n = 1;
+    for (int slot; s == SNUG_OK && n > 0;) {
+        s = snug_loader_wait(l, &slot, &n);
+        if (s == SNUG_OK && n > 0) snug_loader_release(l, slot);
+    }
+    snug_loader_destroy(l);
+    return s;
+}
+
+static snug_status open_and_load(void *config)
+{
+    snug_dataset *d = NULL;
+    SNUG_TRY(snug_dataset_open(ctx, config, &d));
+    snug_status s = load(d);
+    snug_dataset_close(d);
+    return s;
+}
+
+static void every_failure_is_told(const snug_data_config *config)
+{
+    static const snug_fault kinds[] = {FAULT_ALLOC, FAULT_OPEN, FAULT_READ, FAULT_WRITE,
+                                       FAULT_THREAD};
+    snug_data_config copy = *config;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        fail_each(kinds[k], open_and_load, &copy);
+}
+
+static void csv(void **state)
+{
+    (void)state;
+    char text[2048], *p = text;
+    p += sprintf(p, "n,colour,kind\n");
+    for (int i = 0; i < 40; i++) p += sprintf(p, "%d,c%d,%c\n", i * 3, i % 5, "ab"[i % 2]);
+    const snug_data_config config = {
+        .path = write_text("f.csv", text), .test_path = path_of("f.csv"), .validation = 0.2};
+    every_failure_is_told(&config);
+}
+
+static unsigned char any(size_t i)
+{
+    return (unsigned char)(i % 7);
+}
+
+static void idx(void **state)
+{
+    (void)state;
+    unsigned char file[2048];
+    size_t n = make_idx(file, 3, (const uint32_t[]){20, 4, 4}, any);
+    write_packed("f-images-idx3-ubyte.gz", file, n);
+    n = make_idx(file, 1, (const uint32_t[]){20}, any);
+    write_packed("f-labels-idx1-ubyte.gz", file, n);
+    snug_data_config config = {.path = path_of("f-images-idx3-ubyte.gz"), .folds = 3};
+    every_failure_is_told(&config);
+    config.path = folder; /* the only set in it */
+    every_failure_is_told(&config);
+}
+
+static void glyphs(void **state)
+{
+    (void)state;
+    const snug_data_config config = {.path = "glyphs:n=40", .limit = 20};
+    every_failure_is_told(&config);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(csv),
+        cmocka_unit_test(idx),
+        cmocka_unit_test(glyphs),
+    };
+    return cmocka_run_group_tests(tests, files_setup, files_teardown);
+}
