@@ -127,6 +127,7 @@ static size_t weight_scratch(const snug_sig *sig, int threads)
     conv v = conv_sizes(sig->attrs, x, &sig->out[0].shape, &sig->in[1].shape);
     gemm g = weight_product(&v);
     if (x->kind[0] == SNUG_AXIS_BATCH) g.leaves = gemm_max_leaves(v.n);
+    if (direct_weight_suits(&g, &v.view)) return direct_weight_scratch(&g, &v.view, threads);
     return gemm_scratch(&g, threads);
 }
 
@@ -139,7 +140,10 @@ static void k_conv2d_grad_weight_f32(const snug_call *call)
     gemm g = weight_product(&v);
     g.c = call->out[0].data, g.ldc = v.f;
     if (x->kind[0] == SNUG_AXIS_BATCH) gemm_leaves(&g, call->step);
-    gemm_run(&g, call);
+    if (direct_weight_suits(&g, &v.view))
+        direct_weight_run(&g, &v.view, call);
+    else
+        gemm_run(&g, call);
 }
 
 /* ---- dx ----------------------------------------------------------------------------------------

@@ -75,30 +75,11 @@ static void pack_task(void *arg, int64_t task, int thread)
                                .out = d->b + group * d->b_floats + i0 * g->k});
 }
 
-/* Image rows from y on, as the windows of a grid row see them. */
 static void copy_band(const direct *d, int64_t sample, int64_t group, int64_t y, float *band)
 {
-    const windows *v = d->v;
-    int64_t pixels = d->line / v->cg, first = v->left < 0 ? 0 : v->left;
-    if (first > pixels) first = pixels;
-    int64_t end = v->w + v->left < pixels ? v->w + v->left : pixels;
-    if (end < first) end = first;
-    const float *image = v->x + sample * v->h * v->w * v->c + group * v->cg;
-    for (int64_t r = 0; r < d->lines; r++, y++, band += d->line) {
-        if (y < 0 || y >= v->h) {
-            window_zero(band, d->line);
-            continue;
-        }
-        const float *from = image + (y * v->w + first - v->left) * v->c;
-        window_zero(band, first * v->cg);
-        if (v->cg == v->c)
-            window_copy(band + first * v->cg, from, (end - first) * v->cg);
-        else
-            for (int64_t p = first; p < end; p++, from += v->c)
-                window_copy(band + p * v->cg, from, v->cg);
-        window_zero(band + end * v->cg, d->line - end * v->cg);
-    }
-    window_zero(band, TILE_M * v->stride_w * v->cg);
+    for (int64_t r = 0; r < d->lines; r++, band += d->line)
+        window_line(d->v, group, sample, y + r, d->line, band);
+    window_zero(band, TILE_M * d->v->stride_w * d->v->cg);
 }
 
 /* One strip of columns over one grid row; `first` is the row's first window. */

@@ -8,8 +8,6 @@
 #include "kernels/cpu/vmath.h"
 #include <assert.h>
 
-#define TASKS_WANTED  16
-#define MAX_PARTS     8
 #define SERIAL_MACS   50000 /* below this, waking threads costs more than the work */
 #define PREPACK_BYTES ((int64_t)1 << 20)
 
@@ -56,8 +54,8 @@ static blocking cut_product(const gemm *g)
     for (;;) {
         c.n_m = ceil_div(g->m, c.bm), c.n_n = ceil_div(g->n, c.bn);
         int64_t tasks = g->groups * c.n_m * c.n_n * c.parts;
-        if (tasks >= TASKS_WANTED || tasks == 0) break;
-        if (tasks < MAX_PARTS && c.parts < g->leaves)
+        if (tasks >= GEMM_TASKS || tasks == 0) break;
+        if (tasks < GEMM_PARTS && c.parts < g->leaves)
             c.parts *= 2;
         else if (c.bn > 2 * TILE_N)
             c.bn = round_up(c.bn / 2, TILE_N);
@@ -211,19 +209,10 @@ void gemm_store(const gemm *g, const gemm_tile *t)
     store_rows(g, t, rows);
 }
 
-/* To C, or to this part's sums. */
-static void store_tile(const block *b, const gemm_tile *t)
+void gemm_store_part(const gemm *g, const gemm_tile *t, float *part)
 {
-    const work *w = b->w;
-    const gemm *g = w->g;
-    if (w->cut.parts == 1) {
-        gemm_store(g, t);
-        return;
-    }
     float *rows[TILE_M];
-    int64_t part = b->slot0 / (b->slot1 - b->slot0);
-    for (int64_t r = 0; r < t->n; r++)
-        rows[r] = w->parts + (((part * g->groups + b->group) * g->m) + t->i0 + r) * g->n;
+    for (int64_t r = 0; r < t->n; r++) rows[r] = part + (t->group * g->m + t->i0 + r) * g->n;
     store_rows(g, t, rows);
 }
 
@@ -245,6 +234,16 @@ static const float *strip_of_b(const block *b, const piece *p, int64_t s, int64_
     return g->b + b->group * g->n + p->k0 * g->ldb + j;
 }
 
+static void finish_tile(const block *b, const gemm_tile *t)
+{
+    const work *w = b->w;
+    int64_t part = b->slot0 / (b->slot1 - b->slot0);
+    if (w->cut.parts == 1)
+        gemm_store(w->g, t);
+    else
+        gemm_store_part(w->g, t, w->parts + part * w->g->groups * w->g->m * w->g->n);
+}
+
 static void run_piece(const block *b, const piece *p)
 {
     const work *w = b->w;
@@ -260,8 +259,8 @@ static void run_piece(const block *b, const piece *p)
             run.a = p->a + i * (g->a_by_k ? 1 : BLOCK_LDA);
             run_tile(b, p, fn, run, stack);
             if (p->k1 == k_end)
-                store_tile(b, &(gemm_tile){stack, b->group, b->i0 + i, min64(TILE_M, b->ni - i),
-                                           b->j0 + s * TILE_N, nv});
+                finish_tile(b, &(gemm_tile){stack, b->group, b->i0 + i, min64(TILE_M, b->ni - i),
+                                            b->j0 + s * TILE_N, nv});
         }
     }
 }
@@ -311,26 +310,46 @@ static void block_task(void *arg, int64_t task, int thread)
 /* ---- the whole ---------------------------------------------------------------------------------
  */
 
-/* Combine the parts' sums by the tree over part numbers, a run of rows a task. */
+void gemm_parallel(const gemm *g, snug_queue *q, int64_t n_tasks, void (*fn)(void *, int64_t, int),
+                   void *arg)
+{
+    if (g->groups * g->m * g->n * g->k >= SERIAL_MACS) {
+        snug_parallel(q, n_tasks, fn, arg);
+        return;
+    }
+    for (int64_t i = 0; i < n_tasks; i++) fn(arg, i, 0);
+}
+
+typedef struct combination {
+    const gemm *g;
+    const float *parts;
+    int64_t n;
+} combination;
+
 static void combine_task(void *arg, int64_t task, int thread)
 {
     (void)thread;
-    const work *w = arg;
-    const gemm *g = w->g;
-    int64_t rows = ceil_div(g->groups * g->m, TASKS_WANTED), n = g->n;
-    int64_t begin = task * rows, end = min64(begin + rows, g->groups * g->m);
+    const combination *c = arg;
+    const gemm *g = c->g;
+    int64_t all = g->groups * g->m, rows = ceil_div(all, GEMM_TASKS), n = g->n;
+    int64_t begin = task * rows, end = min64(begin + rows, all);
     for (int64_t r = begin; r < end; r++) {
         float *to = g->c + r / g->m * n + r % g->m * g->ldc;
         for (int64_t j = 0; j < n; j += VLEN) {
             int lanes = vlanes(j, n);
-            vf sum[MAX_PARTS];
-            for (int64_t p = 0; p < w->cut.parts; p++)
-                sum[p] = vload_n(w->parts + (p * g->groups * g->m + r) * n + j, lanes);
-            for (int64_t d = 1; d < w->cut.parts; d *= 2)
-                for (int64_t p = 0; p < w->cut.parts; p += 2 * d) sum[p] = vadd(sum[p], sum[p + d]);
+            vf sum[GEMM_PARTS];
+            for (int64_t p = 0; p < c->n; p++)
+                sum[p] = vload_n(c->parts + (p * all + r) * n + j, lanes);
+            for (int64_t d = 1; d < c->n; d *= 2)
+                for (int64_t p = 0; p < c->n; p += 2 * d) sum[p] = vadd(sum[p], sum[p + d]);
             vstore_n(to + j, sum[0], lanes);
         }
     }
+}
+
+void gemm_combine(const gemm *g, snug_queue *q, const float *parts, int64_t n_parts)
+{
+    gemm_parallel(g, q, GEMM_TASKS, combine_task, &(combination){g, parts, n_parts});
 }
 
 /* Lays out scratch for products up to these sizes: a thread's buffers, then what is shared. Smaller
@@ -361,16 +380,6 @@ size_t gemm_scratch(const gemm *g, int threads)
     return lay_out(&w, g, threads, nowhere);
 }
 
-void gemm_parallel(const gemm *g, snug_queue *q, int64_t n_tasks, void (*fn)(void *, int64_t, int),
-                   void *arg)
-{
-    if (g->groups * g->m * g->n * g->k >= SERIAL_MACS) {
-        snug_parallel(q, n_tasks, fn, arg);
-        return;
-    }
-    for (int64_t i = 0; i < n_tasks; i++) fn(arg, i, 0);
-}
-
 void gemm_run(const gemm *g, const snug_call *call)
 {
     if (g->groups * g->m * g->n == 0) return;
@@ -383,5 +392,5 @@ void gemm_run(const gemm *g, const snug_call *call)
     if (c->prepack)
         gemm_parallel(g, call->queue, g->groups * ceil_div(g->n, TILE_N), prepack_task, &w);
     gemm_parallel(g, call->queue, g->groups * c->n_m * c->n_n * c->parts, block_task, &w);
-    if (c->parts > 1) gemm_parallel(g, call->queue, TASKS_WANTED, combine_task, &w);
+    if (c->parts > 1) gemm_combine(g, call->queue, w.parts, c->parts);
 }

@@ -26,6 +26,9 @@
 #define TILE_N    (TILE_V * VLEN)
 #define TILE_SIZE (TILE_M * TILE_N)
 
+#define GEMM_TASKS 16 /* wanted, so that a few threads are kept busy */
+#define GEMM_PARTS 8  /* into which leaf slots are divided at most, to get them */
+
 #define BLOCK_M 96  /* rows of C a task takes at most; a multiple of TILE_M */
 #define BLOCK_N 128 /* columns */
 #define BLOCK_K 256 /* of k packed at a time */
@@ -74,11 +77,18 @@ typedef struct gemm_tile {
 
 /* Through bias and activation to where C's rows go. */
 void SNUG_TIER_SYMBOL(gemm_store)(const gemm *g, const gemm_tile *t);
+/* To rows i of one of several matrices [groups][m][n], sums of aligned groups of leaf slots. */
+void SNUG_TIER_SYMBOL(gemm_store_part)(const gemm *g, const gemm_tile *t, float *part);
+/* C from n_parts of them, a power of two and GEMM_PARTS at most, by the tree over their numbers. */
+void SNUG_TIER_SYMBOL(gemm_combine)(const gemm *g, snug_queue *q, const float *parts,
+                                    int64_t n_parts);
 /* snug_parallel, or a plain loop where the whole product is too small to wake threads for. */
 void SNUG_TIER_SYMBOL(gemm_parallel)(const gemm *g, snug_queue *q, int64_t n_tasks,
                                      void (*fn)(void *, int64_t, int), void *arg);
-#define gemm_store    SNUG_TIER_SYMBOL(gemm_store)
-#define gemm_parallel SNUG_TIER_SYMBOL(gemm_parallel)
+#define gemm_store      SNUG_TIER_SYMBOL(gemm_store)
+#define gemm_store_part SNUG_TIER_SYMBOL(gemm_store_part)
+#define gemm_combine    SNUG_TIER_SYMBOL(gemm_combine)
+#define gemm_parallel   SNUG_TIER_SYMBOL(gemm_parallel)
 
 /* Vectors across strip s of a block of ni columns, and where the strip starts in the packed block.
  */

@@ -77,6 +77,25 @@ static inline void window_clip(const windows *v, const float *row, int64_t x, in
     if (first < end) gemm_copy(to + first - lo, row + x * v->c + first, end - first);
 }
 
+/* Image row y of one group with its padding, from where the first window of a grid row begins: n
+ * floats. */
+static inline void window_line(const windows *v, int64_t group, int64_t sample, int64_t y,
+                               int64_t n, float *to)
+{
+    int64_t pixels = n / v->cg, first = v->left < 0 ? 0 : v->left < pixels ? v->left : pixels;
+    int64_t end = v->w + v->left < pixels ? v->w + v->left : pixels;
+    if (end < first) end = first;
+    if (y < 0 || y >= v->h) first = end = pixels;
+    const float *image = v->x + sample * v->h * v->w * v->c + group * v->cg;
+    window_zero(to, first * v->cg);
+    for (int64_t p = first; p < end && v->cg != v->c; p++)
+        window_copy(to + p * v->cg, image + (y * v->w + p - v->left) * v->c, v->cg);
+    if (v->cg == v->c && first < end)
+        window_copy(to + first * v->c, image + (y * v->w + first - v->left) * v->c,
+                    (end - first) * v->c);
+    window_zero(to + end * v->cg, (pixels - end) * v->cg);
+}
+
 static inline void window_gather(const windows *v, int64_t group, const window *at,
                                  const window_part *p, float *to)
 {
