@@ -33,7 +33,7 @@ complete -c snug -n '__fish_seen_subcommand_from plan' -l memory -r -d 'the whol
 complete -c snug -n '__fish_seen_subcommand_from plan' -l threads -r -d 'compute threads; 0: one a core'
 complete -c snug -n '__fish_seen_subcommand_from plan' -l time -r -d 'stop after this long, with a checkpoint; 0: no bound'
 complete -c snug -n '__fish_seen_subcommand_from plan' -l set -r -d 'any key of the recipe: KEY=VALUE'
-complete -c snug -n __fish_use_subcommand -a train -d 'train a recipe, or just data: then a recipe is chosen and written out'
+complete -c snug -n __fish_use_subcommand -a train -d 'train a recipe, or just data: then a recipe is chosen and kept'
 complete -c snug -n '__fish_seen_subcommand_from train' -l out -r -d 'the run\'s folder [runs/NAME, a new one]'
 complete -c snug -n '__fish_seen_subcommand_from train' -l runs -r -d 'where new runs\' folders go [runs]'
 complete -c snug -n '__fish_seen_subcommand_from train' -l resume -d 'go on with the run in --out, or in the folder given instead of a recipe'

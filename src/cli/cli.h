@@ -72,7 +72,14 @@ snug_status cli_parse(cli *c, int argc, char **argv) SNUG_MUST_USE;
 /* help.c */
 void cli_print_overview(FILE *f);
 void cli_print_command(FILE *f, const cli_command *command);
-snug_status cli_print_completions(const char *shell) SNUG_MUST_USE; /* completions.c */
+
+/* completions.c, man.c */
+typedef void cli_option_visitor(void *arg, const char *name, bool has_value, const char *help);
+/* The options of a command; recipe: with the recipe's flags, where it takes them. */
+void cli_each_option(const cli_command *m, bool recipe, cli_option_visitor *visit, void *arg);
+snug_status cli_print_completions(const char *shell) SNUG_MUST_USE;
+void cli_print_man(void);
+
 void cli_print_wrapped(FILE *f, const char *text, int indent, int columns);
 
 /* console.c */

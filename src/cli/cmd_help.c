@@ -84,6 +84,13 @@ static snug_status help_completions(cli *c)
     return cli_print_completions(c->args[1]);
 }
 
+static snug_status help_man(cli *c)
+{
+    (void)c;
+    cli_print_man();
+    return SNUG_OK;
+}
+
 typedef struct topic {
     const char *name;
     snug_status (*print)(cli *c);
@@ -91,7 +98,7 @@ typedef struct topic {
 
 static const topic topics[] = {
     {"recipe", help_recipe}, {"models", help_models},           {"layers", help_layers},
-    {"ops", help_ops},       {"completions", help_completions},
+    {"ops", help_ops},       {"completions", help_completions}, {"man", help_man},
 };
 
 enum { N_TOPICS = sizeof topics / sizeof topics[0] };
@@ -125,7 +132,8 @@ static snug_status run(cli *c)
 const cli_command cli_command_help = {
     .name = "help",
     .doc = "this, or more about a command, recipes, models, layers, operators",
-    .usage = "[COMMAND]\nrecipe | layers\nmodels [NAME]\nops [NAME]\ncompletions bash|zsh|fish",
+    .usage =
+        "[COMMAND]\nrecipe | layers\nmodels [NAME]\nops [NAME]\ncompletions bash|zsh|fish\nman",
     .options = options,
     .values_bytes = sizeof(help_options),
     .max_args = 2,

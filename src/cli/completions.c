@@ -3,9 +3,7 @@
 #include "cli/cli.h"
 #include <string.h>
 
-typedef void option_visitor(void *arg, const char *name, bool has_value, const char *help);
-
-static void each_option(const cli_command *m, option_visitor *visit, void *arg)
+void cli_each_option(const cli_command *m, bool recipe, cli_option_visitor *visit, void *arg)
 {
     for (const cli_option *o = m->options; o && o->name; o++)
         visit(arg, o->name, o->value != NULL, o->help);
@@ -13,7 +11,7 @@ static void each_option(const cli_command *m, option_visitor *visit, void *arg)
     for (int i = 0; (common = cli_common_option(i)); i++)
         if (strcmp(common->name, "threads") != 0 || m->threads)
             visit(arg, common->name, common->value != NULL, common->help);
-    if (!m->recipe) return;
+    if (!m->recipe || !recipe) return;
     const snug_option_info *o;
     for (int i = 0; (o = snug_recipe_option(i)); i++)
         if (o->flag) visit(arg, o->flag, o->kind != SNUG_OPTION_BOOL, o->help);
@@ -36,7 +34,7 @@ static void bash(void)
     printf("'; else\n        case ${COMP_WORDS[1]} in\n");
     for (int i = 0; (m = cli_command_get(i)); i++) {
         printf("        %s) words='", m->name);
-        each_option(m, print_word, NULL);
+        cli_each_option(m, true, print_word, NULL);
         printf("' ;;\n");
     }
     printf("        esac\n    fi\n"
@@ -82,7 +80,7 @@ static void zsh(void)
            "    case $command in\n");
     for (int i = 0; (m = cli_command_get(i)); i++) {
         printf("    %s) _arguments \\\n", m->name);
-        each_option(m, zsh_option, NULL);
+        cli_each_option(m, true, zsh_option, NULL);
         printf("        '*:file:_files' ;;\n");
     }
     printf("    esac\n}\n_snug \"$@\"\n");
@@ -106,7 +104,7 @@ static void fish(void)
     printf("# fish completion for snug; 'snug help completions fish' prints it\n");
     for (int i = 0; (m = cli_command_get(i)); i++) {
         printf("complete -c snug -n __fish_use_subcommand -a %s -d '%s'\n", m->name, m->doc);
-        each_option(m, fish_option, (void *)m);
+        cli_each_option(m, true, fish_option, (void *)m);
     }
 }
 
