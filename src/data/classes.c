@@ -15,6 +15,7 @@ static void codes_of_rows(const snug_table *t, const double *row, int64_t n, int
 snug_status snug_dataset_labels(snug_dataset *d, snug_raw_part part, int32_t *out)
 {
     snug_source *s = d->source;
+    if (s->n[part] == 0) return SNUG_OK;
     if (s->kind == SNUG_DATA_IMAGE) return s->labels(s, part, 0, s->n[part], out);
     int64_t at_once = snug_dataset_capacity(d);
     for (int64_t i = 0; i < s->n[part]; i += at_once) {

@@ -178,6 +178,7 @@ static snug_status end_field(snug_csv *r, bool quoted)
 {
     size_t from = r->start[r->n - 1];
     while (!quoted && r->length > from && is_blank(r->text[r->length - 1])) r->length--;
+    if (r->length == from) return put(r, '\0');
     const unsigned char *p = (const unsigned char *)r->text + from;
     size_t n = r->length - from, i = 0;
     while (i < n && utf8_length(p + i, n - i)) i += utf8_length(p + i, n - i);
