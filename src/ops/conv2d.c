@@ -43,7 +43,7 @@ static const snug_attr grad_weight_attrs[] = {
 /* The three tensors of a convolution: x, w and y. */
 typedef struct conv {
     const snug_conv2d_attrs *a;
-    int64_t n, h, w, c, kh, kw, cg, f, fg, oh, ow; /* cg, fg: channels and filters of a group */
+    int64_t h, w, c, kh, kw, cg, f, fg, oh, ow; /* cg, fg: channels and filters of a group */
 } conv;
 
 /* Output extent of one axis; fails when the window does not fit. */
@@ -269,18 +269,17 @@ static snug_cost grad_weight_cost(const snug_sig *s)
 static conv conv_of(const snug_call *c, const snug_shape *x, const snug_shape *w,
                     const snug_shape *y)
 {
-    conv v = {.a = c->attrs, .n = x->dim[0], .h = x->dim[1], .w = x->dim[2], .c = x->dim[3]};
+    conv v = {.a = c->attrs, .h = x->dim[1], .w = x->dim[2], .c = x->dim[3]};
     v.kh = w->dim[0], v.kw = w->dim[1], v.cg = w->dim[2], v.f = w->dim[3];
     v.fg = v.f / v.a->groups;
     v.oh = y->dim[1], v.ow = y->dim[2];
     return v;
 }
 
-/* Index of an element of a tensor with axes [.., d1, d2, d3]. */
-static int64_t at(int64_t i0, int64_t i1, int64_t d1, int64_t i2, int64_t d2, int64_t i3,
-                  int64_t d3)
+static double element(const snug_tensor *t, int64_t i0, int64_t i1, int64_t i2, int64_t i3)
 {
-    return ((i0 * d1 + i1) * d2 + i2) * d3 + i3;
+    const int64_t *d = t->type.shape.dim;
+    return snug_load(t, ((i0 * d[1] + i1) * d[2] + i2) * d[3] + i3);
 }
 
 /* Splits an element's number into its four coordinates. */
@@ -300,8 +299,7 @@ static double conv_window(const conv *v, const snug_tensor *x, const snug_tensor
         int64_t ix = o[2] * v->a->stride_w + kx - v->a->pad_left;
         if (iy < 0 || iy >= v->h || ix < 0 || ix >= v->w) continue;
         for (int64_t c = 0; c < v->cg; c++)
-            sum += snug_load(x, at(o[0], iy, v->h, ix, v->w, first + c, v->c)) *
-                   snug_load(w, at(ky, kx, v->kw, c, v->cg, o[3], v->f));
+            sum += element(x, o[0], iy, ix, first + c) * element(w, ky, kx, c, o[3]);
     }
     return sum;
 }
@@ -337,8 +335,7 @@ static double conv_back(const conv *v, const snug_tensor *dy, const snug_tensor 
         int64_t ox = output_of(p[2], kx, v->a->pad_left, v->a->stride_w, v->ow);
         if (oy < 0 || ox < 0) continue;
         for (int64_t f = first; f < first + v->fg; f++)
-            sum += snug_load(dy, at(p[0], oy, v->oh, ox, v->ow, f, v->f)) *
-                   snug_load(w, at(ky, kx, v->kw, c, v->cg, f, v->f));
+            sum += element(dy, p[0], oy, ox, f) * element(w, ky, kx, c, f);
     }
     return sum;
 }
@@ -374,8 +371,7 @@ static double weight_partial(const void *arg, int64_t begin, int64_t end)
         for (int64_t ox = 0; ox < v->ow; ox++) {
             int64_t ix = ox * v->a->stride_w + w->k[1] - v->a->pad_left;
             if (ix < 0 || ix >= v->w) continue;
-            sum += snug_load(w->x, at(n, iy, v->h, ix, v->w, channel, v->c)) *
-                   snug_load(w->dy, at(n, oy, v->oh, ox, v->ow, w->k[3], v->f));
+            sum += element(w->x, n, iy, ix, channel) * element(w->dy, n, oy, ox, w->k[3]);
         }
     }
     return sum;

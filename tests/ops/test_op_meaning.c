@@ -81,6 +81,7 @@ static void labels_that_are_no_class_count_nothing(void **state)
     small_run(&s, &snug_op_softmax_cross_entropy, NULL);
     double want = log(1 + exp(1)) / 4, have = snug_load(&s.out[0], 0);
     assert_true(fabs(have - want) < 1e-12);
+    snug_free(s.in[0].data);
     s.in[0] = s.out[1], s.out[1] = (snug_tensor){0}; /* the probabilities */
     snug_free(s.out[0].data), s.out[0] = (snug_tensor){0};
     small_in(&s, SNUG_F64, VALUES(1), 0, NULL);
