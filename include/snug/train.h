@@ -109,8 +109,9 @@ typedef struct snug_train_config {
     bool no_files;        /* keep nothing on disk (benchmarks) */
 } snug_train_config;
 
+/* Texts and metrics are the trainer's: valid until it is destroyed. */
 typedef struct snug_train_result {
-    const char *run, *model; /* folder; model's name */
+    const char *run, *model; /* folder, NULL without files; model's name */
     int64_t parameters, epochs, steps;
     double seconds, samples_per_s;
     size_t plan_peak_bytes, peak_bytes;

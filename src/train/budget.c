@@ -60,8 +60,8 @@ static snug_plan_config plan_config(const snug_trainer *t, int64_t n_micro)
 static snug_status fill_candidate(snug_trainer *t, candidate *c)
 {
     const snug_plan_config config = plan_config(t, c->n_micro);
-    TRY(snug_build(t->ctx, &t->model, t->recipe, USE_TRAIN, &config, &c->persistent, &c->train));
-    TRY(snug_build(t->ctx, &t->model, NULL, USE_EVAL, &config, &c->persistent, &c->eval));
+    TRY(snug_build(&t->model, t->recipe, USE_TRAIN, &config, &c->persistent, &c->train));
+    TRY(snug_build(&t->model, NULL, USE_EVAL, &config, &c->persistent, &c->eval));
     snug_plan *const plans[] = {c->train.plan, c->eval.plan};
     c->arena_bytes = snug_arena_size(&c->persistent, 2, plans);
     return SNUG_OK;

@@ -35,7 +35,7 @@ static snug_status build(const snug_model *m, snug_use use, int64_t batch, snug_
                                      .n_micro = 1,
                                      .threads = snug_context_threads(m->ctx),
                                      .device = &m->device};
-    return snug_build(m->ctx, &m->info.shape, NULL, use, &config, p, out);
+    return snug_build(&m->info.shape, NULL, use, &config, p, out);
 }
 
 static snug_status check_tensor(const snug_model *m, const snug_persistent_entry *e)

@@ -106,12 +106,12 @@ static snug_status build_graph(snug_graph *g, const snug_model_shape *m, const s
     return snug_passes_run(g, &passes, PHASE_AUTODIFF, PHASE_LOWER);
 }
 
-snug_status snug_build(snug_context *ctx, const snug_model_shape *model, const snug_recipe *recipe,
-                       snug_use use, const snug_plan_config *config, snug_persistent *persistent,
-                       snug_built *out)
+snug_status snug_build(const snug_model_shape *model, const snug_recipe *recipe, snug_use use,
+                       const snug_plan_config *config, snug_persistent *persistent, snug_built *out)
 {
     snug_built b = {0};
-    TRY(snug_graph_create(ctx, use == USE_TRAIN ? SNUG_MODE_TRAIN : SNUG_MODE_EVAL, &b.graph));
+    const snug_mode mode = use == USE_TRAIN ? SNUG_MODE_TRAIN : SNUG_MODE_EVAL;
+    TRY(snug_graph_create(config->device->ctx, mode, &b.graph));
     snug_status s = build_graph(b.graph, model, recipe, use, config);
     if (s == SNUG_OK) s = snug_plan_build(b.graph, config, persistent, &b.plan);
     if (s != SNUG_OK) {

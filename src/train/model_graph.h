@@ -42,8 +42,8 @@ typedef struct snug_built {
 } snug_built;
 
 /* recipe: for USE_TRAIN only. */
-snug_status snug_build(snug_context *ctx, const snug_model_shape *model, const snug_recipe *recipe,
-                       snug_use use, const snug_plan_config *config, snug_persistent *persistent,
+snug_status snug_build(const snug_model_shape *model, const snug_recipe *recipe, snug_use use,
+                       const snug_plan_config *config, snug_persistent *persistent,
                        snug_built *out) SNUG_MUST_USE;
 void snug_built_free(snug_built *b);
 /* Whether some node's result depends on how a step is cut into micro-batches. */
