@@ -210,7 +210,7 @@ static snug_status inference_open(snug_context *ctx, const workload *w, inferenc
                                      .n_micro = 1,
                                      .threads = snug_context_threads(ctx),
                                      .device = &f->device};
-    TRY(snug_build(ctx, &model, NULL, USE_PREDICT, &config, &f->persistent, &f->built));
+    TRY(snug_build(&model, NULL, USE_PREDICT, &config, &f->persistent, &f->built));
     TRY(snug_arena_create(&f->persistent, 1, &f->built.plan, &f->arena));
     snug_arena_init(&f->arena, 1);
     return snug_exec_create(ctx, f->built.plan, &f->arena, 0, NULL, &f->exec);
