@@ -100,9 +100,6 @@ void cli_show_plan(const cli *c, const snug_plan_report *p, bool full)
     show_work(c, p);
     if (full) show_details(c, p);
     show_choices(c, p);
-    if (!p->feasible)
-        cli_say(c, "  %s%s%s\n", cli_paint(c, STYLE_WARN),
-                p->problem ? p->problem : "this does not fit", cli_paint(c, STYLE_PLAIN));
 }
 
 static const char *const kinds[] = {"images", "table"};
