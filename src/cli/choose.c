@@ -13,7 +13,10 @@ typedef struct choice {
 
 /* The first that fits. Pooling of the convolutional models needs some pixels to work on. */
 static const choice for_images[] = {{"cnn", 12, 300000, 3, 30}, {"mlp", 0, 300000, 5, 50}};
-static const choice for_tables = {"mlp", 0, 200000, 10, 200};
+static const choice for_tables = {"mlp-256-128-64", 0, 200000, 10, 60};
+
+/* Below this, smaller batches make enough steps of an epoch. */
+enum { FEW_SAMPLES = 2000 };
 
 static const choice *choose(const snug_data_info *d)
 {
@@ -39,6 +42,7 @@ static snug_status apply(snug_recipe *r, const snug_data_info *d)
     snprintf(text, sizeof text, "%" PRId64, epochs);
     SNUG_TRY(set_default(r, "model", k->model));
     if (!snug_recipe_given(r, "train.steps")) SNUG_TRY(set_default(r, "train.epochs", text));
+    if (n < FEW_SAMPLES) SNUG_TRY(set_default(r, "train.batch", "16"));
     if (d->n[SNUG_PART_VALIDATION] == 0) SNUG_TRY(set_default(r, "data.validation", "0.1"));
     return SNUG_OK;
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL = 12, MAX_DRAWN = 16, MAX_PAIRS = 10 };
+enum { LABEL = 12, MAX_LABEL = 16, RECALL = 9, MAX_DRAWN = 16, MAX_PAIRS = 10 };
 
 static bool is_rate(const char *name)
 {
@@ -69,45 +69,63 @@ static void shade(const cli *c, double share)
                 share > 0.6 ? "\033[38;5;16m" : "\033[38;5;255m");
 }
 
-static void draw_row(const cli *c, const snug_metrics *m, int64_t row, int cell, bool percent)
+/* How a matrix is set: columns of a class's name and of a count. */
+typedef struct matrix_layout {
+    int label, cell;
+    bool percent;
+} matrix_layout;
+
+/* Names as wide as there is room for; percent when counts have no room. */
+static matrix_layout lay_out(const cli *c, const snug_metrics *m)
+{
+    int64_t k = m->n_classes, largest = 0;
+    int longest = 1;
+    for (int64_t i = 0; i < k * k; i++)
+        if (m->confusion[i] > largest) largest = m->confusion[i];
+    for (int64_t i = 0; i < k; i++) {
+        int length = (int)strlen(m->class_names[i]);
+        if (length > longest) longest = length;
+    }
+    matrix_layout l = {.label = (longest < MAX_LABEL ? longest : MAX_LABEL) + 3};
+    int room = (c->columns - l.label - RECALL) / (int)k, wide = longest + 2;
+    l.percent = digits(largest) + 1 > room;
+    l.cell = l.percent ? 4 : digits(largest) + 1;
+    if (wide > room) wide = room;
+    if (wide > l.cell) l.cell = wide;
+    return l;
+}
+
+static void draw_row(const cli *c, const snug_metrics *m, int64_t row, matrix_layout l)
 {
     int64_t sum = row_sum(m, row);
-    cli_say(c, "  %-*.*s", LABEL - 2, LABEL - 3, m->class_names[row]);
+    cli_say(c, "  %-*.*s", l.label - 2, l.label - 3, m->class_names[row]);
     for (int64_t p = 0; p < m->n_classes; p++) {
         int64_t count = m->confusion[row * m->n_classes + p];
         double share = sum ? (double)count / (double)sum : 0;
         shade(c, share);
         if (count == 0)
-            cli_say(c, "%*s", cell, ".");
-        else if (percent)
-            cli_say(c, "%*.0f", cell, 100 * share);
+            cli_say(c, "%*s", l.cell, ".");
+        else if (l.percent)
+            cli_say(c, "%*.0f", l.cell, 100 * share);
         else
-            cli_say(c, "%*" PRId64, cell, count);
+            cli_say(c, "%*" PRId64, l.cell, count);
         cli_say(c, "%s", cli_paint(c, STYLE_PLAIN));
     }
-    if (m->by_class && c->columns >= LABEL + cell * (int)m->n_classes + 9)
+    if (m->by_class && c->columns >= l.label + l.cell * (int)m->n_classes + RECALL)
         cli_say(c, "  %5.1f %%", 100 * m->by_class[row].recall);
     cli_say(c, "\n");
 }
 
-static void draw_matrix(const cli *c, const snug_metrics *m)
+static void draw_matrix(const cli *c, const snug_metrics *m, matrix_layout l)
 {
-    int64_t k = m->n_classes, largest = 0;
-    for (int64_t i = 0; i < k * k; i++)
-        if (m->confusion[i] > largest) largest = m->confusion[i];
-    int room = (c->columns - LABEL) / (int)k, cell = digits(largest) + 1;
-    bool percent = cell > room;
-    if (percent)
-        cell = 4;
-    else if (cell < 4 && room >= 4)
-        cell = 4;
     cli_say(c, "\n%sconfusion matrix%s, %s; rows are true, columns predicted\n",
             cli_paint(c, STYLE_BOLD), cli_paint(c, STYLE_PLAIN),
-            percent ? "percent of the row" : "counts");
-    cli_say(c, "%-*s", LABEL, "");
-    for (int64_t p = 0; p < k; p++) cli_say(c, "%*.*s", cell, cell - 1, m->class_names[p]);
+            l.percent ? "percent of the row" : "counts");
+    cli_say(c, "%-*s", l.label, "");
+    for (int64_t p = 0; p < m->n_classes; p++)
+        cli_say(c, "%*.*s", l.cell, l.cell - 1, m->class_names[p]);
     cli_say(c, "\n");
-    for (int64_t t = 0; t < k; t++) draw_row(c, m, t, cell, percent);
+    for (int64_t t = 0; t < m->n_classes; t++) draw_row(c, m, t, l);
 }
 
 typedef struct pair {
@@ -145,9 +163,9 @@ static void draw_pairs(const cli *c, const snug_metrics *m)
 void cli_show_confusion(const cli *c, const snug_metrics *m)
 {
     if (!m->confusion || m->n_classes < 2 || c->quiet) return;
-    bool fits = m->n_classes <= MAX_DRAWN && LABEL + 4 * m->n_classes <= c->columns;
-    if (fits)
-        draw_matrix(c, m);
+    const matrix_layout l = lay_out(c, m);
+    if (m->n_classes <= MAX_DRAWN && l.label + l.cell * m->n_classes <= c->columns)
+        draw_matrix(c, m, l);
     else
         draw_pairs(c, m);
 }
