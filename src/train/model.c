@@ -213,8 +213,9 @@ static snug_status keep_class_names(snug_model *m, const snug_data_info *info)
     if (!block) return SNUG_ENOMEM;
     char *at = (char *)(block + n);
     for (size_t i = 0; i < n; i++) {
-        block[i] = strcpy(at, info->class_names[i]);
-        at += strlen(at) + 1;
+        const size_t length = strlen(info->class_names[i]) + 1;
+        block[i] = memcpy(at, info->class_names[i], length);
+        at += length;
     }
     snug_free(m->class_names);
     m->class_names = block;

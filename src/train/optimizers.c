@@ -128,7 +128,7 @@ snug_status snug_optimizer_append(snug_graph *g, const snug_recipe *r, snug_valu
     snug_value **params = trainable(g, &n);
     if (!params) return SNUG_ENOMEM;
     CHECK(n > 0, SNUG_EINVAL, "the model has no parameter to train");
-    snug_value **grads = snug_bump_alloc(g->bump, (size_t)n * sizeof(snug_value *));
+    snug_value **grads = snug_bump_alloc(g->bump, (size_t)n * sizeof *grads);
     if (!grads) return SNUG_ENOMEM;
     TRY(snug_gradients(g, loss, n, params, grads));
 
@@ -137,6 +137,7 @@ snug_status snug_optimizer_append(snug_graph *g, const snug_recipe *r, snug_valu
                         .r = r,
                         .optimizer = snug_optimizer_get(r->train.optimizer),
                         .hyper = snug_input(g, SNUG_HYPER, hyper)};
+    CHECK(c.optimizer, SNUG_EINVAL, "there is no optimizer number %" PRId64, r->train.optimizer);
     if (r->train.clip_norm > 0) c.scale = norm_scale(g, r->train.clip_norm, n, grads);
     for (int i = 0; i < n; i++)
         if (grads[i]) TRY(append_update(&c, params[i], grads[i]));

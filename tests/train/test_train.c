@@ -14,7 +14,7 @@ static const snug_train_config no_files = {.no_files = true};
 static void digest_of(int threads, const char *const *keys, char out[65])
 {
     snug_context *ctx = context(threads);
-    snug_train_result r;
+    snug_train_result r = {0};
     ok(train_with(ctx, keys, &no_files, &r));
     memcpy(out, r.state_sha256, 65);
     snug_context_destroy(ctx);
@@ -89,7 +89,7 @@ static void interrupted_run_ends_in_the_same_bits(void **state)
 {
     char path[128];
     snug_context *ctx = context(2);
-    snug_train_result whole, part, again;
+    snug_train_result whole = {0}, part = {0}, again = {0};
     ok(train_with(ctx, kept_keys, &no_files, &whole));
     for (int64_t at = 1; at < whole.steps; at++) {
         stopper s = {.ctx = ctx, .at = at};
@@ -112,7 +112,7 @@ static void interrupted_run_ends_in_the_same_bits(void **state)
 static void killed_run_ends_in_the_same_bits(void **state)
 {
     char path[128];
-    snug_train_result whole, again;
+    snug_train_result whole = {0}, again = {0};
     snug_context *ctx = context(1);
     ok(train_with(ctx, kept_keys, &no_files, &whole));
     snug_context_destroy(ctx);
@@ -162,7 +162,7 @@ static void damaged_checkpoints_are_passed_over(void **state)
 {
     char path[128], file[512];
     snug_context *ctx = context(2);
-    snug_train_result whole, again;
+    snug_train_result whole = {0}, again = {0};
     snug_train_config c = {.out_dir = in_folder(state, "damaged", path)};
     ok(train_with(ctx, kept_keys, &c, &whole));
     newest_checkpoint(path, file, sizeof file);
@@ -183,7 +183,7 @@ static void options_that_change_the_result_are_refused(void **state)
 {
     char path[128];
     snug_context *ctx = context(2);
-    snug_train_result r;
+    snug_train_result r = {0};
     snug_train_config c = {.out_dir = in_folder(state, "fixed", path)};
     ok(train_with(ctx, NULL, &c, &r));
     fails(train_with(ctx, NULL, &c, &r), SNUG_EINVAL, "holds a run already");
@@ -206,7 +206,7 @@ static void early_stopping_keeps_the_best(void **state)
 {
     (void)state;
     snug_context *ctx = context(2);
-    snug_train_result one, stopped;
+    snug_train_result one = {0}, stopped = {0};
     const char *const *keys = KEYS("train.epochs", "9", "train.patience", "2", "train.schedule",
                                    "step", "train.step_epochs", "1", "train.step_factor", "0");
     ok(train_with(ctx, KEYS("train.epochs", "1", "train.schedule", "constant"), &no_files, &one));
@@ -224,7 +224,7 @@ static void out_of_time_is_an_early_end(void **state)
 {
     (void)state;
     snug_context *ctx = context(2);
-    snug_train_result r;
+    snug_train_result r = {0};
     ok(train_with(ctx, KEYS("train.epochs", "100000", "budget.time", "0.2"), &no_files, &r));
     assert_true(r.steps > 0 && r.epochs < 100000 && !r.interrupted);
     assert_true(r.has_validation && r.has_test);
@@ -252,7 +252,7 @@ static void budget_is_found_and_kept(void **state)
 #endif
     char memory[32], whole[65];
     snug_context *ctx = context(1);
-    snug_train_result r;
+    snug_train_result r = {0};
     const char *const *keys =
         KEYS("model", "lenet", "train.batch", "128", "train.epochs", "1", "train.leaves", "8");
     digest_of(1, keys, whole);
@@ -281,7 +281,7 @@ static void budget_that_cannot_be_met(void **state)
 {
     (void)state;
     snug_context *ctx = context(1);
-    snug_train_result r;
+    snug_train_result r = {0};
     snug_trainer *t = planned(ctx, KEYS("budget.memory", "1M"));
     const snug_plan_report *p = snug_trainer_plan(t);
     assert_false(p->feasible);
@@ -328,7 +328,7 @@ static void overflow_is_named(void **state)
 {
     char path[128], file[512];
     snug_context *ctx = context(2);
-    snug_train_result r;
+    snug_train_result r = {0};
     snug_train_config c = {.out_dir = in_folder(state, "overflow", path)};
     snug_status s = train_with(ctx,
                                KEYS("train.learning_rate", "1000", "train.optimizer", "sgd",
@@ -355,7 +355,7 @@ static void model_does_what_the_run_said(void **state)
 {
     char path[128], file[160];
     snug_context *ctx = context(2);
-    snug_train_result r;
+    snug_train_result r = {0};
     snug_train_config c = {.out_dir = in_folder(state, "used", path)};
     ok(train_with(ctx, KEYS("model", "cnn", "train.epochs", "1"), &c, &r));
 
@@ -393,7 +393,7 @@ static void programs_own_model(void **state)
     char path[128];
     int calls = 0;
     snug_context *ctx = context(1);
-    snug_train_result r;
+    snug_train_result r = {0};
     snug_model *m;
     snug_train_config c = {
         .build = own_model, .build_arg = &calls, .out_dir = in_folder(state, "own", path)};
@@ -407,7 +407,7 @@ static void runs_are_named_one_after_the_other(void **state)
 {
     char path[128];
     snug_context *ctx = context(1);
-    snug_train_result r;
+    snug_train_result r = {0};
     snug_train_config c = {.runs_dir = in_folder(state, "runs", path)};
     for (int i = 0; i < 2; i++) ok(train_with(ctx, KEYS("train.epochs", "1"), &c, &r));
     snug_run_list *l;

@@ -24,7 +24,7 @@ static char whole[65];
 /* Train, evaluate, predict: everything that touches memory and files. */
 static snug_status work(snug_context *ctx, const snug_train_config *config, bool use)
 {
-    snug_train_result r;
+    snug_train_result r = {0};
     snug_metrics metrics;
     snug_model *m = NULL;
     snug_dataset *d = NULL;
