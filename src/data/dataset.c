@@ -67,22 +67,22 @@ static int64_t run_length(const snug_index *x, const int64_t *index, int64_t n, 
 }
 
 snug_status snug_dataset_fill(snug_dataset *d, snug_part part, int64_t n, const int64_t *index,
-                              void *buffer, float *x, void *y)
+                              const snug_batch *out)
 {
     const snug_index *from = &d->part[part];
     int64_t most = snug_dataset_capacity(d), elements = d->encoder.n_elements;
     size_t bytes = d->source->record_bytes;
-    bool targets = y && d->info.target != SNUG_TARGET_NONE;
+    bool targets = out->y && d->info.target != SNUG_TARGET_NONE;
     for (int64_t i = 0, run; i < n; i += run) {
         CHECK(index[i] >= 0 && index[i] < from->n, SNUG_EINVAL,
               "sample %" PRId64 " of a part of %" PRId64, index[i], from->n);
         run = run_length(from, index + i, n - i, most);
         int64_t at = snug_index_at(from, index[i]);
-        TRY(d->source->read(d->source, (snug_raw_part)from->raw, at, run, buffer));
+        TRY(d->source->read(d->source, (snug_raw_part)from->raw, at, run, out->buffer));
         for (int64_t k = 0; k < run; k++)
-            snug_encode(&d->encoder, (unsigned char *)buffer + (size_t)k * bytes,
-                        x + (i + k) * elements);
-        if (targets) TRY(fill_targets(d, from, at, run, buffer, (char *)y + i * 4));
+            snug_encode(&d->encoder, (unsigned char *)out->buffer + (size_t)k * bytes,
+                        out->x + (i + k) * elements);
+        if (targets) TRY(fill_targets(d, from, at, run, out->buffer, (char *)out->y + i * 4));
     }
     return SNUG_OK;
 }
@@ -91,7 +91,8 @@ snug_status snug_dataset_get_many(snug_dataset *d, snug_part part, int64_t n, co
                                   float *x, void *y)
 {
     CHECK((unsigned)part < SNUG_N_PARTS, SNUG_EINVAL, "part %d of a data set", (int)part);
-    TRY(snug_dataset_fill(d, part, n, index, d->buffer, x, y));
+    const snug_batch out = {.buffer = d->buffer, .x = x, .y = y};
+    TRY(snug_dataset_fill(d, part, n, index, &out));
     return SNUG_OK;
 }
 

@@ -31,10 +31,16 @@ struct snug_dataset {
 /* How many records fit in a read buffer, and its bytes. */
 int64_t snug_dataset_capacity(const snug_dataset *d);
 size_t snug_dataset_buffer_bytes(const snug_dataset *d);
+/* Where samples go: x [n, ...] and y [n] (or NULL), by way of a read buffer. */
+typedef struct snug_batch {
+    void *buffer;
+    float *x;
+    void *y;
+} snug_batch;
 /* snug_dataset_get_many with a buffer of the caller's: any thread, no allocation. Neighbouring
  * samples are read together. */
 snug_status snug_dataset_fill(snug_dataset *d, snug_part part, int64_t n, const int64_t *index,
-                              void *buffer, float *x, void *y) SNUG_MUST_USE;
+                              const snug_batch *out) SNUG_MUST_USE;
 
 /* Raw records of samples [first, first + n) of a part, n at most the capacity. */
 snug_status snug_dataset_raw(snug_dataset *d, snug_part part, int64_t first, int64_t n,

@@ -279,15 +279,16 @@ static snug_status open_labels(idx_source *x, snug_raw_part part, const char *pa
 /* ---- names ----------------------------------------------------------------------------------- */
 
 /* Put `to` in the place of the last `from` in the name of the file (not in its folder). */
-static bool rename_part(char *path, const char *from, const char *to)
+static bool rename_part(char path[PATH_BYTES], const char *from, const char *to)
 {
-    char *name = strrchr(path, '/'), *at = NULL;
+    char *name = strrchr(path, '/'), *at = NULL, renamed[PATH_BYTES];
     name = name ? name : path;
     for (char *p = strstr(name, from); p; p = strstr(p + 1, from)) at = p;
-    size_t a = strlen(from), b = strlen(to);
-    if (!at || strlen(path) - a + b >= PATH_BYTES) return false;
-    memmove(at + b, at + a, strlen(at + a) + 1);
-    memcpy(at, to, b);
+    if (!at) return false;
+    int n = snprintf(renamed, sizeof renamed, "%.*s%s%s", (int)(at - path), path, to,
+                     at + strlen(from));
+    if (n < 0 || n >= PATH_BYTES) return false;
+    memcpy(path, renamed, (size_t)n + 1);
     return true;
 }
 
@@ -298,8 +299,8 @@ static void find_labels(idx_paths *p)
     bool renamed = rename_part(p->labels, "images", "labels");
     if (!rename_part(p->labels, "idx3", "idx1")) rename_part(p->labels, "idx4", "idx1");
     if (renamed && snug_path_exists(p->labels)) return;
-    if (!rename_part(p->labels, ".gz", "") && strlen(p->labels) + 4 < PATH_BYTES)
-        strcat(p->labels, ".gz");
+    size_t n = strlen(p->labels);
+    if (!rename_part(p->labels, ".gz", "")) snprintf(p->labels + n, PATH_BYTES - n, ".gz");
     if (!renamed || !snug_path_exists(p->labels)) p->labels[0] = '\0';
 }
 

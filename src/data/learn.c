@@ -42,7 +42,8 @@ static snug_status learn_image(snug_dataset *d)
         TRY(snug_dataset_raw(d, SNUG_PART_TRAIN, at, 1, d->buffer));
         add_pixels(d->buffer, elements, channels, c);
     }
-    double count = (double)(take * (elements / channels));
+    int64_t count_each = elements / channels;
+    double count = (double)take * (double)count_each;
     for (int64_t k = 0; k < channels; k++) {
         s->mean[k] = (double)c[k].sum / count;
         double variance = (double)c[k].squares / count - s->mean[k] * s->mean[k];
@@ -151,7 +152,8 @@ static snug_status learn_columns(snug_dataset *d, const tally *tallies)
     for (int i = 0; i < s->n_columns; i++) {
         snug_spec_column *c = &s->column[i];
         const snug_column *from = &table->column[i];
-        const tally *t = from->slot >= 0 ? &tallies[from->slot] : NULL;
+        if (c->kind == COLUMN_IGNORED) continue;
+        const tally *t = &tallies[from->slot];
         if (c->kind == COLUMN_NUMBER) TRY(moments(t, c->name, &c->mean, &c->std));
         if (c->kind == COLUMN_CATEGORY) TRY(learn_category(d, t, &from->dict, c));
         if (c->kind == COLUMN_TARGET && s->target == SNUG_TARGET_VALUE)

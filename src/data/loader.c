@@ -68,8 +68,9 @@ static void fill_next(snug_loader *l)
     l->busy = true;
     snug_os_gate_unlock(l->gate);
     int64_t n = choose_samples(l, l->next_fill);
-    snug_status status = snug_dataset_fill(l->data, l->pass.part, n, l->index, l->buffer,
-                                           l->config.x[number], l->config.y[number]);
+    const snug_batch out = {
+        .buffer = l->buffer, .x = l->config.x[number], .y = l->config.y[number]};
+    snug_status status = snug_dataset_fill(l->data, l->pass.part, n, l->index, &out);
     snug_os_gate_lock(l->gate);
     l->busy = false;
     if (status == SNUG_OK) {

@@ -17,11 +17,11 @@
 snug_status snug_dataset_problem(snug_dataset *d, const char *fmt, ...)
 {
     char text[512];
-    if (d->info.n_problems == SNUG_MAX_PROBLEMS) return SNUG_OK;
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    if (d->info.n_problems == SNUG_MAX_PROBLEMS) return SNUG_OK;
     const char *kept = snug_bump_strdup(d->bump, text);
     if (!kept) return snug_error_status();
     d->problems[d->info.n_problems++] = kept;
