@@ -37,7 +37,10 @@ static void param_has(const snug_graph *g, const char *name, snug_role role, con
                       snug_init_kind init)
 {
     snug_value *v = snug_graph_find_value(g, name);
-    if (!v) fail_msg("there is no '%s'", name);
+    if (!v) {
+        fail_msg("there is no '%s'", name);
+        return;
+    }
     assert_int_equal(v->role, role);
     assert_int_equal(v->init.kind, init);
     has_shape(v, shape);

@@ -203,7 +203,8 @@ static void in_place_gives_the_same(void **state)
 typedef struct part {
     const op_run *whole;
     const snug_axis_use *uses;
-    int n_uses, out, begin, end;
+    int n_uses, begin, end;
+    int8_t out; /* which output, as in a use */
 } part;
 
 /* The operator on slices [begin, end) of every input axis that `pick` marks. */
