@@ -19,8 +19,9 @@ static void small_in(small *s, snug_dtype dtype, const double *v, int n_dims, co
     snug_type t = {.shape = snug_shape_make(n_dims, dim), .dtype = dtype};
     s->type[s->n_in] = t;
     s->in[s->n_in] = op_tensor(&t);
-    for (int64_t i = 0; v && i < snug_shape_elements(&t.shape); i++)
-        snug_store(&s->in[s->n_in], i, v[i]);
+    int64_t n = 1;
+    for (int d = 0; d < n_dims; d++) n *= dim[d];
+    for (int64_t i = 0; i < n; i++) snug_store(&s->in[s->n_in], i, v[i]);
     s->n_in++;
 }
 
