@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Metrics as a table and the confusion matrix as a drawing: counts for few classes, the pairs most
- * often mistaken for many. */
+/* Metrics as a table and the confusion matrix as a drawing: counts for few classes, for many
+ * tenths of the row and the pairs most often mistaken. */
 #include "cli/cli.h"
 #include <inttypes.h>
 #include <math.h>
@@ -128,6 +128,39 @@ static void draw_matrix(const cli *c, const snug_metrics *m, matrix_layout l)
     for (int64_t t = 0; t < m->n_classes; t++) draw_row(c, m, t, l);
 }
 
+/* One character for a share of a row: nothing, a dot, tenths, or nearly all. */
+static char share_mark(double share)
+{
+    if (share == 0) return ' ';
+    if (share >= 0.95) return '@';
+    return share < 0.05 ? '.' : (char)('0' + (int)(share * 10 + 0.5));
+}
+
+/* Two columns a class, for more classes than counts have room for. */
+static void draw_marks(const cli *c, const snug_metrics *m, int label)
+{
+    int64_t k = m->n_classes;
+    cli_say(c,
+            "\n%sconfusion matrix%s, tenths of the row: @ nearly all, . a few; rows are true,\n"
+            "columns predicted\n%-*s",
+            cli_paint(c, STYLE_BOLD), cli_paint(c, STYLE_PLAIN), label, "");
+    for (int64_t p = 0; p < k; p++) cli_say(c, " %.1s", m->class_names[p]);
+    cli_say(c, "\n");
+    for (int64_t t = 0; t < k; t++) {
+        int64_t sum = row_sum(m, t);
+        cli_say(c, "  %-*.*s", label - 2, label - 3, m->class_names[t]);
+        for (int64_t p = 0; p < k; p++) {
+            double share = sum ? (double)m->confusion[t * k + p] / (double)sum : 0;
+            cli_say(c, " ");
+            shade(c, share);
+            cli_say(c, "%c%s", share_mark(share), cli_paint(c, STYLE_PLAIN));
+        }
+        if (m->by_class && c->columns >= label + 2 * (int)k + 9)
+            cli_say(c, "  %5.1f %%", 100 * m->by_class[t].recall);
+        cli_say(c, "\n");
+    }
+}
+
 typedef struct pair {
     int64_t count, truth, predicted;
 } pair;
@@ -164,8 +197,10 @@ void cli_show_confusion(const cli *c, const snug_metrics *m)
 {
     if (!m->confusion || m->n_classes < 2 || c->quiet) return;
     const matrix_layout l = lay_out(c, m);
-    if (m->n_classes <= MAX_DRAWN && l.label + l.cell * m->n_classes <= c->columns)
+    if (m->n_classes <= MAX_DRAWN && l.label + l.cell * m->n_classes <= c->columns) {
         draw_matrix(c, m, l);
-    else
-        draw_pairs(c, m);
+        return;
+    }
+    if (l.label + 2 * m->n_classes <= c->columns) draw_marks(c, m, l.label);
+    draw_pairs(c, m);
 }
