@@ -12,7 +12,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SNUG = ROOT / "build" / "snug"
 DATA = ROOT.parent / "shared" / "data"
-MODELS = ["linear", "mlp", "lenet", "cnn", "resnet8"]
+MODELS = ["linear", "mlp", "mlp-256-128-64", "lenet", "cnn", "resnet8"]
 
 Row = collections.namedtuple("Row", "id target measure")
 ROWS = []
