@@ -197,7 +197,7 @@ static snug_status start_workers(snug_pool *p, int threads)
         *w = (worker){.pool = p, .index = i + 1};
         int error = snug_os_thread_start(worker_main, w, &w->thread);
         char text[96];
-        CHECK(!error, SNUG_ESYSTEM,
+        CHECK(!error, error == ENOMEM ? SNUG_ENOMEM : SNUG_ESYSTEM,
               "cannot start thread %d of %d: %s; use fewer threads (--threads)", i + 2, threads,
               snug_os_error_text(error, text, sizeof text));
         p->threads++;

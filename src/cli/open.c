@@ -31,6 +31,40 @@ char *cli_file_in(const char *path, const char *name)
     return NULL;
 }
 
+/* Keys are the program's own, so that a text which cannot be had means that there is no memory. */
+static snug_status text_of(snug_recipe *r, const char *key, const char **out)
+{
+    *out = snug_recipe_get(r, key);
+    SNUG_CHECK(*out, SNUG_ENOMEM, "no memory to read the recipe's %s", key);
+    return SNUG_OK;
+}
+
+/* A copy of a key's text, NULL when it is empty. */
+static snug_status copy_of(snug_recipe *r, const char *key, char **out)
+{
+    const char *text;
+    SNUG_TRY(text_of(r, key, &text));
+    if (!text[0]) return SNUG_OK;
+    *out = malloc(strlen(text) + 1);
+    SNUG_CHECK(*out, SNUG_ENOMEM, "no memory to read the recipe's %s", key);
+    strcpy(*out, text);
+    return SNUG_OK;
+}
+
+static snug_status int_of(snug_recipe *r, const char *key, int64_t *out)
+{
+    const char *text;
+    SNUG_TRY(text_of(r, key, &text));
+    return snug_parse_int(text, out);
+}
+
+static snug_status double_of(snug_recipe *r, const char *key, double *out)
+{
+    const char *text;
+    SNUG_TRY(text_of(r, key, &text));
+    return snug_parse_double(text, out);
+}
+
 static bool ends_with(const char *text, const char *end)
 {
     size_t n = strlen(text), m = strlen(end);
@@ -56,8 +90,7 @@ static snug_status fill(cli *c, snug_recipe *r, bool is_data)
 {
     for (int i = 0; i < c->n_sets; i++)
         SNUG_TRY(snug_recipe_set(r, c->sets[i].key, c->sets[i].value));
-    const char *threads = snug_recipe_get(r, "budget.threads");
-    if (threads) SNUG_TRY(snug_parse_int(threads, &c->threads));
+    SNUG_TRY(int_of(r, "budget.threads", &c->threads));
     SNUG_TRY(cli_context(c));
     if (is_data) SNUG_TRY(cli_choose_recipe(c, r));
     return SNUG_OK;
@@ -77,28 +110,12 @@ snug_status cli_open_recipe(cli *c, const char *path, snug_recipe **out)
     return SNUG_OK;
 }
 
-/* A copy of a key's text, NULL when it is empty. */
-static char *text_of(snug_recipe *r, const char *key)
-{
-    const char *text = snug_recipe_get(r, key);
-    if (!text || !text[0]) return NULL;
-    char *copy = malloc(strlen(text) + 1);
-    return copy ? strcpy(copy, text) : NULL;
-}
-
-static snug_status int_of(snug_recipe *r, const char *key, int64_t *out)
-{
-    const char *text = snug_recipe_get(r, key);
-    SNUG_CHECK(text, SNUG_EINVAL, "the recipe has no key %s", key);
-    return snug_parse_int(text, out);
-}
-
 snug_status cli_data_from_recipe(snug_recipe *r, cli_data_source *out)
 {
     static const char *const keys[] = {"data.path",   "data.test",   "data.target",
                                        "data.ignore", "data.header", "data.task"};
     *out = (cli_data_source){0};
-    for (int i = 0; i < 6; i++) out->text[i] = text_of(r, keys[i]);
+    for (int i = 0; i < 6; i++) SNUG_TRY(copy_of(r, keys[i], &out->text[i]));
     out->config = (snug_data_config){.path = out->text[0],
                                      .test_path = out->text[1],
                                      .target = out->text[2],
@@ -111,7 +128,7 @@ snug_status cli_data_from_recipe(snug_recipe *r, cli_data_source *out)
     SNUG_TRY(int_of(r, "data.folds", &out->config.folds));
     SNUG_TRY(int_of(r, "data.fold", &out->config.fold));
     SNUG_TRY(int_of(r, "data.limit", &out->config.limit));
-    SNUG_TRY(snug_parse_double(snug_recipe_get(r, "data.validation"), &out->config.validation));
+    SNUG_TRY(double_of(r, "data.validation", &out->config.validation));
     out->config.seed = (uint64_t)seed;
     return SNUG_OK;
 }

@@ -141,8 +141,8 @@ static void draw_marks(const cli *c, const snug_metrics *m, int label)
 {
     int64_t k = m->n_classes;
     cli_say(c,
-            "\n%sconfusion matrix%s, tenths of the row: @ nearly all, . a few; rows are true,\n"
-            "columns predicted\n%-*s",
+            "\n%sconfusion matrix%s, tenths of the row: @ nearly all, . a few;\n"
+            "rows are true, columns predicted\n%-*s",
             cli_paint(c, STYLE_BOLD), cli_paint(c, STYLE_PLAIN), label, "");
     for (int64_t p = 0; p < k; p++) cli_say(c, " %.1s", m->class_names[p]);
     cli_say(c, "\n");

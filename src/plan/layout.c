@@ -89,24 +89,26 @@ snug_status snug_layout(snug_block *block, int32_t n, size_t align, size_t *tota
     return s;
 }
 
-size_t snug_layout_bound(const snug_block *block, int32_t n, int32_t n_instr, size_t align,
-                         int32_t *where)
+snug_status snug_layout_bound(const snug_block *block, int32_t n, int32_t n_instr, size_t align,
+                              snug_bound *out)
 {
     int64_t *change = snug_alloc_array(TAG_PLAN, (size_t)n_instr + 2, sizeof *change);
     int64_t now = 0, most = 0;
-    *where = 0;
-    for (int32_t i = 0; change && i < n; i++) {
+    if (!change) return SNUG_ENOMEM;
+    out->where = 0;
+    for (int32_t i = 0; i < n; i++) {
         int64_t bytes = (int64_t)snug_round_up(block[i].bytes, align);
         change[block[i].first] += bytes;
         change[block[i].last + 1] -= bytes;
     }
-    for (int32_t i = 0; change && i <= n_instr; i++) {
+    for (int32_t i = 0; i <= n_instr; i++) {
         now += change[i];
         if (now > most) {
             most = now;
-            *where = i;
+            out->where = i;
         }
     }
     snug_free(change);
-    return (size_t)most;
+    out->bytes = (size_t)most;
+    return SNUG_OK;
 }

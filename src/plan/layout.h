@@ -13,8 +13,13 @@ typedef struct snug_block {
 
 /* Sets every offset, a multiple of `align`; *total receives the bytes all blocks fit in. */
 snug_status snug_layout(snug_block *block, int32_t n, size_t align, size_t *total) SNUG_MUST_USE;
+typedef struct snug_bound {
+    size_t bytes;
+    int32_t where;
+} snug_bound;
+
 /* The largest sum of bytes alive at one instruction, which no layout can beat, and where it is. */
-size_t snug_layout_bound(const snug_block *block, int32_t n, int32_t n_instr, size_t align,
-                         int32_t *where);
+snug_status snug_layout_bound(const snug_block *block, int32_t n, int32_t n_instr, size_t align,
+                              snug_bound *out) SNUG_MUST_USE;
 
 #endif

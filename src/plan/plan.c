@@ -189,17 +189,18 @@ static void settle_offset(snug_place *p, const snug_block *block)
 }
 
 /* Bytes by owner where the sum is largest; what the layout could not fill counts as activations. */
-static void account(snug_plan *plan, const snug_block *block, int32_t n)
+static snug_status account(snug_plan *plan, const snug_block *block, int32_t n)
 {
-    int32_t where;
+    snug_bound most;
     size_t sum = 0;
-    snug_layout_bound(block, n, plan->program.n_instr, SNUG_ALIGN, &where);
+    TRY(snug_layout_bound(block, n, plan->program.n_instr, SNUG_ALIGN, &most));
     for (int32_t i = 0; i < n; i++) {
-        if (block[i].first > where || block[i].last < where) continue;
+        if (block[i].first > most.where || block[i].last < most.where) continue;
         plan->owner_bytes[block[i].owner] += snug_round_up(block[i].bytes, SNUG_ALIGN);
         sum += snug_round_up(block[i].bytes, SNUG_ALIGN);
     }
     plan->owner_bytes[OWNER_ACTIVATIONS] += plan->transient_bytes - sum;
+    return SNUG_OK;
 }
 
 static snug_status place_blocks(snug_lowering *l, snug_block *block)
@@ -214,8 +215,7 @@ static snug_status place_blocks(snug_lowering *l, snug_block *block)
         if (l->own[i]) settle_offset(l->own[i], block);
     for (int32_t i = 0; i < l->plan->program.n_instr; i++)
         settle_offset(&l->plan->program.instr[i].scratch, block);
-    account(l->plan, block, n_blocks);
-    return SNUG_OK;
+    return account(l->plan, block, n_blocks);
 }
 
 static snug_status place_all(snug_lowering *l)

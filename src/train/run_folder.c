@@ -20,24 +20,30 @@ static snug_status join(snug_str *s, const char *dir, const char *name)
     return snug_str_check(s);
 }
 
-static bool holds(const char *dir, const char *name)
+static snug_status holds(const char *dir, const char *name, bool *yes)
 {
     snug_str path = {0};
-    const bool yes = join(&path, dir, name) == SNUG_OK && snug_path_exists(path.text);
+    const snug_status s = join(&path, dir, name);
+    *yes = s == SNUG_OK && snug_path_exists(path.text);
     snug_str_free(&path);
-    return yes;
+    TRY(s);
+    return SNUG_OK;
 }
 
 snug_status snug_run_folder_check(const snug_trainer *t)
 {
     const snug_train_config *c = &t->config;
+    bool recipe = false, events = false;
     if (c->no_files) return SNUG_OK;
     if (c->resume) {
-        CHECK(holds(c->resume, RECIPE), SNUG_ENOENT, "%s is not a run's folder: it has no " RECIPE,
-              c->resume);
+        TRY(holds(c->resume, RECIPE, &recipe));
+        CHECK(recipe, SNUG_ENOENT, "%s is not a run's folder: it has no " RECIPE, c->resume);
         return SNUG_OK;
     }
-    CHECK(!c->out_dir || (!holds(c->out_dir, RECIPE) && !holds(c->out_dir, EVENTS)), SNUG_EINVAL,
+    if (!c->out_dir) return SNUG_OK;
+    TRY(holds(c->out_dir, RECIPE, &recipe));
+    TRY(holds(c->out_dir, EVENTS, &events));
+    CHECK(!recipe && !events, SNUG_EINVAL,
           "%s holds a run already: name another folder, or resume that run", c->out_dir);
     return SNUG_OK;
 }

@@ -36,12 +36,13 @@ static snug_status slurp_in(const char *dir, const char *name, size_t max, char 
     return s;
 }
 
-static bool exists_in(const char *dir, const char *name)
+static snug_status exists_in(const char *dir, const char *name, bool *yes)
 {
     snug_str path = {0};
-    const bool yes = join(&path, dir, name) == SNUG_OK && snug_path_exists(path.text);
+    const snug_status s = join(&path, dir, name);
+    *yes = s == SNUG_OK && snug_path_exists(path.text);
     snug_str_free(&path);
-    return yes;
+    return s;
 }
 
 /* ---- events -----------------------------------------------------------------------------------
@@ -148,9 +149,22 @@ snug_status snug_run_events(const char *run_dir, const char *name,
 /* ---- one run ----------------------------------------------------------------------------------
  */
 
-static char *keep_text(snug_run_list *l, const char *text)
+/* A copy of `text` into *out, which stays as it is when there is no text. */
+static snug_status keep_text(snug_run_list *l, const char *text, const char **out)
 {
-    return text ? snug_bump_strdup(l->bump, text) : NULL;
+    if (!text) return SNUG_OK;
+    *out = snug_bump_strdup(l->bump, text);
+    return *out ? SNUG_OK : SNUG_ENOMEM;
+}
+
+static snug_status take_recipe(snug_run_list *l, const snug_tree *root, snug_run_info *r)
+{
+    if (root->kind != TREE_MAP) return SNUG_OK;
+    const snug_tree *model = snug_tree_get(root, "model"), *data = snug_tree_get(root, "data");
+    if (data && data->kind == TREE_MAP) data = snug_tree_get(data, "path");
+    if (model) TRY(keep_text(l, model->kind == TREE_LIST ? "layers" : model->text, &r->model));
+    if (data && data->kind == TREE_SCALAR) TRY(keep_text(l, data->text, &r->data));
+    return SNUG_OK;
 }
 
 static snug_status read_recipe_tree(snug_run_list *l, const char *text, size_t bytes,
@@ -159,13 +173,8 @@ static snug_status read_recipe_tree(snug_run_list *l, const char *text, size_t b
     snug_tree *root;
     snug_bump *bump = snug_bump_create(TAG_RECIPE);
     if (!bump) return SNUG_ENOMEM;
-    const snug_status s = snug_tree_parse("recipe.yaml", text, bytes, bump, &root);
-    if (s == SNUG_OK && root->kind == TREE_MAP) {
-        const snug_tree *model = snug_tree_get(root, "model"), *data = snug_tree_get(root, "data");
-        if (data && data->kind == TREE_MAP) data = snug_tree_get(data, "path");
-        if (model) r->model = keep_text(l, model->kind == TREE_LIST ? "layers" : model->text);
-        if (data && data->kind == TREE_SCALAR) r->data = keep_text(l, data->text);
-    }
+    snug_status s = snug_tree_parse("recipe.yaml", text, bytes, bump, &root);
+    if (s == SNUG_OK) s = take_recipe(l, root, r);
     snug_bump_destroy(bump);
     return s;
 }
@@ -199,19 +208,19 @@ static double finite_or(double v, double otherwise)
     return isfinite(v) ? v : otherwise;
 }
 
-static void read_result_json(snug_run_list *l, const json_t *j, snug_run_info *r)
+static snug_status read_result_json(snug_run_list *l, const json_t *j, snug_run_info *r)
 {
-    const char *model = json_string_value(json_object_get(j, "model"));
-    const char *digest = json_string_value(json_object_get(j, "weights_sha256"));
+    CHECK(json_is_object(j), SNUG_EFORMAT, "%s/result.json is not a JSON object", r->path);
+    TRY(keep_text(l, json_string_value(json_object_get(j, "model")), &r->model));
+    TRY(keep_text(l, json_string_value(json_object_get(j, "weights_sha256")), &r->weights_sha256));
     r->state = json_is_true(json_object_get(j, "interrupted")) ? "interrupted" : "finished";
-    if (model) r->model = keep_text(l, model);
-    if (digest) r->weights_sha256 = keep_text(l, digest);
     r->seconds = finite_or(number_of(j, "seconds"), 0);
     r->epochs = json_integer_value(json_object_get(j, "epochs"));
     r->steps = json_integer_value(json_object_get(j, "steps"));
     r->parameters = json_integer_value(json_object_get(j, "parameters"));
     r->peak_bytes = (size_t)json_integer_value(json_object_get(j, "peak_bytes"));
     read_metrics(json_object_get(j, "metrics"), r);
+    return SNUG_OK;
 }
 
 static snug_status read_result(snug_run_list *l, snug_run_info *r)
@@ -221,10 +230,9 @@ static snug_status read_result(snug_run_list *l, snug_run_info *r)
     TRY(slurp_in(r->path, "result.json", MAX_JSON, &text, &bytes));
     json_t *json = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, NULL);
     snug_free(text);
-    CHECK(json_is_object(json), SNUG_EFORMAT, "%s/result.json is not a JSON object", r->path);
-    read_result_json(l, json, r);
+    const snug_status s = read_result_json(l, json, r);
     json_decref(json);
-    return SNUG_OK;
+    return s;
 }
 
 static bool take_start(void *arg, const event *e)
@@ -257,18 +265,21 @@ static bool take_state(void *arg, const event *e)
 static snug_status read_run(snug_run_list *l, const char *runs_dir, const char *name,
                             snug_run_info *out)
 {
-    snug_run_info r = {.name = keep_text(l, name),
+    snug_run_info r = {.name = snug_bump_strdup(l->bump, name),
                        .path = snug_bump_printf(l->bump, "%s/%s", runs_dir, name),
                        .state = "running or killed",
                        .loss = (double)NAN,
                        .accuracy = (double)NAN,
                        .weights_sha256 = ""};
     if (!r.name || !r.path) return SNUG_ENOMEM;
+    bool events, result;
     TRY(read_recipe(l, &r));
-    if (exists_in(r.path, "events.jsonl")) TRY(each_event(r.path, take_start, &r));
-    if (exists_in(r.path, "result.json"))
+    TRY(exists_in(r.path, "events.jsonl", &events));
+    TRY(exists_in(r.path, "result.json", &result));
+    if (events) TRY(each_event(r.path, take_start, &r));
+    if (result)
         TRY(read_result(l, &r));
-    else if (exists_in(r.path, "events.jsonl"))
+    else if (events)
         TRY(each_event(r.path, take_state, &r));
     *out = r;
     return SNUG_OK;
@@ -284,31 +295,30 @@ static int by_start(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-static bool is_run(snug_str *path, const char *runs_dir, const char *name)
+static snug_status is_run(const char *runs_dir, const char *name, bool *yes)
 {
-    snug_str_free(path);
-    *path = (snug_str){0};
-    return join(path, runs_dir, name) == SNUG_OK && exists_in(path->text, "recipe.yaml");
+    snug_str path = {0};
+    *yes = false;
+    snug_status s = join(&path, runs_dir, name);
+    if (s == SNUG_OK) s = exists_in(path.text, "recipe.yaml", yes);
+    snug_str_free(&path);
+    return s;
 }
 
 static snug_status read_all(snug_run_list *l, const char *runs_dir, int n, char **name)
 {
-    snug_str path = {0};
-    snug_status s = SNUG_OK;
     l->run = snug_alloc_array(TAG_FILE, (size_t)n + 1, sizeof *l->run);
     if (!l->run) return SNUG_ENOMEM;
-    for (int i = 0; i < n && s != SNUG_ENOMEM; i++) {
-        if (!is_run(&path, runs_dir, name[i])) continue;
-        s = read_run(l, runs_dir, name[i], &l->run[l->n]);
-        if (s == SNUG_OK) {
-            l->n++;
-        } else if (s != SNUG_ENOMEM) {
-            l->broken++;
-            snug_error_clear();
-        }
+    for (int i = 0; i < n; i++) {
+        bool run;
+        TRY(is_run(runs_dir, name[i], &run));
+        if (!run) continue;
+        const snug_status s = read_run(l, runs_dir, name[i], &l->run[l->n]);
+        if (s == SNUG_ENOMEM) return s;
+        l->n += s == SNUG_OK;
+        l->broken += s != SNUG_OK;
+        snug_error_clear();
     }
-    snug_str_free(&path);
-    if (s == SNUG_ENOMEM) return s;
     qsort(l->run, (size_t)l->n, sizeof *l->run, by_start);
     return SNUG_OK;
 }

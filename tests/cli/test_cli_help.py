@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from harness import ROOT, SNUG, case, cases_of, check, check_code, main, snug
+from harness import ROOT, SNUG, Skip, case, cases_of, check, check_code, main, sanitized, snug
 
 PAGES = [("help", ["help"])] + [(f"help {c}", ["help", c]) for c in
                                 ("probe", "data", "eval", "predict", "runs", "bench", "help")]
@@ -87,6 +87,8 @@ def manual_page(folder):
 
 @case
 def starts_fast(folder):
+    if sanitized():
+        raise Skip("sanitizers start slowly")
     best = 1.0
     for _ in range(15):
         began = time.perf_counter()
