@@ -90,7 +90,8 @@ static bool peer_conv(peer *p, const trial *t)
     peer_open(p);
     int64_t xd[] = {x[0], x[3], x[1], x[2]}, yd[] = {y[0], y[3], y[1], y[2]};
     int64_t wd[] = {w[3], w[2], w[0], w[1]};
-    int64_t stride[DNNL_MAX_NDIMS] = {a->stride_h, a->stride_w}, left[DNNL_MAX_NDIMS] = {a->pad_top, a->pad_left};
+    int64_t stride[DNNL_MAX_NDIMS] = {a->stride_h, a->stride_w},
+            left[DNNL_MAX_NDIMS] = {a->pad_top, a->pad_left};
     int64_t right[DNNL_MAX_NDIMS] = {a->pad_bottom, a->pad_right};
     dnnl_memory_desc_t xm = desc(xd, 4, dnnl_nhwc), ym = desc(yd, 4, dnnl_nhwc);
     dnnl_memory_desc_t wm = desc(wd, 4, dnnl_hwio), any = desc(wd, 4, dnnl_format_tag_any);

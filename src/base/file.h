@@ -47,7 +47,8 @@ void snug_appender_close(snug_appender *a);
 bool snug_path_exists(const char *path);
 bool snug_path_is_dir(const char *path);
 snug_status snug_make_dirs(const char *path) SNUG_MUST_USE; /* like mkdir -p */
-/* One folder, whose parent is there; *made is false when something of this name was there before. */
+/* One folder, whose parent is there; *made is false when something of this name was there before.
+ */
 snug_status snug_make_new_dir(const char *path, bool *made) SNUG_MUST_USE;
 snug_status snug_remove_file(const char *path) SNUG_MUST_USE;
 /* Names in a folder, sorted, without . and ..; one block freed with snug_free. */

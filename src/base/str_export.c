@@ -25,7 +25,8 @@ const char *snug_format_double(double x, char *buf, size_t buf_bytes)
     if (point) *point = '.';
     if (!point && exponent && room <= buf_bytes) { /* YAML 1.1 takes 1e-08 for text */
         memmove(exponent + 2, exponent, strlen(exponent) + 1);
-        memcpy(exponent, ".0", 2);
+        exponent[0] = '.';
+        exponent[1] = '0';
     }
     return buf;
 }

@@ -29,6 +29,7 @@ static snug_context *volatile interruptible;
 static void on_interrupt(int sig)
 {
     signal(sig, SIG_DFL);
+    /* NOLINTNEXTLINE(bugprone-signal-handler): no more than an atomic store */
     if (interruptible) snug_context_interrupt(interruptible);
 }
 

@@ -25,11 +25,10 @@ static bool set_and_not_empty(const char *name)
 static bool speaks_utf8(void)
 {
     const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-    for (int i = 0; i < 3; i++)
-        if (set_and_not_empty(names[i])) {
-            const char *v = getenv(names[i]);
-            return strstr(v, "UTF-8") || strstr(v, "utf8") || strstr(v, "utf-8");
-        }
+    for (int i = 0; i < 3; i++) {
+        const char *v = getenv(names[i]);
+        if (v && v[0]) return strstr(v, "UTF-8") || strstr(v, "utf8") || strstr(v, "utf-8");
+    }
     return false;
 }
 
@@ -79,8 +78,10 @@ const char *cli_bar(const cli *c, double share, int width, char *buf)
     if (!(share > 0)) share = 0;
     int n = share > 1 ? width : (int)(share * width + 0.5);
     if (n == 0 && share > 0) n = 1;
-    buf[0] = '\0';
-    for (int i = 0; i < width; i++) strcat(buf, i < n ? full : rest);
+    char *at = buf;
+    for (int i = 0; i < width; i++)
+        for (const char *part = i < n ? full : rest; *part; part++) *at++ = *part;
+    *at = '\0';
     return buf;
 }
 

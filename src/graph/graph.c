@@ -363,24 +363,32 @@ static snug_status add_outputs(snug_graph *g, snug_node *n, const snug_type *typ
     return SNUG_OK;
 }
 
-static snug_status make_node(snug_graph *g, const snug_op *op, const char *given_name,
-                             const void *attrs, int n_in, snug_value *const *in, snug_node **out)
+/* A node as it is asked for. */
+typedef struct wanted {
+    const snug_op *op;
+    const char *name;  /* NULL: made up */
+    const void *attrs; /* NULL: the defaults */
+    int n_in;
+    snug_value *const *in;
+} wanted;
+
+static snug_status make_node(snug_graph *g, const wanted *w, snug_node **out)
 {
-    const char *scoped =
-        given_name ? snug_bump_printf(g->bump, "%s%s", g->scope, given_name) : NULL;
+    const snug_op *op = w->op;
+    const char *scoped = w->name ? snug_bump_printf(g->bump, "%s%s", g->scope, w->name) : NULL;
     const char *name = scoped ? snug_graph_free_name(g, scoped) : default_name(g, op);
     snug_node *n = snug_bump_alloc(g->bump, sizeof *n);
     if (!name || !n) return SNUG_ENOMEM;
-    TRY(check_inputs(op, name, n_in, in));
-    TRY(make_attrs(g, op, name, attrs, &n->attrs));
+    TRY(check_inputs(op, name, w->n_in, w->in));
+    TRY(make_attrs(g, op, name, w->attrs, &n->attrs));
     snug_type types[SNUG_MAX_OUT];
-    TRY(infer(op, name, n->attrs, n_in, in, types));
+    TRY(infer(op, name, n->attrs, w->n_in, w->in, types));
     n->name = name;
     n->op = op;
-    n->n_in = (uint8_t)n_in;
+    n->n_in = (uint8_t)w->n_in;
     n->n_out = op->n_out;
     n->section = SECTION_BODY;
-    memcpy(n->in, in, sizeof *in * (size_t)n_in);
+    memcpy(n->in, w->in, sizeof *w->in * (size_t)w->n_in);
     TRY(add_outputs(g, n, types));
     n->id = g->next_node_id++;
     TRY(push(&g->nodes, &g->n_nodes, &g->cap_nodes, n));
@@ -397,7 +405,8 @@ snug_status snug_apply_all(snug_graph *g, const snug_op *op, const char *name, c
         return snug_graph_fail(g,
                                FAIL(SNUG_EINVAL, "no operator for node '%s'", name ? name : "?"));
     snug_node *n = NULL;
-    snug_status s = make_node(g, op, name, attrs, n_in, in, &n);
+    const wanted w = {.op = op, .name = name, .attrs = attrs, .n_in = n_in, .in = in};
+    snug_status s = make_node(g, &w, &n);
     if (s != SNUG_OK) return snug_graph_fail(g, s);
     for (int i = 0; i < n->n_out; i++) out[i] = n->out[i];
     return SNUG_OK;

@@ -14,6 +14,13 @@ int64_t snug_graph_batch(const snug_graph *g)
     return 0;
 }
 
+bool snug_value_bounded(const snug_value *v)
+{
+    for (int i = 0; i < v->type.shape.n_dims; i++)
+        if (v->type.shape.kind[i] == SNUG_AXIS_BATCH) return true;
+    return false;
+}
+
 void snug_node_sig(const snug_node *n, snug_type *in, snug_type *out, snug_sig *sig)
 {
     for (int i = 0; i < n->n_in; i++) in[i] = n->in[i]->type;

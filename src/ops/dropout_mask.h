@@ -11,7 +11,7 @@
 #define OPS_DROPOUT_MASK_H
 
 #include "base/rng.h"
-#include "ops/ops.h"
+#include "ops/rules.h"
 
 typedef struct dropout_mask {
     uint64_t seed, key, step;
@@ -29,7 +29,7 @@ static inline dropout_mask dropout_mask_of(const snug_call *c)
                       .step = c->step->step,
                       .threshold = (uint32_t)(a->rate * 0x1p32),
                       .scale = 1 / (1 - a->rate)};
-    if (s->n_dims > 0 && s->kind[0] == SNUG_AXIS_BATCH && c->step->n_here > 0)
+    if (snug_shape_has_batch(s) && c->step->n_here > 0)
         m.first = snug_shape_elements(s) / c->step->n_here * c->step->first_here;
     return m;
 }

@@ -10,13 +10,6 @@
 #include "ops/ops.h"
 #include "passes/pass.h"
 
-static bool has_batch_axis(const snug_value *v)
-{
-    for (int i = 0; i < v->type.shape.n_dims; i++)
-        if (v->type.shape.kind[i] == SNUG_AXIS_BATCH) return true;
-    return false;
-}
-
 /* Users of the partial use the total instead; the check for finiteness stays with the partial. */
 static void move_uses(snug_graph *g, snug_value *partial, snug_value *total)
 {
@@ -49,7 +42,7 @@ static snug_status accumulate(snug_graph *g, const snug_pass_config *config)
         snug_node *n = g->nodes[i];
         if ((n->op->flags & SNUG_OP_BATCH_STATS) || !snug_node_reduces_batch(n)) continue;
         for (int j = 0; j < n->n_out; j++)
-            if (n->out[j]->n_uses > 0 && !has_batch_axis(n->out[j]))
+            if (n->out[j]->n_uses > 0 && !snug_value_bounded(n->out[j]))
                 TRY(accumulate_value(g, n->out[j], config->n_micro));
     }
     return snug_graph_sort(g);

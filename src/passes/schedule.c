@@ -7,13 +7,6 @@
 
 typedef enum source { FROM_PARAMETERS, FROM_TOTALS, FROM_SAMPLES } source;
 
-static bool has_batch_axis(const snug_value *v)
-{
-    for (int i = 0; i < v->type.shape.n_dims; i++)
-        if (v->type.shape.kind[i] == SNUG_AXIS_BATCH) return true;
-    return false;
-}
-
 static snug_section section_of(const snug_node *n, source from)
 {
     if (from == FROM_SAMPLES) return SECTION_BODY;
@@ -27,7 +20,7 @@ static snug_status schedule(snug_graph *g, const snug_pass_config *config)
     uint8_t *from = snug_alloc(TAG_GRAPH, (size_t)g->n_values + 1);
     if (!from) return SNUG_ENOMEM;
     for (int i = 0; i < g->n_values; i++)
-        if (!g->values[i]->producer && has_batch_axis(g->values[i])) from[i] = FROM_SAMPLES;
+        if (!g->values[i]->producer && snug_value_bounded(g->values[i])) from[i] = FROM_SAMPLES;
     for (int i = 0; i < g->n_nodes; i++) {
         snug_node *n = g->nodes[i];
         uint8_t most = FROM_PARAMETERS;

@@ -10,13 +10,6 @@ snug_value *snug_value_root(snug_value *v)
     return v;
 }
 
-bool snug_value_bounded(const snug_value *v)
-{
-    for (int i = 0; i < v->type.shape.n_dims; i++)
-        if (v->type.shape.kind[i] == SNUG_AXIS_BATCH) return true;
-    return false;
-}
-
 static void touch(snug_life *life, int32_t at)
 {
     if (at < life->first) life->first = at;

@@ -23,7 +23,6 @@ typedef struct snug_lowering {
 } snug_lowering;
 
 snug_value *snug_value_root(snug_value *v);
-bool snug_value_bounded(const snug_value *v); /* has a batch axis */
 /* Fill l->life. */
 void snug_lower_lives(snug_lowering *l);
 /* Offset of a persistent value, given at first sight. */

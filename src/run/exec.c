@@ -65,19 +65,12 @@ static char *address(const snug_exec *e, const snug_place *p, int64_t micro)
     }
 }
 
-static bool has_batch_axis(const snug_type *t)
-{
-    for (int i = 0; i < t->shape.n_dims; i++)
-        if (t->shape.kind[i] == SNUG_AXIS_BATCH) return true;
-    return false;
-}
-
 static void bind_tensor(snug_exec *e, snug_tensor *t, const snug_value *v, const snug_place *p)
 {
     t->type = v->type;
     t->data = p ? address(e, p, 0) : NULL;
     if (p && (p->segment == SEGMENT_STREAM || p->stride)) e->moving[e->n_moving++] = (moving){t, p};
-    if (has_batch_axis(&v->type)) e->bounded[e->n_bounded++] = (bounded){t, &v->type};
+    if (snug_value_bounded(v)) e->bounded[e->n_bounded++] = (bounded){t, &v->type};
 }
 
 static void bind_instr(snug_exec *e, bound_instr *b, const snug_instr *in)
@@ -319,7 +312,7 @@ snug_tensor snug_exec_tensor(snug_exec *e, const char *name)
     const snug_place *p = v ? e->plan->place[v->id] : NULL;
     if (!p) return (snug_tensor){0};
     snug_tensor t = {address(e, p, 0), v->type};
-    if (has_batch_axis(&v->type))
+    if (snug_value_bounded(v))
         cut(e, &t, &v->type, e->load.wait ? e->n_step : e->plan->config.batch);
     return t;
 }

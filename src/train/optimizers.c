@@ -113,7 +113,7 @@ static snug_status append_update(const update_context *c, snug_value *w, snug_va
 /* Trainable parameters of the graph, into its own memory. */
 static snug_value **trainable(snug_graph *g, int *n)
 {
-    snug_value **list = snug_bump_alloc(g->bump, (size_t)g->n_values * sizeof(void *));
+    snug_value **list = snug_bump_alloc(g->bump, (size_t)g->n_values * sizeof *list);
     *n = 0;
     for (int32_t i = 0; list && i < g->n_values; i++) {
         snug_value *v = g->values[i];
@@ -128,7 +128,7 @@ snug_status snug_optimizer_append(snug_graph *g, const snug_recipe *r, snug_valu
     snug_value **params = trainable(g, &n);
     if (!params) return SNUG_ENOMEM;
     CHECK(n > 0, SNUG_EINVAL, "the model has no parameter to train");
-    snug_value **grads = snug_bump_alloc(g->bump, (size_t)n * sizeof(void *));
+    snug_value **grads = snug_bump_alloc(g->bump, (size_t)n * sizeof *grads);
     if (!grads) return SNUG_ENOMEM;
     TRY(snug_gradients(g, loss, n, params, grads));
 

@@ -130,12 +130,13 @@ static snug_status run_case(snug_context *ctx, const snug_kernel *kernel, const 
     size_t bytes = kernel->scratch ? kernel->scratch(sig, snug_context_threads(ctx)) : 0;
     b->scratch = snug_alloc(TAG_PLAN, bytes + 64);
     if (!b->scratch) return snug_error_status();
+    size_t unaligned = (uintptr_t)b->scratch % 64;
     b->call = (snug_call){.attrs = sig->attrs,
                           .in = b->in,
                           .out = b->out,
                           .n_in = sig->n_in,
                           .n_out = sig->n_out,
-                          .scratch = (void *)snug_round_up((uintptr_t)b->scratch, 64),
+                          .scratch = (char *)b->scratch + (64 - unaligned),
                           .scratch_bytes = bytes,
                           .queue = &ctx->queue,
                           .step = &b->step};

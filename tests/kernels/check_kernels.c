@@ -209,13 +209,15 @@ static bool same_sum(const snug_tensor *whole, const trial *parts, int n, int ou
     int64_t elements = snug_shape_elements(&whole->type.shape);
     if (whole->type.dtype != SNUG_F32) return true;
     for (int64_t e = 0; e < elements; e++) {
-        float sum[LEAVES], want;
+        float sum[LEAVES];
+        uint32_t got, want;
         for (int p = 0; p < n; p++)
             memcpy(&sum[p], (float *)parts[p].out[out].data + e, sizeof sum[p]);
         for (int d = 1; d < n; d *= 2)
             for (int p = 0; p < n; p += 2 * d) sum[p] += sum[p + d];
+        memcpy(&got, sum, sizeof got);
         memcpy(&want, (float *)whole->data + e, sizeof want);
-        if (memcmp(&sum[0], &want, sizeof want) != 0) return false;
+        if (got != want) return false;
     }
     return true;
 }

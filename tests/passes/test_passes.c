@@ -10,12 +10,12 @@ static int count(const snug_graph *g, const snug_op *op)
     return n;
 }
 
-static int pass_index(const char *name)
+static unsigned pass_index(const char *name)
 {
-    for (int i = 0; snug_pass_get(i); i++)
-        if (strcmp(snug_pass_get(i)->name, name) == 0) return i;
-    fail_msg("no pass %s", name);
-    return -1;
+    unsigned i = 0;
+    while (snug_pass_get((int)i) && strcmp(snug_pass_get((int)i)->name, name) != 0) i++;
+    assert_non_null(snug_pass_get((int)i));
+    return i;
 }
 
 static uint64_t train(net_config c)
@@ -57,7 +57,7 @@ static void training_graph_is_fused(void **state)
     assert_int_equal(count(n.graph, &snug_op_relu_grad),
                      1); /* the hidden layer's; the batch norm's is recomputed */
     net_close(&n);
-    int fuse = pass_index("fuse");
+    unsigned fuse = pass_index("fuse");
     net_open(&n,
              (net_config){.batch = 8,
                           .leaves = 1,

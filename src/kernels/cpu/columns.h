@@ -111,10 +111,12 @@ ALWAYS_INLINE void group_sums(const columns *l, int64_t n_rows, int64_t j, colum
         term(arg, whole * l->width + j + v * VLEN, j + v * VLEN, vlanes(v * VLEN, rest), total[v]);
 }
 
-/* One vector of columns, where no whole group is left: four accumulators take turns at the rows. */
-ALWAYS_INLINE void edge_sums(const columns *l, int64_t n_rows, int64_t j, int lanes,
-                             column_term term, const void *arg, vf total[2])
+/* One vector of columns, where no whole group is left: four accumulators take turns at the rows.
+ * Panels are whole vectors: only the last of a row ends within one. */
+ALWAYS_INLINE void edge_sums(const columns *l, int64_t n_rows, int64_t j, column_term term,
+                             const void *arg, vf total[2])
 {
+    const int lanes = vlanes(j, l->width);
     int64_t n = n_rows * l->n_columns, whole = n / l->width, rest = n % l->width - j, r = 0;
     vf s[4][2];
     for (int v = 0; v < 4; v++) s[v][0] = s[v][1] = vzero();
@@ -134,29 +136,34 @@ static inline void unfold(const columns *l, const float *wide, int64_t n_columns
         return;
     }
     for (int64_t f = 0; f < l->fold; f++)
-        for (int64_t c = 0; c < n_columns; c++) s[c] += (double)wide[f * n_columns + c];
+        for (int64_t c = 0; c < n_columns; c++)
+            s[c] += (double)wide[f * n_columns + c]; /* NOLINT: width > 0, so all of it is made */
     for (int64_t c = 0; c < n_columns; c++) sum[c] = (float)s[c];
 }
 
-/* The two sums over n_rows rows for the columns [begin, end), one panel; folded rows are always
- * summed whole. */
-ALWAYS_INLINE void block_sums(const columns *l, int64_t n_rows, int64_t begin, int64_t end,
-                              column_term term, const void *arg, float *const sum[2])
+/* The rows [row, row + n_rows), no more than a block, of the columns [begin, end), one panel. */
+typedef struct column_block {
+    int64_t row, n_rows, begin, end;
+} column_block;
+
+/* The two sums of a block's columns; folded rows are always summed whole. */
+ALWAYS_INLINE void block_sums(const columns *l, const column_block *b, column_term term,
+                              const void *arg, float *const sum[2])
 {
     float wide[2][COLUMN_FOLDED];
-    int64_t j = l->fold > 1 ? 0 : begin, stop = l->fold > 1 ? l->width : end, first = j;
+    int64_t j = l->fold > 1 ? 0 : b->begin, stop = l->fold > 1 ? l->width : b->end, first = j;
     for (; j + COLUMN_GROUP <= stop; j += COLUMN_GROUP) {
         vf total[4][2];
-        group_sums(l, n_rows, j, term, arg, total);
+        group_sums(l, b->n_rows, j, term, arg, total);
         for (int v = 0; v < 4; v++)
             for (int k = 0; k < 2; k++) vstore(wide[k] + j - first + v * VLEN, total[v][k]);
     }
     for (; j < stop; j += VLEN) {
         vf total[2];
-        edge_sums(l, n_rows, j, vlanes(j, stop), term, arg, total);
+        edge_sums(l, b->n_rows, j, term, arg, total);
         for (int k = 0; k < 2; k++) vstore(wide[k] + j - first, total[k]);
     }
-    for (int k = 0; k < 2; k++) unfold(l, wide[k], end - begin, sum[k]);
+    for (int k = 0; k < 2; k++) unfold(l, wide[k], b->end - b->begin, sum[k]);
 }
 
 /* ---- reductions over the rows of a call -------------------------------------------------------
@@ -172,9 +179,7 @@ typedef struct column_job {
     const snug_step *step; /* NULL: no batch axis, one leaf */
     columns layout;
     int64_t n_rows, rows_per_sample;
-    /* partial of the rows [row, row + n_rows) for the columns [begin, end) */
-    void (*block)(const struct column_job *j, int64_t row, int64_t n_rows, int64_t begin,
-                  int64_t end, float *const out[2]);
+    void (*block)(const struct column_job *j, const column_block *b, float *const out[2]);
     /* a becomes a and b together; b is not empty, a may be */
     void (*merge)(column_state *a, const column_state *b, int64_t n_columns);
     bool round; /* sums of leaves are f32, as between micro-batches */
@@ -203,7 +208,7 @@ static inline int64_t job_leaf_blocks(const column_job *j)
 static inline int64_t job_blocks(const column_job *j)
 {
     int64_t leaf = job_leaf_rows(j);
-    if (j->n_rows == 0) return 0;
+    if (leaf == 0) return 0; /* no rows at all */
     int64_t full = (j->n_rows - 1) / leaf, last = j->n_rows - full * leaf;
     return full * job_leaf_blocks(j) + (last + j->layout.block_rows - 1) / j->layout.block_rows;
 }
@@ -222,29 +227,32 @@ static inline void job_block_task(void *arg, int64_t task, int thread)
     int64_t row = leaf * job_leaf_rows(j) + block * l->block_rows;
     int64_t end = (leaf + 1) * job_leaf_rows(j);
     if (end > j->n_rows) end = j->n_rows;
-    int64_t n_rows = end - row < l->block_rows ? end - row : l->block_rows;
+    column_block b = {.row = row};
+    b.n_rows = end - row < l->block_rows ? end - row : l->block_rows;
     for (int64_t c = 0; c < l->n_columns; c += COLUMN_PANEL) {
-        int64_t c_end = c + COLUMN_PANEL < l->n_columns ? c + COLUMN_PANEL : l->n_columns;
+        b.begin = c;
+        b.end = c + COLUMN_PANEL < l->n_columns ? c + COLUMN_PANEL : l->n_columns;
         float *out = job_partial(j, task) + c;
-        j->block(j, row, n_rows, c, c_end, (float *const[]){out, out + l->n_columns});
+        j->block(j, &b, (float *const[]){out, out + l->n_columns});
     }
 }
 
-/* The rows [row, row + n_rows), a block, into the leaf's state. */
-static inline void job_add_block(const column_job *j, int64_t block, int64_t row, int64_t n_rows,
-                                 int64_t begin, int64_t end, column_state *leaf)
+/* A block, number `task` of them all, into the leaf's state. */
+static inline void job_add_block(const column_job *j, int64_t task, const column_block *b,
+                                 column_state *leaf)
 {
+    int64_t n_columns = b->end - b->begin;
     float made[2][COLUMN_PANEL], *p[2] = {made[0], made[1]};
     if (j->partials) {
-        p[0] = job_partial(j, block) + begin;
+        p[0] = job_partial(j, task) + b->begin;
         p[1] = p[0] + j->layout.n_columns;
     } else {
-        j->block(j, row, n_rows, begin, end, p);
+        j->block(j, b, p);
     }
-    column_state s = {.n_rows = (double)n_rows};
+    column_state s = {.n_rows = (double)b->n_rows};
     for (int k = 0; k < 2; k++)
-        for (int64_t c = 0; c < end - begin; c++) s.v[k][c] = (double)p[k][c];
-    j->merge(leaf, &s, end - begin);
+        for (int64_t c = 0; c < n_columns; c++) s.v[k][c] = (double)p[k][c];
+    j->merge(leaf, &s, n_columns);
 }
 
 static inline void column_round(column_state *s, int64_t n_columns)
@@ -256,13 +264,13 @@ static inline void column_round(column_state *s, int64_t n_columns)
 static inline void job_leaf(const column_job *j, int64_t slot, int64_t begin, int64_t end,
                             column_state *leaf)
 {
-    int64_t row = slot * job_leaf_rows(j), stop = row + job_leaf_rows(j);
+    column_block b = {.row = slot * job_leaf_rows(j), .begin = begin, .end = end};
+    int64_t stop = b.row + job_leaf_rows(j), most = j->layout.block_rows;
     if (stop > j->n_rows) stop = j->n_rows;
     memset(leaf, 0, sizeof *leaf);
-    for (int64_t block = slot * job_leaf_blocks(j); row < stop; block++) {
-        int64_t n = stop - row < j->layout.block_rows ? stop - row : j->layout.block_rows;
-        job_add_block(j, block, row, n, begin, end, leaf);
-        row += n;
+    for (int64_t task = slot * job_leaf_blocks(j); b.row < stop; task++, b.row += b.n_rows) {
+        b.n_rows = stop - b.row < most ? stop - b.row : most;
+        job_add_block(j, task, &b, leaf);
     }
     if (j->round) column_round(leaf, end - begin);
 }
@@ -271,7 +279,7 @@ static inline void job_panel(const column_job *j, int64_t begin, int64_t end)
 {
     column_state stack[SNUG_LEAF_DEPTH];
     int depth = 0;
-    int64_t slots = j->step ? j->step->leaves_here : 1;
+    int64_t slots = j->step && j->step->leaves_here > 1 ? j->step->leaves_here : 1;
     for (int64_t slot = 0; slot < slots; slot++) {
         job_leaf(j, slot, begin, end, &stack[depth++]);
         for (int m = snug_leaf_merges(slot); m > 0; m--, depth--) {

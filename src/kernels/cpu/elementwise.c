@@ -13,7 +13,7 @@ typedef struct maps {
 ALWAYS_INLINE void span_map(const snug_call *c, int64_t begin, int64_t end,
                             void (*f)(const void *, int64_t, int))
 {
-    maps m = {c->in[0].data, c->n_in > 1 ? c->in[1].data : NULL, c->out[0].data};
+    maps m = {c->in[0].data, c->in[c->n_in > 1].data, c->out[0].data};
     span_each(begin, end, f, &m);
 }
 

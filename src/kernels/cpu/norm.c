@@ -126,20 +126,19 @@ ALWAYS_INLINE void square_term(const void *arg, int64_t at, int64_t j, int n, vf
 
 /* Mean and sum of squared deviations of a block: the sum first, then deviations from the mean that
  * it gives, whose own sum makes up for its rounding. */
-static void statistics_block(const column_job *j, int64_t row, int64_t n_rows, int64_t begin,
-                             int64_t end, float *const out[2])
+static void statistics_block(const column_job *j, const column_block *b, float *const out[2])
 {
     const snug_call *c = j->arg;
     const columns *l = &j->layout;
     float pivot[COLUMN_FOLDED];
-    deviations d = {.x = (const float *)c->in[0].data + row * l->n_columns, .begin = begin};
-    block_sums(l, n_rows, begin, end, sum_term, &d, out);
-    float scale = 1 / (float)n_rows;
-    for (int64_t i = 0; i < end - begin; i++) pivot[i] = out[0][i] * scale;
+    deviations d = {.x = (const float *)c->in[0].data + b->row * l->n_columns, .begin = b->begin};
+    block_sums(l, b, sum_term, &d, out);
+    float scale = 1 / (float)b->n_rows;
+    for (int64_t i = 0; i < b->end - b->begin; i++) pivot[i] = out[0][i] * scale;
     columns_repeat(l, pivot);
     d.pivot = pivot;
-    block_sums(l, n_rows, begin, end, square_term, &d, out);
-    for (int64_t i = 0; i < end - begin; i++) {
+    block_sums(l, b, square_term, &d, out);
+    for (int64_t i = 0; i < b->end - b->begin; i++) {
         float drift = out[0][i] * scale, squares = out[1][i] - out[0][i] * drift;
         out[0][i] = pivot[i] + drift;
         out[1][i] = squares > 0 ? squares : 0;
@@ -241,17 +240,16 @@ static norm_slopes slopes_of(const snug_call *c, const columns *l, int64_t at)
                          .dx = (float *)c->out[0].data + at};
 }
 
-static void slope_block(const column_job *j, int64_t row, int64_t n_rows, int64_t begin,
-                        int64_t end, float *const out[2])
+static void slope_block(const column_job *j, const column_block *b, float *const out[2])
 {
     const snug_call *c = j->arg;
     const snug_batch_norm_attrs *a = c->attrs;
     const columns *l = &j->layout;
-    norm_slopes k = slopes_of(c, l, row * l->n_columns);
+    norm_slopes k = slopes_of(c, l, b->row * l->n_columns);
     if (a->act == ACT_RELU)
-        block_sums(l, n_rows, begin, end, slope_relu_term, &k, out);
+        block_sums(l, b, slope_relu_term, &k, out);
     else
-        block_sums(l, n_rows, begin, end, slope_term, &k, out);
+        block_sums(l, b, slope_term, &k, out);
 }
 
 static void slope_finish(const column_job *j, int64_t begin, int64_t end, const column_state *s)

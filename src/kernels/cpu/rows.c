@@ -45,12 +45,11 @@ ALWAYS_INLINE void sum_term(const void *arg, int64_t at, int64_t j, int n, vf su
     sum[0] = vadd(sum[0], vload_upto(x + at, n));
 }
 
-static void sum_block(const column_job *j, int64_t row, int64_t n_rows, int64_t begin, int64_t end,
-                      float *const out[2])
+static void sum_block(const column_job *j, const column_block *b, float *const out[2])
 {
     const snug_call *c = j->arg;
-    const float *x = (const float *)c->in[0].data + row * j->layout.n_columns;
-    block_sums(&j->layout, n_rows, begin, end, sum_term, x, out);
+    const float *x = (const float *)c->in[0].data + b->row * j->layout.n_columns;
+    block_sums(&j->layout, b, sum_term, x, out);
 }
 
 static void sum_finish(const column_job *j, int64_t begin, int64_t end, const column_state *s)

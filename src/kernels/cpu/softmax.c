@@ -138,7 +138,7 @@ static void k_softmax_cross_entropy_f32(const snug_call *c)
 {
     batch_rows b = batch_rows_of(c);
     const float *losses = c->scratch;
-    float *loss = c->out[0].data, stack[SNUG_LEAF_DEPTH];
+    float *loss = c->out[0].data, stack[SNUG_LEAF_DEPTH] = {0};
     spans_run(c, b.n, rows_grain(c->in[0].type.shape.dim[1]), entropy_rows);
     if (!snug_shape_has_batch(&c->in[0].type.shape)) {
         *loss = sum_losses(losses, 0, b.n, b.n_step);

@@ -61,7 +61,7 @@ static flat flat_of(const snug_call *c)
 /* Chunks up to the end of the last leaf that has elements. */
 static int64_t flat_chunks(const flat *f)
 {
-    if (f->n == 0) return 0;
+    if (f->leaf == 0) return 0; /* no elements at all */
     int64_t full = (f->n - 1) / f->leaf;
     return full * f->leaf_chunks + (f->n - full * f->leaf + CHUNK - 1) / CHUNK;
 }

@@ -27,44 +27,49 @@ typedef struct tile_run {
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-/* One run of k. `a` holds a pointer for every three rows: with a base, twice and four times a
+/* How far a tile has come in A and B. */
+typedef struct tile_place {
+    const float *a, *b;
+} tile_place;
+
+/* One run of k. `q` holds a pointer for every three rows: with a base, twice and four times a
  * register, an address takes no more instructions than a load. */
-static ALWAYS_INLINE void tile_k(const tile_run *t, int mr, int nv, int layout, const float **a,
-                                 const float **b, vf c[TILE_M][TILE_V])
+static ALWAYS_INLINE void tile_k(const tile_run *t, int mr, int nv, int layout, tile_place *at,
+                                 vf c[TILE_M][TILE_V])
 {
     const int64_t row = layout == TILE_ROWS ? BLOCK_LDA : layout == TILE_BY_K ? 1 : t->a_row;
     const int64_t step = layout == TILE_BY_K ? t->a_step : 1;
-    const float *q[(TILE_M + 2) / 3], *bp = *b;
+    const float *q[(TILE_M + 2) / 3], *b = at->b;
     UNROLL for (int i = 0; i < mr; i += 3)
     {
-        q[i / 3] = *a + i * row;
+        q[i / 3] = at->a + i * row;
         if (layout == TILE_STRIDED) __asm__("" : "+r"(q[i / 3]));
     }
     for (int64_t k = t->n; k > 0; k--) {
         vf bv[TILE_V];
-        UNROLL for (int v = 0; v < nv; v++) bv[v] = vload(bp + v * VLEN);
+        UNROLL for (int v = 0; v < nv; v++) bv[v] = vload(b + v * VLEN);
         UNROLL for (int i = 0; i < mr; i++)
         {
             vf ai = vset1(q[i / 3][i % 3 * row]);
             UNROLL for (int v = 0; v < nv; v++) c[i][v] = vfma(ai, bv[v], c[i][v]);
         }
         UNROLL for (int i = 0; i < mr; i += 3) q[i / 3] += step;
-        bp += t->b_step;
+        b += t->b_step;
     }
-    *a += t->n * step;
-    *b = bp;
+    at->a += t->n * step;
+    at->b = b;
 }
 
 static ALWAYS_INLINE void tile_any(const tile_run *t, int mr, int nv, int layout)
 {
     vf c[TILE_M][TILE_V];
-    const float *a = t->a, *b = t->b;
+    tile_place at = {t->a, t->b};
     float *acc = t->acc;
     UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++) c[i][v] =
         t->carry ? vload(acc + (i * nv + v) * VLEN) : vzero();
     for (int64_t r = t->runs; r > 0; r--) {
-        tile_k(t, mr, nv, layout, &a, &b, c);
-        a += t->a_skip;
+        tile_k(t, mr, nv, layout, &at, c);
+        at.a += t->a_skip;
     }
     for (int m = t->merges; m > 0; m--) {
         acc -= TILE_SIZE;

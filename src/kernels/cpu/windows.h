@@ -66,15 +66,19 @@ static inline void window_zero(float *to, int64_t n)
     for (int64_t i = 0; i < n; i += VLEN) vstore(to + i, vzero());
 }
 
-/* Floats [lo, hi) of a run that starts at pixel x of an image row, of which some may be outside. */
-static inline void window_clip(const windows *v, const float *row, int64_t x, int64_t pixels,
-                               int64_t lo, int64_t hi, float *to)
+/* Floats [lo, hi) of a run of pixels from pixel x of an image row on; some may be outside. */
+typedef struct window_run {
+    int64_t x, pixels, lo, hi;
+} window_run;
+
+static inline void window_clip(const windows *v, const float *row, const window_run *r, float *to)
 {
-    int64_t first = x < 0 ? -x * v->cg : 0, end = x + pixels > v->w ? (v->w - x) * v->cg : hi;
-    if (first < lo) first = lo;
-    if (end > hi) end = hi;
-    window_zero(to, hi - lo);
-    if (first < end) gemm_copy(to + first - lo, row + x * v->c + first, end - first);
+    int64_t first = r->x < 0 ? -r->x * v->cg : 0;
+    int64_t end = r->x + r->pixels > v->w ? (v->w - r->x) * v->cg : r->hi;
+    if (first < r->lo) first = r->lo;
+    if (end > r->hi) end = r->hi;
+    window_zero(to, r->hi - r->lo);
+    if (first < end) gemm_copy(to + first - r->lo, row + r->x * v->c + first, end - first);
 }
 
 /* Image row y of one group with its padding, from where the first window of a grid row begins: n
@@ -110,7 +114,7 @@ static inline void window_gather(const windows *v, int64_t group, const window *
         else if (x >= 0 && x + p->pixels <= v->w)
             window_copy(to, row + x * v->c + lo, n);
         else
-            window_clip(v, row, x, p->pixels, lo, lo + n, to);
+            window_clip(v, row, &(window_run){x, p->pixels, lo, lo + n}, to);
         to += n, left -= n, lo = 0;
         kx += p->pixels;
         if (kx == v->kw) kx = 0, y++;
