@@ -5,8 +5,9 @@
  * the bits it would have had in one piece. Everything behind a total then runs once a step (the
  * schedule pass finds that out).
  *
- * Operators with SNUG_OP_BATCH_STATS (batch norm) use their sums within the micro-batch: those stay
- * as they are, and the result is another one, to which the recipe must consent. */
+ * Batch norm uses its statistics within the micro-batch: their axis rule does not call them sums
+ * over samples, so they stay as they are, and the result is another one, to which the recipe must
+ * consent. The gradients of its scale and shift are sums like any other. */
 #include "ops/ops.h"
 #include "passes/pass.h"
 
@@ -40,7 +41,7 @@ static snug_status accumulate(snug_graph *g, const snug_pass_config *config)
     int32_t n_nodes = g->n_nodes;
     for (int32_t i = 0; i < n_nodes; i++) {
         snug_node *n = g->nodes[i];
-        if ((n->op->flags & SNUG_OP_BATCH_STATS) || !snug_node_reduces_batch(n)) continue;
+        if (!snug_node_reduces_batch(n)) continue;
         for (int j = 0; j < n->n_out; j++)
             if (n->out[j]->n_uses > 0 && !snug_value_bounded(n->out[j]))
                 TRY(accumulate_value(g, n->out[j], config->n_micro));

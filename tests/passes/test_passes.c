@@ -137,6 +137,25 @@ static void updates_come_early(void **state)
     net_close(&n);
 }
 
+/* Batch norm's statistics are the micro-batch's, its parameters' gradients are the whole step's. */
+static void updates_come_once_a_step(void **state)
+{
+    (void)state;
+    net n;
+    net_open(&n,
+             (net_config){.batch = 16, .leaves = 4, .n_micro = 4, .batch_norm = true, .classes = 4},
+             1);
+    for (int i = 0; i < n.graph->n_nodes; i++)
+        if (n.graph->nodes[i]->op->flags & SNUG_OP_UPDATE)
+            assert_int_equal(n.graph->nodes[i]->section, SECTION_EPILOGUE);
+    ok(net_step(&n, 0, 16));
+    snug_tensor w = snug_arena_tensor(&n.arena, "bn1.weight");
+    snug_tensor m = snug_arena_tensor(&n.arena, "bn1.weight.momentum");
+    for (int64_t i = 0; i < 5; i++)
+        assert_true(fabs(1 - 0.1 * snug_load(&m, i) - snug_load(&w, i)) < 1e-6);
+    net_close(&n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +164,7 @@ int main(void)
         cmocka_unit_test(batch_norm_folds_at_inference),
         cmocka_unit_test(constants_fold_and_dead_code_goes),
         cmocka_unit_test(updates_come_early),
+        cmocka_unit_test(updates_come_once_a_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
