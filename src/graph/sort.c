@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Topological order. Nodes come out by section, updates as early as they can run (which frees their
  * gradients), otherwise in the order they had. Besides data, one kind of order counts: whoever
- * reads a persistent value runs before the node that replaces it. */
+ * reads a persistent value, itself or through views, runs before the node that replaces it. */
 #include "graph/graph.h"
 #include <string.h>
 
@@ -56,6 +56,13 @@ static void add_edge(sorter *s, const snug_node *from, const snug_node *to)
     s->blocked[b]++;
 }
 
+/* The value whose bytes v shows. */
+static const snug_value *behind_views(const snug_value *v)
+{
+    while (v->producer && (v->producer->op->flags & SNUG_OP_VIEW)) v = v->producer->in[0];
+    return v;
+}
+
 static void add_edges(sorter *s)
 {
     for (int32_t i = 0; i < s->g->n_nodes; i++) {
@@ -63,8 +70,9 @@ static void add_edges(sorter *s)
         for (int j = 0; j < n->n_in; j++) {
             const snug_value *v = n->in[j];
             if (v->producer) add_edge(s, v->producer, n);
-            if (v->assigned_by && v->assigned_by->producer != n)
-                add_edge(s, n, v->assigned_by->producer);
+            const snug_value *bytes = behind_views(v);
+            if (bytes->assigned_by && bytes->assigned_by->producer != n)
+                add_edge(s, n, bytes->assigned_by->producer);
         }
     }
 }

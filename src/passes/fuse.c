@@ -69,7 +69,7 @@ static void fuse_mask(snug_node *grad)
     masked->n_uses = 0;
 }
 
-/* Bias nodes must come before the readers of a fused output: parameters always do. */
+/* A bias may be made after the product that takes it up: hence the sorting. */
 static snug_status fuse(snug_graph *g, const snug_pass_config *config)
 {
     (void)config;
@@ -84,7 +84,7 @@ static snug_status fuse(snug_graph *g, const snug_pass_config *config)
         else if (n->op == &snug_op_batch_norm_grad)
             fuse_mask(n);
     }
-    return SNUG_OK;
+    return snug_graph_sort(g);
 }
 
 const snug_graph_pass snug_pass_fuse = {

@@ -156,6 +156,57 @@ static void updates_come_once_a_step(void **state)
     net_close(&n);
 }
 
+/* A parameter that is read through a view is replaced after that reading, too. */
+static void views_are_read_before_updates(void **state)
+{
+    (void)state;
+    snug_context *ctx;
+    snug_graph *g;
+    ok(snug_context_create(NULL, &ctx));
+    ok(snug_graph_create(ctx, SNUG_MODE_TRAIN, &g));
+    snug_type xt = {.dtype = SNUG_F32,
+                    .shape = {.n_dims = 2, .dim = {4, 3}, .kind = {SNUG_AXIS_BATCH}}};
+    snug_type wt = {.dtype = SNUG_F32, .shape = {.n_dims = 1, .dim = {9}}};
+    snug_type ht = {.dtype = SNUG_F32, .shape = {.n_dims = 1, .dim = {4}}};
+    snug_value *x = snug_input(g, "x", xt), *w = snug_param(g, "w", wt, (snug_init){0}), *grad;
+    snug_value *view = snug_reshape(g, w, 2, (int64_t[]){3, 3});
+    ok(snug_gradients(g, snug_mse(g, snug_matmul(g, x, view), x), 1, &w, &grad));
+    snug_value *in[] = {w, grad, snug_input(g, "hyper", ht)};
+    snug_value *next = snug_apply(g, &snug_op_sgd_update, NULL, NULL, 3, in);
+    snug_assign(g, w, next);
+    snug_value *late = snug_matmul(g, snug_relu(g, x), view);
+    snug_output(g, "late", late);
+    ok(snug_passes_run(g, &(snug_pass_config){.n_micro = 1}, PHASE_CANONICALISE, PHASE_LOWER));
+    int at = -1, updated = -1;
+    for (int i = 0; i < g->n_nodes; i++) {
+        if (g->nodes[i] == late->producer) at = i;
+        if (g->nodes[i] == next->producer) updated = i;
+    }
+    assert_true(at >= 0 && at < updated);
+    snug_graph_destroy(g);
+    snug_context_destroy(ctx);
+}
+
+static void late_biases_are_fused(void **state)
+{
+    (void)state;
+    snug_context *ctx;
+    snug_graph *g;
+    ok(snug_context_create(NULL, &ctx));
+    ok(snug_graph_create(ctx, SNUG_MODE_EVAL, &g));
+    snug_type xt = {.dtype = SNUG_F32,
+                    .shape = {.n_dims = 2, .dim = {4, 3}, .kind = {SNUG_AXIS_BATCH}}};
+    snug_type bt = {.dtype = SNUG_F32, .shape = {.n_dims = 1, .dim = {3}}};
+    snug_type wt = {.dtype = SNUG_F32, .shape = {.n_dims = 2, .dim = {3, 3}}};
+    snug_value *x = snug_input(g, "x", xt), *b = snug_param(g, "b", bt, (snug_init){0});
+    snug_value *y = snug_matmul(g, x, snug_param(g, "w", wt, (snug_init){0}));
+    snug_output(g, "y", snug_bias_add(g, y, snug_relu(g, b))); /* made after the product */
+    ok(snug_passes_run(g, &(snug_pass_config){.n_micro = 1}, PHASE_CANONICALISE, PHASE_LOWER));
+    assert_int_equal(count(g, &snug_op_bias_add), 0);
+    snug_graph_destroy(g);
+    snug_context_destroy(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +216,8 @@ int main(void)
         cmocka_unit_test(constants_fold_and_dead_code_goes),
         cmocka_unit_test(updates_come_early),
         cmocka_unit_test(updates_come_once_a_step),
+        cmocka_unit_test(views_are_read_before_updates),
+        cmocka_unit_test(late_biases_are_fused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
