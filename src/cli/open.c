@@ -45,9 +45,10 @@ static snug_status copy_of(snug_recipe *r, const char *key, char **out)
     const char *text;
     SNUG_TRY(text_of(r, key, &text));
     if (!text[0]) return SNUG_OK;
-    *out = malloc(strlen(text) + 1);
+    size_t bytes = strlen(text) + 1;
+    *out = malloc(bytes);
     SNUG_CHECK(*out, SNUG_ENOMEM, "no memory to read the recipe's %s", key);
-    strcpy(*out, text);
+    memcpy(*out, text, bytes);
     return SNUG_OK;
 }
 
