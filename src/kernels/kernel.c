@@ -3,7 +3,9 @@
 #include "kernels/kernel.h"
 #include <string.h>
 
-#if defined(__x86_64__)
+#if defined(SNUG_SCALAR_ONLY)
+#define EACH_TIER(X, family) X(family, scalar)
+#elif defined(__x86_64__)
 #define EACH_TIER(X, family) X(family, scalar) X(family, avx2) X(family, avx512)
 #elif defined(__aarch64__)
 #define EACH_TIER(X, family) X(family, scalar) X(family, neon)

@@ -164,6 +164,19 @@ static snug_status check_same_data(const snug_trainer *t, int64_t train_samples,
     return SNUG_OK;
 }
 
+/* No file, whatever it says, makes a sum overflow or a loop run on. */
+static bool possible(const snug_trainer *t, const snug_progress *p, int64_t tally_samples)
+{
+    const bool counts = p->step >= 0 && p->step <= t->report.steps && p->epoch >= 0 &&
+                        p->epoch <= p->step && p->batch >= 0 && p->batch <= p->step &&
+                        p->batch <= t->report.steps_per_epoch;
+    const bool samples = p->samples >= 0 && p->samples / t->recipe->train.batch <= p->step &&
+                         tally_samples >= 0 && tally_samples <= t->info->n[SNUG_PART_TRAIN];
+    const bool judged = p->best_epoch >= 0 && p->best_epoch <= p->epoch && p->bad_epochs >= 0 &&
+                        p->bad_epochs <= p->epoch;
+    return counts && samples && judged && p->seconds >= 0 && p->train_seconds >= 0;
+}
+
 static snug_status read_counters(const snug_trainer *t, const json_t *json, snug_progress *p,
                                  json_int_t *tally_samples, json_int_t *events_bytes)
 {
@@ -181,9 +194,10 @@ static snug_status read_counters(const snug_trainer *t, const json_t *json, snug
         "micro_batches", &micro, "tier", &tier, "data", &spec);
     CHECK(bad == 0, SNUG_EFORMAT, "its counters are not whole: %s", error.text);
     CHECK(version == VERSION, SNUG_EUNSUPPORTED, "it was written by another version of Snug");
-    CHECK(step >= 0 && epoch >= 0 && batch >= 0 && samples >= 0 && *tally_samples >= 0 &&
-              *events_bytes >= 0 && batch <= t->report.steps_per_epoch,
-          SNUG_EFORMAT, "its counters are out of range");
+    p->step = step, p->epoch = epoch, p->batch = batch, p->samples = samples;
+    p->best_epoch = best_epoch, p->bad_epochs = bad_epochs, p->stopped = stopped != 0;
+    CHECK(possible(t, p, *tally_samples) && *events_bytes >= 0, SNUG_EFORMAT,
+          "its counters are out of range");
     TRY(check_same_data(t, train_samples, spec));
     CHECK(micro == t->report.micro_batches || !snug_built_batch_stats(&t->train), SNUG_EINVAL,
           "the run took batch norm's statistics over %" PRId64 " micro-batches a step; set "
@@ -194,8 +208,6 @@ static snug_status read_counters(const snug_trainer *t, const json_t *json, snug
                  "the run was begun on a CPU of tier %s, this one is %s: the last bits of its "
                  "numbers will differ",
                  tier, t->report.tier);
-    p->step = step, p->epoch = epoch, p->batch = batch, p->samples = samples;
-    p->best_epoch = best_epoch, p->bad_epochs = bad_epochs, p->stopped = stopped != 0;
     return SNUG_OK;
 }
 
@@ -235,7 +247,10 @@ static snug_status read_checkpoint(snug_trainer *t, snug_safetensors *file, snug
     TRY(checkpoint_tensors(t, &w));
     const snug_status s = read_tensors(file, &w);
     snug_free(w.list);
-    return s;
+    TRY(s);
+    CHECK(snug_tally_sound(t->tally[SNUG_PART_TRAIN]), SNUG_EFORMAT,
+          "its tally counts other samples than it says");
+    return SNUG_OK;
 }
 
 static snug_status restore_from(snug_trainer *t, const char *path, uint64_t *events_bytes)

@@ -199,7 +199,7 @@ static snug_status judge_epoch(snug_trainer *t)
     const int64_t patience = t->recipe->train.patience;
     if (patience == 0) return SNUG_OK;
     const double loss = snug_metrics_get(&t->metrics[SNUG_PART_VALIDATION], "loss");
-    if (p->best_epoch == 0 || loss < p->best_loss) {
+    if (isfinite(loss) && (p->best_epoch == 0 || loss < p->best_loss)) {
         p->best_loss = loss;
         p->best_epoch = p->epoch;
         p->bad_epochs = 0;

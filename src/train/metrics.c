@@ -187,6 +187,16 @@ void snug_tally_add(snug_tally *t, double loss, int64_t n, const float *outputs,
     t->samples += n;
 }
 
+bool snug_tally_sound(const snug_tally *t)
+{
+    int64_t left = t->samples;
+    for (int64_t i = 0; i < t->n_classes * t->n_classes; i++) {
+        if (t->confusion[i] < 0 || t->confusion[i] > left) return false;
+        left -= t->confusion[i];
+    }
+    return true;
+}
+
 static double ratio(int64_t a, int64_t b)
 {
     return b > 0 ? (double)a / (double)b : 0.0;

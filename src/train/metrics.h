@@ -35,6 +35,9 @@ void snug_tally_add(snug_tally *t, double loss, int64_t n, const float *outputs,
 /* Pointers in *out stay the tally's. */
 void snug_tally_metrics(snug_tally *t, double seconds, snug_metrics *out);
 
+/* Whether it counts no sample twice and none less than never; for one that was read from a file. */
+bool snug_tally_sound(const snug_tally *t);
+
 /* The tally's contents as tensors to save and restore; names start with "snug.tally.". */
 #define SNUG_TALLY_TENSORS 2
 int snug_tally_tensors(snug_tally *t, snug_named_tensor out[SNUG_TALLY_TENSORS]);
