@@ -29,8 +29,8 @@ static inline dropout_mask dropout_mask_of(const snug_call *c)
                       .step = c->step->step,
                       .threshold = (uint32_t)(a->rate * 0x1p32),
                       .scale = 1 / (1 - a->rate)};
-    if (snug_shape_has_batch(s) && c->step->n_here > 0)
-        m.first = snug_shape_elements(s) / c->step->n_here * c->step->first_here;
+    if (snug_shape_has_batch(s))
+        m.first = snug_each_sample(c->step, snug_shape_elements(s)) * c->step->first_here;
     return m;
 }
 

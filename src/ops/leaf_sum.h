@@ -29,7 +29,7 @@ static inline leaf_rows leaf_rows_of(const snug_call *c, const snug_shape *s, in
     for (int i = 0; i < n_axes; i++) r.n_rows *= s->dim[i];
     if (n_axes > 0 && snug_shape_has_batch(s)) {
         r.step = c->step;
-        r.rows_per_sample = r.step->n_here > 0 ? r.n_rows / r.step->n_here : 0;
+        r.rows_per_sample = snug_each_sample(r.step, r.n_rows);
     }
     return r;
 }

@@ -63,6 +63,12 @@ static inline bool snug_shape_has_batch(const snug_shape *s)
     return s->n_dims > 0 && s->kind[0] == SNUG_AXIS_BATCH;
 }
 
+/* Of n of a call's tensor that has a batch axis: how many are one sample's. */
+static inline int64_t snug_each_sample(const snug_step *s, int64_t n)
+{
+    return s->n_here > 0 ? n / s->n_here : 0;
+}
+
 static inline int64_t snug_shape_last(const snug_shape *s)
 {
     return s->n_dims > 0 ? s->dim[s->n_dims - 1] : 1;

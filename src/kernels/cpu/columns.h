@@ -341,7 +341,7 @@ static inline column_job columns_job(const snug_call *c, const snug_shape *s)
     j.rows_per_sample = j.n_rows;
     if (snug_shape_has_batch(s)) {
         j.step = c->step;
-        j.rows_per_sample = c->step->n_here > 0 ? j.n_rows / c->step->n_here : 0;
+        j.rows_per_sample = snug_each_sample(c->step, j.n_rows);
     }
     return j;
 }

@@ -121,7 +121,7 @@ static batch_rows batch_rows_of(const snug_call *c)
     const snug_shape *s = &c->in[0].type.shape;
     batch_rows b = {.n = s->dim[0], .per_sample = s->dim[0], .n_step = (double)s->dim[0]};
     if (snug_shape_has_batch(s)) {
-        b.per_sample = c->step->n_here > 0 ? b.n / c->step->n_here : 0;
+        b.per_sample = snug_each_sample(c->step, b.n);
         b.n_step = (double)(c->step->n_step * b.per_sample);
     }
     return b;

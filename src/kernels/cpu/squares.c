@@ -49,7 +49,7 @@ static flat flat_of(const snug_call *c)
     int64_t n = snug_shape_elements(s);
     flat f = {.s.a = c->in[0].data, .n = n, .leaf = n, .n_leaves = 1, .n_step = (double)n};
     if (snug_shape_has_batch(s)) {
-        int64_t per_sample = c->step->n_here > 0 ? n / c->step->n_here : 0;
+        int64_t per_sample = snug_each_sample(c->step, n);
         f.leaf = c->step->leaf_samples * per_sample;
         f.n_leaves = c->step->leaves_here;
         f.n_step = (double)(c->step->n_step * per_sample);
