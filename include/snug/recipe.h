@@ -76,6 +76,9 @@ typedef struct snug_layer_info {
     const char *name, *doc;
 } snug_layer_info;
 SNUG_API const snug_layer_info *snug_layer(int i);
+/* What the i-th layer's keys are, a line each: "units (1 to 1048576 or `outputs`): features of the
+ * result"; "" for a layer without keys. malloc'ed, the caller frees it. */
+SNUG_API snug_status snug_layer_keys(int i, char **out) SNUG_MUST_USE;
 
 #ifdef __cplusplus
 }

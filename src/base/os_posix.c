@@ -282,6 +282,18 @@ uint64_t snug_os_code_bytes(void)
 
 /* ---- files ---- */
 
+/* A program may start with its standard streams closed. A file in the place of one would be written
+ * to by whatever prints. */
+static int above_standard_streams(int *fd)
+{
+    if (*fd < 0 || *fd > STDERR_FILENO) return *fd < 0 ? errno : 0;
+    int higher = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    int error = higher < 0 ? errno : 0;
+    close(*fd);
+    *fd = higher;
+    return error;
+}
+
 int snug_os_open(const char *path, snug_os_mode mode, int *fd)
 {
     if (snug_fault_hit(FAULT_OPEN)) return EIO;
@@ -295,14 +307,14 @@ int snug_os_open(const char *path, snug_os_mode mode, int *fd)
 #endif
     do *fd = open(path, flags[mode] | extra, mode == OS_UNNAMED ? 0600 : 0666);
     while (*fd < 0 && errno == EINTR);
-    if (*fd >= 0 || mode != OS_UNNAMED) return *fd < 0 ? errno : 0;
+    if (*fd >= 0 || mode != OS_UNNAMED) return above_standard_streams(fd);
     char name[4096]; /* a file system without O_TMPFILE */
     if (snprintf(name, sizeof name, "%s/snug-XXXXXX", path) >= (int)sizeof name)
         return ENAMETOOLONG;
     *fd = mkstemp(name);
     if (*fd < 0) return errno;
     unlink(name);
-    return 0;
+    return above_standard_streams(fd);
 }
 
 void snug_os_close(int fd)

@@ -94,6 +94,12 @@ const char *cli_size(double bytes);
 const char *cli_time(double seconds);
 const char *cli_count(int64_t n); /* "60,000" */
 
+/* names.c */
+int cli_name_columns(const char *name); /* on a terminal */
+/* The first `most` columns of a name, padded to `columns`: on the right, or, below 0, on the left.
+ */
+void cli_put_name(FILE *f, const char *name, int columns, int most);
+
 /* json.c */
 json_t *cli_number(double v);                                            /* null unless finite */
 snug_status cli_json_print(json_t *object, bool one_line) SNUG_MUST_USE; /* frees object */

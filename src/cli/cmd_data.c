@@ -52,16 +52,18 @@ static json_t *data_json(const cli *c, const snug_data_info *d)
 
 static void show_classes(const cli *c, const snug_data_info *d)
 {
-    enum { BAR = 24, MOST = 40 };
+    enum { BAR = 24, MOST = 40, NAME = 16 };
     char bar[4 * BAR + 1];
     int64_t largest = 1, n = d->n_classes < MOST ? d->n_classes : MOST;
     for (int64_t i = 0; i < d->n_classes; i++)
         if (d->class_counts[i] > largest) largest = d->class_counts[i];
-    for (int64_t i = 0; i < n; i++)
-        cli_say(c, "  %-16.16s %9s  %s%s%s\n", d->class_names[i], cli_count(d->class_counts[i]),
-                cli_paint(c, STYLE_GOOD),
+    for (int64_t i = 0; i < n; i++) {
+        cli_say(c, "  ");
+        cli_put_name(c->people, d->class_names[i], NAME, NAME);
+        cli_say(c, " %9s  %s%s%s\n", cli_count(d->class_counts[i]), cli_paint(c, STYLE_GOOD),
                 cli_bar(c, (double)d->class_counts[i] / (double)largest, BAR, bar),
                 cli_paint(c, STYLE_PLAIN));
+    }
     if (n < d->n_classes) cli_say(c, "  and %s more classes\n", cli_count(d->n_classes - n));
 }
 
@@ -73,7 +75,7 @@ static snug_status report(cli *c, snug_dataset *d)
     if (info->kind == SNUG_DATA_TABLE)
         cli_say(c, "  %" PRId64 " columns used, %s missing fields\n", info->n_columns,
                 cli_count(info->n_missing));
-    if (info->target == SNUG_TARGET_CLASS) show_classes(c, info);
+    if (info->target == SNUG_TARGET_CLASS && !c->quiet) show_classes(c, info);
     if (o->show > 0) SNUG_TRY(cli_show_samples(c, d, o->show));
     return c->json ? cli_json_print(data_json(c, info), false) : SNUG_OK;
 }

@@ -35,20 +35,39 @@ static snug_status help_models(cli *c)
     }
     const snug_zoo_info *z;
     for (int i = 0; (z = snug_zoo(i)); i++) {
-        printf("%-10s ", z->name);
-        cli_print_wrapped(stdout, z->doc, 11, c->columns);
+        printf("%-15s ", z->name);
+        cli_print_wrapped(stdout, z->doc, 16, c->columns);
     }
     printf("\n'snug help models NAME' prints the list of layers that a name stands for.\n");
     return SNUG_OK;
 }
 
+/* Lines of `text`, each wrapped, the lines after its first indented by two more. */
+static void print_lines(const cli *c, char *text, int indent)
+{
+    for (char *at = text, *end; (end = strchr(at, '\n')); at = end + 1) {
+        *end = '\0';
+        printf("%*s", indent, "");
+        cli_print_wrapped(stdout, at, indent + 2, c->columns - 2);
+    }
+}
+
 static snug_status help_layers(cli *c)
 {
+    bool found = false;
     const snug_layer_info *l;
     for (int i = 0; (l = snug_layer(i)); i++) {
-        printf("%-16s ", l->name);
-        cli_print_wrapped(stdout, l->doc, 17, c->columns);
+        if (c->n_args > 1 && strcmp(l->name, c->args[1]) != 0) continue;
+        char *keys = NULL;
+        SNUG_TRY(snug_layer_keys(i, &keys));
+        printf("%s%s%s\n  ", cli_paint(c, STYLE_BOLD), l->name, cli_paint(c, STYLE_PLAIN));
+        cli_print_wrapped(stdout, l->doc, 2, c->columns);
+        print_lines(c, keys, 4);
+        free(keys);
+        found = true;
     }
+    SNUG_CHECK(found, SNUG_ENOENT, "there is no layer '%s'; 'snug help layers' lists them",
+               c->args[1]);
     return SNUG_OK;
 }
 
@@ -109,8 +128,14 @@ static snug_status unknown_topic(const char *name)
     const char *names[N_TOPICS];
     for (int i = 0; i < N_TOPICS; i++) names[i] = topics[i].name;
     int near = snug_nearest(name, N_TOPICS, names);
-    if (near < 0) return snug_error_status();
+    bool command = strstr(snug_error_message(), "did you mean") != NULL;
+    if (near < 0 && command) return snug_error_status();
     snug_error_clear();
+    SNUG_CHECK(
+        near >= 0, SNUG_EINVAL,
+        "there is no help on '%s'; there is on recipe, models, layers, ops, completions, man "
+        "and each command",
+        name);
     return SNUG_FAIL(SNUG_EINVAL, "there is no help on '%s'; did you mean '%s'?", name,
                      names[near]);
 }
@@ -132,8 +157,8 @@ static snug_status run(cli *c)
 const cli_command cli_command_help = {
     .name = "help",
     .doc = "this, or more about a command, recipes, models, layers, operators",
-    .usage =
-        "[COMMAND]\nrecipe | layers\nmodels [NAME]\nops [NAME]\ncompletions bash|zsh|fish\nman",
+    .usage = "[COMMAND]\nrecipe\nmodels [NAME]\nlayers [NAME]\nops [NAME]\ncompletions "
+             "bash|zsh|fish\nman",
     .options = options,
     .values_bytes = sizeof(help_options),
     .max_args = 2,

@@ -50,7 +50,7 @@ static const char *number(double v)
 {
     static char text[16];
     if (!isfinite(v)) return "-";
-    snprintf(text, sizeof text, "%.4f", v);
+    snprintf(text, sizeof text, fabs(v) < 1000 ? "%.4f" : "%.4g", v);
     return text;
 }
 
@@ -67,9 +67,10 @@ static snug_status list(cli *c, const snug_run_list *runs)
     for (int i = 0; i < n; i++) {
         const snug_run_info *r = snug_runs_get(runs, i);
         if (i == 0)
-            cli_say(c, "%s%-20s %-16s %-8s %6s %9s %10s%s\n", cli_paint(c, STYLE_BOLD), "run",
+            cli_say(c, "%s%-18s %-16s %-14s %6s %9s %9s%s\n", cli_paint(c, STYLE_BOLD), "run",
                     "started", "model", "epochs", "loss", "accuracy", cli_paint(c, STYLE_PLAIN));
-        printf("%-20.20s %-16s %-8.8s %6" PRId64 " %9s %10s%s\n", r->name, day(r->started),
+        cli_put_name(stdout, r->name, 18, 18);
+        printf(" %-16s %-14.14s %6" PRId64 " %9s %9s%s\n", day(r->started),
                r->model ? r->model : "?", r->epochs, number(r->loss), percent(r->accuracy),
                strcmp(r->state, "finished") == 0 ? "" : "  *");
     }
@@ -78,8 +79,38 @@ static snug_status list(cli *c, const snug_run_list *runs)
     return SNUG_OK;
 }
 
-static snug_status find(const snug_run_list *runs, const char *name, const snug_run_info **out)
+/* Where runs are looked for: the folder of runs, and those folders of runs that were named. */
+typedef struct run_places {
+    snug_run_list *runs;
+    snug_run_list *named[MAX_COMPARED];
+    int n_named;
+} run_places;
+
+/* A run that was named by its folder, wherever that lies; *out is NULL when there is none. */
+static snug_status find_by_path(run_places *places, const char *path, const snug_run_info **out)
 {
+    char *recipe = cli_file_in(path, "recipe.yaml");
+    size_t n = strlen(path);
+    if (!recipe) return SNUG_OK;
+    while (n > 1 && path[n - 1] == '/') n--;
+    size_t from = n;
+    while (from > 0 && path[from - 1] != '/') from--;
+    snprintf(recipe, n + 2, "%.*s", (int)from, from ? path : "");
+    snug_run_list **list = &places->named[places->n_named];
+    snug_status status = snug_runs_open(from ? recipe : ".", list);
+    free(recipe);
+    SNUG_TRY(status);
+    places->n_named++;
+    for (int i = 0; i < snug_runs_count(*list); i++) {
+        const snug_run_info *r = snug_runs_get(*list, i);
+        if (strlen(r->name) == n - from && strncmp(r->name, path + from, n - from) == 0) *out = r;
+    }
+    return SNUG_OK;
+}
+
+static snug_status find(run_places *places, const char *name, const snug_run_info **out)
+{
+    const snug_run_list *runs = places->runs;
     int n = snug_runs_count(runs);
     const char **names = calloc((size_t)n + 1, sizeof *names);
     SNUG_CHECK(names, SNUG_ENOMEM, "out of memory");
@@ -88,6 +119,11 @@ static snug_status find(const snug_run_list *runs, const char *name, const snug_
         const snug_run_info *r = snug_runs_get(runs, i);
         names[i] = r->name;
         if (strcmp(r->name, name) == 0 || strcmp(r->path, name) == 0) *out = r;
+    }
+    if (!*out) {
+        snug_status status = find_by_path(places, name, out);
+        if (status != SNUG_OK) free(names);
+        SNUG_TRY(status);
     }
     int near = *out ? -1 : snug_nearest(name, n, names);
     const char *offer = near >= 0 ? names[near] : NULL;
@@ -170,7 +206,7 @@ static void show_text(const cli *c, const snug_run_info *r, const history *h)
     }
 }
 
-static snug_status show(cli *c, const snug_run_list *runs)
+static snug_status show(cli *c, run_places *runs)
 {
     SNUG_CHECK(c->n_args == 2, SNUG_EINVAL, "which run? usage: snug runs show RUN");
     const snug_run_info *r = NULL;
@@ -215,7 +251,7 @@ static void compare_text(const cli *c, const comparison *k)
 {
     int width = (c->columns - 22) / k->n - 1;
     printf("%-22s", "");
-    for (int i = 0; i < k->n; i++) printf(" %*.*s", width, width, k->run[i]->name);
+    for (int i = 0; i < k->n; i++) cli_put_name(stdout, k->run[i]->name, -width - 1, width);
     printf("\n%-22s", "loss");
     for (int i = 0; i < k->n; i++) printf(" %*s", width, number(k->run[i]->loss));
     printf("\n%-22s", "accuracy");
@@ -252,7 +288,7 @@ static snug_status compare_json(const comparison *k)
     return cli_json_print(json_pack("{so so}", "runs", runs, "differences", different), false);
 }
 
-static snug_status load_compared(cli *c, const snug_run_list *runs, comparison *k)
+static snug_status load_compared(cli *c, run_places *runs, comparison *k)
 {
     for (int i = 1; i < c->n_args; i++) {
         SNUG_TRY(find(runs, c->args[i], &k->run[k->n]));
@@ -266,7 +302,7 @@ static snug_status load_compared(cli *c, const snug_run_list *runs, comparison *
     return SNUG_OK;
 }
 
-static snug_status compare(cli *c, const snug_run_list *runs)
+static snug_status compare(cli *c, run_places *runs)
 {
     SNUG_CHECK(c->n_args >= 3 && c->n_args <= MAX_COMPARED + 1, SNUG_EINVAL,
                "'compare' wants two to %d runs; usage: snug runs compare RUN RUN...", MAX_COMPARED);
@@ -280,10 +316,10 @@ static snug_status compare(cli *c, const snug_run_list *runs)
     return status;
 }
 
-static snug_status dispatch(cli *c, const snug_run_list *runs)
+static snug_status dispatch(cli *c, run_places *runs)
 {
     static const char *const names[] = {"show", "compare"};
-    if (c->n_args == 0) return list(c, runs);
+    if (c->n_args == 0) return list(c, runs->runs);
     if (strcmp(c->args[0], "show") == 0) return show(c, runs);
     if (strcmp(c->args[0], "compare") == 0) return compare(c, runs);
     int near = snug_nearest(c->args[0], 2, names);
@@ -295,10 +331,11 @@ static snug_status dispatch(cli *c, const snug_run_list *runs)
 static snug_status run(cli *c)
 {
     const runs_options *o = c->values;
-    snug_run_list *runs = NULL;
-    SNUG_TRY(snug_runs_open(o->runs, &runs));
-    snug_status status = dispatch(c, runs);
-    snug_runs_close(runs);
+    run_places places = {0};
+    SNUG_TRY(snug_runs_open(o->runs, &places.runs));
+    snug_status status = dispatch(c, &places);
+    snug_runs_close(places.runs);
+    for (int i = 0; i < places.n_named; i++) snug_runs_close(places.named[i]);
     return status;
 }
 
@@ -306,8 +343,9 @@ const cli_command cli_command_runs = {
     .name = "runs",
     .doc = "what was trained here before",
     .usage = "[--runs DIR]\nshow RUN\ncompare RUN RUN...",
-    .details = "A star marks runs that were interrupted, killed or are still going on. 'compare' "
-               "shows the\nresults side by side and every key of the recipes that differs.\n",
+    .details = "RUN is a name from the list or a run's folder. A star marks runs that were "
+               "interrupted, killed\nor are still going on. 'compare' shows the results side by "
+               "side and every key of the recipes\nthat differs.\n",
     .options = options,
     .values_bytes = sizeof(runs_options),
     .max_args = MAX_COMPARED + 1,

@@ -48,8 +48,8 @@ static void print_option(FILE *f, const char *name, const char *value, const cha
 {
     char left[64];
     snprintf(left, sizeof left, "--%s%s%s", name, value ? " " : "", value ? value : "");
-    int n = fprintf(f, "  %-*s", NAME_COLUMNS - 2, left);
-    if (n >= NAME_COLUMNS) fprintf(f, "\n%*s", NAME_COLUMNS, "");
+    fprintf(f, "  %-*s", NAME_COLUMNS - 2, left);
+    if (strlen(left) > NAME_COLUMNS - 3) fprintf(f, "\n%*s", NAME_COLUMNS, "");
     cli_print_wrapped(f, help, NAME_COLUMNS, HELP_COLUMNS);
 }
 

@@ -83,7 +83,7 @@ static matrix_layout lay_out(const cli *c, const snug_metrics *m)
     for (int64_t i = 0; i < k * k; i++)
         if (m->confusion[i] > largest) largest = m->confusion[i];
     for (int64_t i = 0; i < k; i++) {
-        int length = (int)strlen(m->class_names[i]);
+        int length = cli_name_columns(m->class_names[i]);
         if (length > longest) longest = length;
     }
     matrix_layout l = {.label = (longest < MAX_LABEL ? longest : MAX_LABEL) + 3};
@@ -98,7 +98,8 @@ static matrix_layout lay_out(const cli *c, const snug_metrics *m)
 static void draw_row(const cli *c, const snug_metrics *m, int64_t row, matrix_layout l)
 {
     int64_t sum = row_sum(m, row);
-    cli_say(c, "  %-*.*s", l.label - 2, l.label - 3, m->class_names[row]);
+    cli_say(c, "  ");
+    cli_put_name(c->people, m->class_names[row], l.label - 2, l.label - 3);
     for (int64_t p = 0; p < m->n_classes; p++) {
         int64_t count = m->confusion[row * m->n_classes + p];
         double share = sum ? (double)count / (double)sum : 0;
@@ -119,11 +120,10 @@ static void draw_row(const cli *c, const snug_metrics *m, int64_t row, matrix_la
 static void draw_matrix(const cli *c, const snug_metrics *m, matrix_layout l)
 {
     cli_say(c, "\n%sconfusion matrix%s, %s; rows are true, columns predicted\n",
-            cli_paint(c, STYLE_BOLD), cli_paint(c, STYLE_PLAIN),
-            l.percent ? "percent of the row" : "counts");
+            cli_paint(c, STYLE_BOLD), cli_paint(c, STYLE_PLAIN), l.percent ? "percent" : "counts");
     cli_say(c, "%-*s", l.label, "");
     for (int64_t p = 0; p < m->n_classes; p++)
-        cli_say(c, "%*.*s", l.cell, l.cell - 1, m->class_names[p]);
+        cli_put_name(c->people, m->class_names[p], -l.cell, l.cell - 1);
     cli_say(c, "\n");
     for (int64_t t = 0; t < m->n_classes; t++) draw_row(c, m, t, l);
 }
@@ -144,11 +144,12 @@ static void draw_marks(const cli *c, const snug_metrics *m, int label)
             "\n%sconfusion matrix%s, tenths of the row: @ nearly all, . a few;\n"
             "rows are true, columns predicted\n%-*s",
             cli_paint(c, STYLE_BOLD), cli_paint(c, STYLE_PLAIN), label, "");
-    for (int64_t p = 0; p < k; p++) cli_say(c, " %.1s", m->class_names[p]);
+    for (int64_t p = 0; p < k; p++) cli_put_name(c->people, m->class_names[p], -2, 1);
     cli_say(c, "\n");
     for (int64_t t = 0; t < k; t++) {
         int64_t sum = row_sum(m, t);
-        cli_say(c, "  %-*.*s", label - 2, label - 3, m->class_names[t]);
+        cli_say(c, "  ");
+        cli_put_name(c->people, m->class_names[t], label - 2, label - 3);
         for (int64_t p = 0; p < k; p++) {
             double share = sum ? (double)m->confusion[t * k + p] / (double)sum : 0;
             cli_say(c, " ");
@@ -180,7 +181,7 @@ static int insert_pair(pair *best, int n, pair p)
 static void draw_pairs(const cli *c, const snug_metrics *m)
 {
     pair best[MAX_PAIRS];
-    int n = 0;
+    int n = 0, most = (c->columns - 23) / 2; /* of a name */
     for (int64_t t = 0; t < m->n_classes; t++)
         for (int64_t p = 0; p < m->n_classes; p++) {
             int64_t count = m->confusion[t * m->n_classes + p];
@@ -188,9 +189,13 @@ static void draw_pairs(const cli *c, const snug_metrics *m)
         }
     if (n == 0) return;
     cli_say(c, "\n%smost often mistaken%s\n", cli_paint(c, STYLE_BOLD), cli_paint(c, STYLE_PLAIN));
-    for (int i = 0; i < n; i++)
-        cli_say(c, "  %8" PRId64 "  %s taken for %s\n", best[i].count,
-                m->class_names[best[i].truth], m->class_names[best[i].predicted]);
+    for (int i = 0; i < n; i++) {
+        cli_say(c, "  %8" PRId64 "  ", best[i].count);
+        cli_put_name(c->people, m->class_names[best[i].truth], 0, most);
+        cli_say(c, " taken for ");
+        cli_put_name(c->people, m->class_names[best[i].predicted], 0, most);
+        cli_say(c, "\n");
+    }
 }
 
 void cli_show_confusion(const cli *c, const snug_metrics *m)

@@ -52,8 +52,10 @@ static void draw_strip(const cli *c, const picture *p, const float *x, int64_t n
 {
     int64_t elements = p->h * p->w * p->channels;
     char line[MAX_WIDTH + 1];
-    for (int64_t i = 0; i < n; i++)
-        cli_say(c, "  %-*.*s", (int)p->columns, (int)p->columns, names[i]);
+    for (int64_t i = 0; i < n; i++) {
+        cli_say(c, "  ");
+        cli_put_name(c->people, names[i], (int)p->columns, (int)p->columns);
+    }
     cli_say(c, "\n");
     for (int64_t row = 0; row < p->rows; row++) {
         for (int64_t i = 0; i < n; i++) {

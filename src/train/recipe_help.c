@@ -6,20 +6,22 @@
 
 #include <string.h>
 
-enum { TEXT_COLUMNS = 96, TEXT_INDENT = 4 };
+enum { TEXT_COLUMNS = 80 };
 
-/* Words of a paragraph, indented and broken at TEXT_COLUMNS. */
-static void wrap(snug_str *s, const char *text)
+/* Words of a paragraph, broken at TEXT_COLUMNS: the first line is indented by `indent`, the others
+ * by two more with `hanging`. */
+static void wrap(snug_str *s, const char *text, int indent, bool hanging)
 {
-    int column = 0;
+    int column = 0, first = indent;
     while (*text) {
         int n = (int)strcspn(text, " ");
         if (column && column + 1 + n > TEXT_COLUMNS) {
             snug_str_add(s, "\n");
             column = 0;
+            first = indent + (hanging ? 2 : 0);
         }
-        snug_str_printf(s, "%*s%.*s", column ? 1 : TEXT_INDENT, "", n, text);
-        column += n + (column ? 1 : TEXT_INDENT);
+        snug_str_printf(s, "%*s%.*s", column ? 1 : first, "", n, text);
+        column += n + (column ? 1 : first);
         text += n;
         text += *text == ' ';
     }
@@ -60,12 +62,14 @@ static void key_markdown(snug_str *s, const snug_recipe_row *row)
 static void key_text(snug_str *s, const snug_recipe_row *row)
 {
     const snug_option_info *o = &row->info;
-    snug_str_printf(s, "  %s: ", o->key);
-    domain(s, row);
-    if (*o->initial) snug_str_printf(s, "; default %s", o->initial);
-    if (o->flag) snug_str_printf(s, "; --%s", o->flag);
-    snug_str_add(s, "\n");
-    wrap(s, o->help);
+    snug_str line = {0};
+    snug_str_printf(&line, "%s: ", o->key);
+    domain(&line, row);
+    if (*o->initial) snug_str_printf(&line, "; default %s", o->initial);
+    if (o->flag) snug_str_printf(&line, "; --%s", o->flag);
+    wrap(s, line.text ? line.text : "", 2, true);
+    wrap(s, o->help, 4, false);
+    snug_str_free(&line);
 }
 
 static void keys(snug_str *s, bool markdown)
@@ -109,12 +113,32 @@ static void layer_key_domain(snug_str *s, const snug_layer_key *k)
     for (int i = 0; k->words && k->words[i]; i++) snug_str_printf(s, " or `%s`", k->words[i]);
 }
 
-static void layer_key(snug_str *s, const snug_layer_key *k, bool markdown)
+static void layer_key(snug_str *s, const snug_layer_key *k, const char *lead, const char *quote)
 {
-    snug_str_printf(s, markdown ? "- `%s` (" : "    %s (", k->name);
+    snug_str_printf(s, "%s%s%s%s (", lead, quote, k->name, quote);
     layer_key_domain(s, k);
     if (k->initial) snug_str_printf(s, "; default %s", k->initial);
     snug_str_printf(s, "): %s\n", k->help);
+}
+
+/* All keys of a layer, a line each. quote: what stands around names. */
+static void layer_keys(snug_str *s, const snug_layer_kind *kind, const char *lead,
+                       const char *quote)
+{
+    for (const snug_layer_key *k = kind->keys; k && k->name; k++) layer_key(s, k, lead, quote);
+    if (kind->prefix)
+        snug_str_printf(s, "%s%sname%s: of its parameters; default %s%s1%s, %s%s2%s, ...\n", lead,
+                        quote, quote, quote, kind->prefix, quote, quote, kind->prefix, quote);
+}
+
+snug_status snug_layer_keys(int i, char **out)
+{
+    const snug_layer_kind *kind = snug_layer_kind_get(i);
+    snug_str s = {0};
+    CHECK(kind, SNUG_ENOENT, "there is no layer number %d", i);
+    snug_str_add(&s, "");
+    layer_keys(&s, kind, "", "");
+    return snug_str_export(&s, out);
 }
 
 static const char intro_layers[] =
@@ -123,21 +147,33 @@ static const char intro_layers[] =
     "parameters have names, from which the parameters' names are made: `conv1.weight`, "
     "`linear2.bias`.\n";
 
+static void layer_text(snug_str *s, const snug_layer_kind *kind)
+{
+    snug_str line = {0}, keys = {0};
+    snug_str_printf(&line, "%s: %s", kind->info.name, kind->info.doc);
+    wrap(s, line.text ? line.text : "", 2, true);
+    layer_keys(&keys, kind, "", "");
+    for (char *at = keys.text, *end; at && (end = strchr(at, '\n')); at = end + 1) {
+        *end = '\0';
+        wrap(s, at, 4, true);
+    }
+    snug_str_free(&line);
+    snug_str_free(&keys);
+}
+
 static void layers(snug_str *s, bool markdown)
 {
     const snug_layer_kind *kind;
     snug_str_add(s, markdown ? "\n## Layers\n" : "\nLAYERS\n");
     if (markdown) snug_str_add(s, intro_layers);
     for (int i = 0; (kind = snug_layer_kind_get(i)); i++) {
-        snug_str_printf(s, markdown ? "\n### %s\n\n%s\n" : "  %s: %s\n", kind->info.name,
-                        kind->info.doc);
-        if (markdown && (kind->keys || kind->prefix)) snug_str_add(s, "\n");
-        for (const snug_layer_key *k = kind->keys; k && k->name; k++) layer_key(s, k, markdown);
-        if (kind->prefix)
-            snug_str_printf(s,
-                            markdown ? "- `name`: of its parameters; default `%s1`, `%s2`, ...\n"
-                                     : "    name: of its parameters; default %s1, %s2, ...\n",
-                            kind->prefix, kind->prefix);
+        if (!markdown) {
+            layer_text(s, kind);
+            continue;
+        }
+        snug_str_printf(s, "\n### %s\n\n%s\n", kind->info.name, kind->info.doc);
+        if (kind->keys || kind->prefix) snug_str_add(s, "\n");
+        layer_keys(s, kind, "- ", "`");
     }
 }
 
@@ -149,8 +185,15 @@ static void models(snug_str *s, bool markdown)
     const snug_zoo_info *z;
     snug_str_add(s,
                  markdown ? "\n## Models\n\n| Name | What it is |\n| --- | --- |\n" : "\nMODELS\n");
-    for (int i = 0; (z = snug_zoo(i)); i++)
-        snug_str_printf(s, markdown ? "| `%s` | %s |\n" : "  %s: %s\n", z->name, z->doc);
+    for (int i = 0; (z = snug_zoo(i)); i++) {
+        snug_str line = {0};
+        snug_str_printf(&line, markdown ? "| `%s` | %s |\n" : "%s: %s", z->name, z->doc);
+        if (markdown)
+            snug_str_add(s, line.text ? line.text : "");
+        else
+            wrap(s, line.text ? line.text : "", 2, true);
+        snug_str_free(&line);
+    }
 }
 
 static const char intro_markdown[] =
@@ -183,8 +226,8 @@ static const char intro_markdown[] =
     "\n";
 
 static const char intro_text[] =
-    "A recipe is a YAML file of these keys; --set KEY=VALUE sets any of them. Sizes take K M G T,\n"
-    "times s m h d.\n\n";
+    "A recipe is a YAML file of these keys; --set KEY=VALUE sets any of them. Sizes\n"
+    "take K M G T, times s m h d.\n\n";
 
 snug_status snug_recipe_help(bool markdown, char **out)
 {

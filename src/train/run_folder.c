@@ -45,6 +45,10 @@ snug_status snug_run_folder_check(const snug_trainer *t)
     TRY(holds(c->out_dir, EVENTS, &events));
     CHECK(!recipe && !events, SNUG_EINVAL,
           "%s holds a run already: name another folder, or resume that run", c->out_dir);
+    CHECK(!c->out_dir || !snug_path_exists(c->out_dir) || snug_path_is_dir(c->out_dir), SNUG_EINVAL,
+          "%s is a file, and a run needs a folder: name another", c->out_dir);
+    CHECK(!c->out_dir || snug_text_is_utf8(c->out_dir), SNUG_EINVAL,
+          "the run's folder '%s' is not UTF-8 text: name another", c->out_dir);
     return SNUG_OK;
 }
 

@@ -52,7 +52,7 @@ def environment(**more):
 def snug(*args, cwd=None, env=None, stdout=subprocess.PIPE, timeout=120):
     p = subprocess.run([SNUG, *map(str, args)], cwd=cwd, env=env or environment(), stdout=stdout,
                        stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=timeout)
-    return Result(p.returncode, (p.stdout or b"").decode(), p.stderr.decode())
+    return Result(p.returncode, (p.stdout or b"").decode(), p.stderr.decode(errors="replace"))
 
 
 def check(condition, *what):

@@ -36,6 +36,8 @@ USAGE = [
     ("no such topic", ["help", "recipes"], 2, "did you mean 'recipe'?"),
     ("no such operator", ["help", "ops", "convolute"], 2, "'snug help ops' lists them"),
     ("no such shell", ["help", "completions", "ksh"], 2, "bash, zsh and fish"),
+    ("no such layer", ["help", "layers", "linaer"], 2, "'snug help layers' lists them"),
+    ("help on nothing known", ["help", "operators"], 2, "recipe, models, layers, ops"),
     ("runs of what", ["runs", "shwo"], 2, "did you mean 'show'?"),
     ("compare one run", ["runs", "compare", "a"], 2, "wants two"),
     ("graph as what", ["plan", GLYPHS, "--graph", "svg"], 2, "'text' or 'dot'"),
@@ -84,6 +86,29 @@ def fewer_samples_than_the_batch(folder):
                   "--out", os.path.join(folder, "r"))
     check(result.code in (0, 2), "either it works or it says why:", result)
     check(result.code == 0 or "batch" in result.err, result)
+
+
+@case
+def a_folder_for_a_recipe(folder):
+    path = os.path.join(folder, "recipe.yaml")
+    os.mkdir(path)
+    check("irectory" in check_code(snug("plan", path), 2).err, "it does not say so")
+
+
+@case
+def a_file_for_a_run_folder(folder):
+    path = os.path.join(folder, "file")
+    open(path, "w").close()
+    result = check_code(snug("train", *TINY, "--out", path), 2)
+    check("name another" in result.err and "plan" not in result.out, result)
+
+
+@case
+def a_run_folder_that_no_json_could_tell(folder):
+    result = snug("train", *TINY, "--out", os.path.join(os.fsencode(folder), b"\xff").decode(
+        errors="surrogateescape"), "--json")
+    check_code(result, 2)
+    check("UTF-8" in result.err and os.listdir(folder) == [], result)
 
 
 @case

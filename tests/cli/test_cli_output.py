@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What people see: widths, colour, progress, and outputs that cannot be written."""
 import fcntl
+import json
 import os
 import pty
 import re
 import struct
 import subprocess
 import termios
+import unicodedata
 
 from harness import GLYPHS, SNUG, TINY, Skip, case, cases_of, check, check_code, environment, main, \
     snug
@@ -124,6 +126,57 @@ def closed_output(folder):
                                    preexec_fn=lambda: os.close(1))
         _, err = process.communicate(timeout=60)
         check(process.returncode == 1 and b"cannot write" in err, process.returncode, err)
+
+
+NAMES = ["größe 中文", "日本語の長い名前です", "ab", "x" * 120, "\x1b[31mred"]
+
+
+def table(folder, classes=NAMES):
+    path = os.path.join(folder, "sp ace ü.csv")
+    with open(path, "w", encoding="utf-8") as f:
+        for i in range(40 * len(classes)):
+            k = i % len(classes)
+            f.write(f"{k + i * 37 % 10 / 20},{i * 17 % 29 / 29},{classes[k]}\n")
+    return path
+
+
+def columns(text):
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+
+
+@case
+def names_of_classes_align_whatever_their_script(folder):
+    path = table(folder)
+    lines = check_code(snug("data", path), 0).out.split("\n")
+    counts = {columns(line[:line.index(" 40  #")]) for line in lines if " 40  #" in line}
+    check(len(counts) == 1, lines)
+    out = os.path.join(folder, "r")
+    result = check_code(snug("train", path, "--epochs", 1, "--out", out), 0)
+    matrix = result.out.split("columns predicted\n")[1].split("\n\n")[0].split("\n")
+    check(len({columns(line) for line in matrix[1:]}) == 1, matrix)
+    check("\x1b" not in result.out, "a class's name reached the terminal as it is")
+
+
+@case
+def long_names_of_classes_keep_lines_short(folder):
+    path = table(folder, [f"{'long name ' * 9}{i}" for i in range(60)])
+    result = check_code(snug("train", path, "--epochs", 1, "--out", os.path.join(folder, "r")), 0)
+    check("taken for" in result.out, result)
+    check_width(result.out, 80)
+
+
+@case
+def files_never_take_the_place_of_a_closed_stream(folder):
+    path, digest = table(folder, ["a", "b"]), []
+    for i, close in enumerate((lambda: None, lambda: (os.close(0), os.close(1)))):
+        out = os.path.join(folder, str(i))
+        subprocess.run([SNUG, "train", path, "--epochs", "6", "--out", out], env=environment(),
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, preexec_fn=close, timeout=60)
+        with open(os.path.join(out, "result.json")) as f:
+            digest.append(json.load(f)["weights_sha256"])
+    check(digest[0] == digest[1], "what was printed went into the data")
 
 
 @case

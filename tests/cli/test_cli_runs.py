@@ -114,6 +114,32 @@ def a_run_is_a_recipe(folder):
 
 
 @case
+def runs_are_named_by_folder_too(folder):
+    args = ["train", "glyphs:n=100", "--model", "linear", "--epochs", 1, "--quiet", "--out"]
+    for name, seed in (("a", 1), ("b", 2)):
+        check_code(snug(*args, os.path.join(folder, "deep er", name), "--seed", seed), 0)
+    for path in ("deep er/a", "./deep er/a/", os.path.join(folder, "deep er", "a")):
+        shown = check_code(snug("runs", "show", path, "--json", cwd=folder), 0).json()
+        check(shown["name"] == "a", shown)
+    check_code(snug("runs", "show", "a", cwd=os.path.join(folder, "deep er")), 0)
+    both = snug("runs", "compare", "deep er/a", "deep er/b", "--json", cwd=folder)
+    check(check_code(both, 0).json()["differences"] == {"train.seed": ["1", "2"]}, both)
+
+
+@case
+def a_model_of_the_zoo_is_the_list_that_help_prints(folder):
+    for model in ("lenet", "resnet8"):
+        text = check_code(snug("help", "models", model), 0).out
+        path = os.path.join(folder, "recipe.yaml")
+        with open(path, "w") as f:
+            f.write(f"data: glyphs:n=100\ntrain: {{steps: 2, batch: 16}}\nmodel:\n{text}")
+        args = ["--json", "--out"]
+        listed = digests(snug("train", path, *args, os.path.join(folder, model + "-list")))
+        named = digests(snug("train", path, "--model", model, *args, os.path.join(folder, model)))
+        check(listed == named, model, listed, named)
+
+
+@case
 def new_runs_get_names_of_their_own(folder):
     args = ["train", "glyphs:n=100", "--model", "linear", "--epochs", 1, "--json"]
     runs = {check_code(snug(*args, cwd=folder), 0).json()["run"] for _ in range(3)}
