@@ -41,7 +41,10 @@ static snug_status report(cli *c, const snug_trainer *t)
 
 static snug_status run(cli *c)
 {
+    const plan_options *o = c->values;
     snug_recipe *r = NULL;
+    SNUG_CHECK(!o->graph || !c->json, SNUG_EINVAL,
+               "--graph prints a graph, not JSON; leave out --graph or --json");
     SNUG_TRY(cli_open_recipe(c, c->args[0], &r));
     const snug_train_config config = {.no_files = true};
     snug_trainer *t = NULL;

@@ -149,7 +149,7 @@ static void test_messages_name_the_file(void **state)
     snug_atomic_file *f;
     char *text;
     fails(snug_file_open(in_folder("absent"), &in), SNUG_ENOENT, "absent");
-    fails(snug_file_open(folder, &in), SNUG_EIO, folder);
+    fails(snug_file_open(folder, &in), SNUG_EINVAL, folder);
     fails(snug_atomic_open(in_folder("no/such"), &f), SNUG_ENOENT, "no/such");
     fails(snug_atomic_open(folder, &f), SNUG_EINVAL, "a folder");
     fails(snug_atomic_open("/dev/null", &f), SNUG_EINVAL, "not a regular file");

@@ -41,6 +41,7 @@ USAGE = [
     ("runs of what", ["runs", "shwo"], 2, "did you mean 'show'?"),
     ("compare one run", ["runs", "compare", "a"], 2, "wants two"),
     ("graph as what", ["plan", GLYPHS, "--graph", "svg"], 2, "'text' or 'dot'"),
+    ("graph as JSON", ["plan", GLYPHS, "--graph", "dot", "--json"], 2, "leave out"),
     ("budget", ["plan", *TINY, "--memory", "1M"], 3, "needs at least"),
     ("budget of train", ["train", *TINY, "--memory", "1M"], 3, "needs at least"),
     ("fewer samples than classes need", ["train", "glyphs:n=0"], 2, "n=0"),
