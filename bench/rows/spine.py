@@ -300,11 +300,6 @@ def size():
             subprocess.run(["strip", "-o", f"{folder}/lib", os.path.realpath(found[2])], check=True)
             total += os.path.getsize(f"{folder}/lib")
             parts.append(f"{found[1]} {os.path.getsize(f'{folder}/lib')}")
-        library = next((ROOT / "build").glob("libsnug.so.*"), None)
-        if library:
-            subprocess.run(["strip", "-o", f"{folder}/lib", str(library)], check=True)
-            total += os.path.getsize(f"{folder}/lib")
-            parts.append(f"libsnug.so {os.path.getsize(f'{folder}/lib')}")
     return f"{total} bytes ({', '.join(parts)})", total < 3_000_000
 
 
