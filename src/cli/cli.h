@@ -125,6 +125,8 @@ snug_status cli_data_from_recipe(snug_recipe *r, cli_data_source *out) SNUG_MUST
 void cli_data_source_free(cli_data_source *s);
 
 /* model_data.c */
+/* Calls `use` with the model that the first argument names, and closes it. */
+snug_status cli_with_model(cli *c, snug_status (*use)(cli *c, snug_model *m)) SNUG_MUST_USE;
 const char *cli_part_name(snug_part part);
 /* The part called `name`; NULL: test when there is one, else train. It must have samples. */
 snug_status cli_choose_part(const char *name, const snug_data_info *info,

@@ -52,7 +52,7 @@ static snug_status evaluate(cli *c, snug_model *m, snug_dataset *d)
     return c->json ? print_json(m, name, &x) : SNUG_OK;
 }
 
-static snug_status with_model(cli *c, snug_model *m)
+static snug_status evaluate_data(cli *c, snug_model *m)
 {
     const eval_options *o = c->values;
     snug_dataset *d = NULL;
@@ -64,12 +64,7 @@ static snug_status with_model(cli *c, snug_model *m)
 
 static snug_status run(cli *c)
 {
-    SNUG_TRY(cli_context(c));
-    snug_model *m = NULL;
-    SNUG_TRY(snug_model_open(c->ctx, c->args[0], &m));
-    snug_status status = with_model(c, m);
-    snug_model_close(m);
-    return status;
+    return cli_with_model(c, evaluate_data);
 }
 
 const cli_command cli_command_eval = {

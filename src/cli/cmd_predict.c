@@ -116,12 +116,7 @@ static snug_status predict_files(cli *c, snug_model *m)
 
 static snug_status run(cli *c)
 {
-    SNUG_TRY(cli_context(c));
-    snug_model *m = NULL;
-    SNUG_TRY(snug_model_open(c->ctx, c->args[0], &m));
-    snug_status status = predict_files(c, m);
-    snug_model_close(m);
-    return status;
+    return cli_with_model(c, predict_files);
 }
 
 const cli_command cli_command_predict = {

@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Data for a trained model: opened with the model's own spec, split as its run's recipe says. */
+/* A trained model and data for it: opened with the model's own spec, split as its run's recipe
+ * says. */
 #include "cli/cli.h"
 #include <stdlib.h>
 #include <string.h>
+
+snug_status cli_with_model(cli *c, snug_status (*use)(cli *c, snug_model *m))
+{
+    snug_model *m = NULL;
+    SNUG_TRY(cli_context(c));
+    SNUG_TRY(snug_model_open(c->ctx, c->args[0], &m));
+    snug_status status = use(c, m);
+    snug_model_close(m);
+    return status;
+}
 
 static const char *const part_names[SNUG_N_PARTS] = {"train", "validation", "test"};
 
