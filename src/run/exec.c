@@ -179,7 +179,7 @@ static bool is_finite(const snug_tensor *t)
 }
 
 /* Run the instructions up to `stop` again and name the first value that is not finite. What they
- * read is still there: nothing behind `stop` has run. */
+ * read is still there: nothing behind `stop` has run. People count steps from 1. */
 static snug_status explain(snug_exec *e, int32_t stop)
 {
     for (int32_t i = e->plan->program.body_begin; i < stop; i++) {
@@ -191,16 +191,16 @@ static snug_status explain(snug_exec *e, int32_t stop)
                   "step %" PRIu64 ": '%s' is no longer finite (NaN or Inf); the update before "
                   "overflowed: lower the learning rate or clip "
                   "gradients (train.clip_norm)",
-                  e->step.step, n->in[j]->name);
+                  e->step.step + 1, n->in[j]->name);
         e->device.driver->submit(&e->device, b->run, &b->call);
         TRY(e->device.driver->sync(&e->device));
         for (int j = 0; j < n->n_out; j++)
             CHECK(is_finite(&b->call.out[j]), SNUG_ENUMERIC,
                   "step %" PRIu64 ": node '%s' (%s) gave NaN or Inf; lower the learning rate or "
                   "clip gradients (train.clip_norm)",
-                  e->step.step, n->name, n->op->name);
+                  e->step.step + 1, n->name, n->op->name);
     }
-    return FAIL(SNUG_ENUMERIC, "step %" PRIu64 ": '%s' is NaN or Inf", e->step.step,
+    return FAIL(SNUG_ENUMERIC, "step %" PRIu64 ": '%s' is NaN or Inf", e->step.step + 1,
                 e->instr[stop].instr->node->name);
 }
 

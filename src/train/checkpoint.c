@@ -118,7 +118,7 @@ static snug_status save_at(snug_trainer *t, const char *folder)
     snug_status s = snug_str_check(&path);
     if (s == SNUG_OK) s = checkpoint_tensors(t, &w);
     if (s == SNUG_OK) {
-        s = snug_weights_check_finite(&w);
+        s = snug_weights_check_finite(&w, t->progress.step);
         if (s == SNUG_OK) s = write_checkpoint(t, path.text, &w);
         snug_free(w.list);
     }

@@ -210,9 +210,20 @@ static snug_status judge_epoch(snug_trainer *t)
     return SNUG_OK;
 }
 
+/* What the steps made must be numbers before anything is judged by it or kept. */
+static snug_status check_numbers(const snug_trainer *t)
+{
+    snug_weights w;
+    TRY(snug_weights_list(&t->arena, true, &w));
+    const snug_status s = snug_weights_check_finite(&w, t->progress.step);
+    snug_free(w.list);
+    return s;
+}
+
 /* A whole epoch has been trained, or what its steps allow. */
 static snug_status end_epoch(snug_trainer *t)
 {
+    TRY(check_numbers(t));
     t->progress.epoch++;
     t->progress.batch = 0;
     keep_train_metrics(t);

@@ -76,8 +76,8 @@ snug_status snug_trainer_make_plan(snug_trainer *t) SNUG_MUST_USE;
 /* Persistent values in name order; all: optimizer state too. Freed with snug_free(w.list). */
 snug_status snug_weights_list(const snug_arena *a, bool all, snug_weights *out) SNUG_MUST_USE;
 void snug_weights_digest(const snug_weights *w, char hex[65]);
-/* SNUG_ENUMERIC, naming the tensor, unless every number is finite. */
-snug_status snug_weights_check_finite(const snug_weights *w) SNUG_MUST_USE;
+/* SNUG_ENUMERIC, naming the tensor and the step just done, unless every number is finite. */
+snug_status snug_weights_check_finite(const snug_weights *w, int64_t step) SNUG_MUST_USE;
 
 /* ---- events.c ---- */
 /* An event of this run: appended to its file, handed to the program. */

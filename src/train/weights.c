@@ -59,12 +59,12 @@ static bool all_finite(const snug_tensor *t)
     return true;
 }
 
-snug_status snug_weights_check_finite(const snug_weights *w)
+snug_status snug_weights_check_finite(const snug_weights *w, int64_t step)
 {
     for (int i = 0; i < w->n; i++)
         CHECK(all_finite(&w->list[i].tensor), SNUG_ENUMERIC,
-              "'%s' holds NaN or infinity; the last good checkpoint is kept: lower "
+              "after step %" PRId64 " '%s' holds NaN or infinity, and is not saved: lower "
               "train.learning_rate or set train.clip_norm",
-              w->list[i].name);
+              step, w->list[i].name);
     return SNUG_OK;
 }

@@ -69,7 +69,7 @@ static void nan_is_named(void **state)
     snug_tensor w = snug_arena_tensor(&n.arena, "hidden.weight");
     float kept = ((float *)w.data)[3];
     ((float *)w.data)[3] = NAN;
-    fails(net_step(&n, 1, 8), SNUG_ENUMERIC, "'hidden.weight'");
+    fails(net_step(&n, 1, 8), SNUG_ENUMERIC, "step 2: 'hidden.weight'");
     ((float *)w.data)[3] = kept;
     assert_int_equal(net_digest(&n), before); /* nothing was updated */
     snug_tensor c = snug_arena_tensor(&n.arena, "conv1.bias");
