@@ -84,8 +84,28 @@ static int64_t step_of(const char *name)
 {
     int64_t step;
     int end = 0;
-    if (sscanf(name, "step-%9" SCNd64 ".safetensors%n", &step, &end) != 1) return -1;
+    if (sscanf(name, "step-%18" SCNd64 ".safetensors%n", &step, &end) != 1) return -1;
     return end > 0 && name[end] == '\0' && step >= 0 ? step : -1;
+}
+
+static int by_step(const void *a, const void *b)
+{
+    const int64_t x = step_of(*(char *const *)a), y = step_of(*(char *const *)b);
+    return (x > y) - (x < y);
+}
+
+/* Names in the folder, checkpoints last and in the order of their steps. */
+static snug_status list_checkpoints(const char *folder, char ***name, int *n)
+{
+    TRY(snug_list_dir(folder, name, n));
+    qsort(*name, (size_t)*n, sizeof **name, by_step);
+    return SNUG_OK;
+}
+
+static void warn(const snug_trainer *t)
+{
+    snug_log(t->ctx, SNUG_LOG_WARN, "%s", snug_error_message());
+    snug_error_clear();
 }
 
 /* Remove all but the newest `keep`. What cannot be removed is reported, no more. */
@@ -93,18 +113,15 @@ static void prune(snug_trainer *t, const char *folder)
 {
     char **name;
     int n, kept = 0;
-    if (snug_list_dir(folder, &name, &n) != SNUG_OK) {
-        snug_error_clear();
+    if (list_checkpoints(folder, &name, &n) != SNUG_OK) {
+        warn(t);
         return;
     }
     for (int i = n - 1; i >= 0; i--) {
         snug_str path = {0};
         if (step_of(name[i]) < 0 || kept++ < t->recipe->train.keep_checkpoints) continue;
         snug_str_printf(&path, "%s/%s", folder, name[i]);
-        if (path.failed || snug_remove_file(path.text) != SNUG_OK) {
-            snug_log(t->ctx, SNUG_LOG_WARN, "%s", snug_error_message());
-            snug_error_clear();
-        }
+        if (path.failed || snug_remove_file(path.text) != SNUG_OK) warn(t);
         snug_str_free(&path);
     }
     snug_free(name);
@@ -271,7 +288,7 @@ static bool damaged(snug_status s)
     return s == SNUG_EFORMAT || s == SNUG_EIO || s == SNUG_ENOENT;
 }
 
-/* Newest first; n names, sorted. */
+/* Newest first; n names in the order of their steps. */
 static snug_status restore_newest(snug_trainer *t, const char *folder, int n, char **name,
                                   uint64_t *events_bytes)
 {
@@ -304,7 +321,7 @@ snug_status snug_checkpoint_restore(snug_trainer *t, uint64_t *events_bytes)
     snug_str_printf(&folder, "%s/" FOLDER, t->run_dir);
     snug_status s = snug_str_check(&folder);
     if (s == SNUG_OK && snug_path_is_dir(folder.text)) {
-        s = snug_list_dir(folder.text, &name, &n);
+        s = list_checkpoints(folder.text, &name, &n);
         if (s == SNUG_OK) {
             s = restore_newest(t, folder.text, n, name, events_bytes);
             snug_free(name);

@@ -43,10 +43,10 @@ def check_goes_on(out, want):
     check(digest(resumed) == want, "the bits differ:", resumed)
 
 
-def check_told(result, fault):
+def check_told(result, fault, command="train"):
     check(result.code in (1, 2), fault, result)
     lines = result.err.splitlines()
-    check(len(lines) == 1 and lines[0].startswith("snug train: ") and len(lines[0]) > 20, fault,
+    check(len(lines) == 1 and lines[0].startswith(f"snug {command}: ") and len(lines[0]) > 20, fault,
           result)
 
 
@@ -67,6 +67,27 @@ def failing(folder, kind):
         if survived == 3:
             return check(n > 4, "nothing failed")
     check(False, "there is no end of", kind)
+
+
+@cases_of("a failed call elsewhere", [[" ".join(c), c] for c in (
+    ["eval", "RUN"], ["predict", "RUN", "glyphs:n=30"], ["train", "--resume", "RUN"],
+    ["plan", "glyphs"], ["data", "glyphs"], ["runs", "--runs", "RUNS"],
+    ["runs", "show", "whole", "--runs", "RUNS"])])
+def failing_elsewhere(folder, command):
+    undisturbed(folder)
+    names = {"RUN": os.path.join(folder, "whole"), "RUNS": folder}
+    args = [names.get(a, a) for a in command] + ["--quiet", "--json"]
+    want = check_code(snug(*args), 0)
+    for kind in ("alloc", "read", "open"):
+        survived = 0
+        for n in points():
+            result = snug(*args, env=environment(SNUG_FAULT=f"{kind}:{n}"))
+            if result.code != 0:
+                check_told(result, f"{kind}:{n}", command[0])
+            survived = survived + 1 if result.code == 0 else 0
+            if survived == 3:
+                break
+    check(want.out, "nothing came out")
 
 
 @cases_of("killed", [[k, k] for k in ("write", "rename", "sync", "step")])

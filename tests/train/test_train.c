@@ -160,7 +160,7 @@ static void newest_checkpoint(const char *run, char *path, size_t bytes)
 
 static void damaged_checkpoints_are_passed_over(void **state)
 {
-    char path[128], file[512];
+    char path[128], file[512], later[512];
     snug_context *ctx = context(2);
     snug_train_result whole = {0}, again = {0};
     snug_train_config c = {.out_dir = in_folder(state, "damaged", path)};
@@ -174,6 +174,8 @@ static void damaged_checkpoints_are_passed_over(void **state)
         overwrite_middle(file);
         if (i == 0) ok(snug_remove_file(file));
     }
+    snprintf(later, sizeof later, "%s/checkpoints/step-1000000000.safetensors", path);
+    assert_int_equal(rename(file, later), 0); /* steps of more digits are found, too */
     fails(train_with(ctx, NULL, &(snug_train_config){.resume = path}, &again), SNUG_EFORMAT,
           "none of its");
     snug_context_destroy(ctx);
@@ -247,7 +249,7 @@ static snug_trainer *planned(snug_context *ctx, const char *const *keys)
 static void budget_is_found_and_kept(void **state)
 {
     (void)state;
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     skip(); /* what was freed stays resident there: every plan in a process needs more */
 #endif
     char memory[32], whole[65];
