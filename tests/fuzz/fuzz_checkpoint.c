@@ -75,7 +75,7 @@ static uint8_t *overlay(snug_named_tensor *list, fuzz_bytes bytes)
 {
     size_t total = 0, at = 0;
     for (int i = 0; i < n_tensors; i++) total += snug_type_bytes(&tensor[i].tensor.type);
-    uint8_t *all = malloc(total);
+    uint8_t *all = malloc(total + 1);
     if (!all) abort();
     for (int i = 0; i < n_tensors; i++) {
         const size_t n = snug_type_bytes(&tensor[i].tensor.type);

@@ -35,7 +35,7 @@ static inline void fuzz_remove(const char *path)
     }
     if (snug_list_dir(path, &name, &n) != SNUG_OK) abort();
     for (int i = 0; i < n; i++) {
-        snprintf(inner, sizeof inner, "%s/%s", path, name[i]);
+        if (snprintf(inner, sizeof inner, "%s/%s", path, name[i]) >= (int)sizeof inner) abort();
         fuzz_remove(inner);
     }
     snug_free(name);

@@ -246,8 +246,8 @@ static void write_marks(walk *w, const snug_place *p, size_t bytes, uint32_t mar
     for (size_t i = 0; i < n; i++) m[i] = mark;
 }
 
-/* `or_else`: another mark that will do; 0: none. */
-static void look(walk *w, const snug_place *p, size_t bytes, uint32_t want, uint32_t or_else,
+/* Either mark will do. */
+static void look(walk *w, const snug_place *p, size_t bytes, const uint32_t want[2],
                  const char *who, const char *what)
 {
     size_t n;
@@ -258,7 +258,7 @@ static void look(walk *w, const snug_place *p, size_t bytes, uint32_t want, uint
     }
     const uint32_t *m = marks_at(w, p, bytes, &n);
     for (size_t i = 0; i < n; i++)
-        if (m[i] != want && (or_else == 0 || m[i] != or_else)) {
+        if (m[i] != want[0] && m[i] != want[1]) {
             snprintf(w->problem, sizeof w->problem, "%s, part %d: '%s' was overwritten", who,
                      (int)w->micro, what);
             return;
@@ -268,12 +268,12 @@ static void look(walk *w, const snug_place *p, size_t bytes, uint32_t want, uint
 static void look_value(walk *w, const snug_node *by, const snug_value *v, const snug_place *p)
 {
     const snug_value *s = shown(v);
-    uint32_t own = 0;
+    uint32_t want[2] = {mark_of(w, v), mark_of(w, v)};
     /* what it has itself replaced in an earlier repetition: running statistics */
     if (snug_value_persistent(s) && s->assigned_by && s->assigned_by->producer == by &&
         w->micro > 0)
-        own = mark_of(w, s->assigned_by);
-    look(w, p, snug_type_bytes(&v->type), mark_of(w, v), own, by->name, v->name);
+        want[1] = mark_of(w, s->assigned_by);
+    look(w, p, snug_type_bytes(&v->type), want, by->name, v->name);
 }
 
 static bool shares_bytes(const snug_node *n, const snug_value *in)
@@ -291,12 +291,12 @@ static bool shares_bytes(const snug_node *n, const snug_value *in)
 static void step_compute(walk *w, const snug_instr *in)
 {
     const snug_node *n = in->node;
-    const uint32_t scratch = UINT32_MAX;
+    const uint32_t scratch[2] = {UINT32_MAX, UINT32_MAX};
     if (n->op->flags & SNUG_OP_VIEW) return;
     for (int i = 0; i < n->n_in; i++) look_value(w, n, n->in[i], in->in[i]);
     if ((n->op->flags & SNUG_OP_ACROSS) && w->micro > 0)
         for (int i = 0; i < n->n_out; i++) look_value(w, n, n->out[i], in->out[i]);
-    if (in->scratch.bytes) write_marks(w, &in->scratch, in->scratch.bytes, scratch);
+    if (in->scratch.bytes) write_marks(w, &in->scratch, in->scratch.bytes, scratch[0]);
     for (int i = 0; i < n->n_in; i++) look_value(w, n, n->in[i], in->in[i]);
     for (int i = 0; i < n->n_out; i++)
         write_marks(w, in->out[i], snug_type_bytes(&n->out[i]->type), mark_of(w, n->out[i]));
@@ -304,7 +304,7 @@ static void step_compute(walk *w, const snug_instr *in)
         if (in->out[i]) look_value(w, n, n->out[i], in->out[i]);
     for (int i = 0; i < n->n_in; i++)
         if (!shares_bytes(n, n->in[i])) look_value(w, n, n->in[i], in->in[i]);
-    if (in->scratch.bytes) look(w, &in->scratch, in->scratch.bytes, scratch, 0, n->name, "scratch");
+    if (in->scratch.bytes) look(w, &in->scratch, in->scratch.bytes, scratch, n->name, "scratch");
 }
 
 static void step_instr(walk *w, int32_t begin, int32_t end)
@@ -333,7 +333,7 @@ static void edges_of_step(walk *w, bool before)
             if (before && given && p && (part || w->micro == 0))
                 write_marks(w, p, bytes, mark_of(w, v));
             if (!before && part && (v->output || (v->role == SNUG_ROLE_INPUT && p)))
-                look(w, p, bytes, mark_of(w, v), 0, "the end", v->name);
+                look_value(w, &(snug_node){.name = "the end"}, v, p);
         }
     }
 }
