@@ -16,10 +16,10 @@
 static snug_status refused(int error, const char *what, const char *path)
 {
     char text[128];
-    snug_status s = error == ENOENT   ? SNUG_ENOENT
-                    : error == ENOMEM ? SNUG_ENOMEM
-                    : error == EISDIR ? SNUG_EINVAL
-                                      : SNUG_EIO;
+    snug_status s = error == ENOENT                       ? SNUG_ENOENT
+                    : error == ENOMEM                     ? SNUG_ENOMEM
+                    : error == EISDIR || error == ENOTDIR ? SNUG_EINVAL
+                                                          : SNUG_EIO;
     return FAIL(s, "cannot %s '%s': %s", what, path, snug_os_error_text(error, text, sizeof text));
 }
 

@@ -75,9 +75,19 @@ static void say_number(const cli *c, double v, bool rate)
         cli_say(c, "%11.4f", v);
 }
 
+/* On a narrow terminal: the loss, and of the validation part the accuracy alone. */
+static bool narrow(const watch *w)
+{
+    return w->classes && w->cli->columns < 58;
+}
+
 static void say_heading(const watch *w)
 {
     const cli *c = w->cli;
+    if (narrow(w)) {
+        cli_say(c, "epoch       loss  val. acc.     time\n");
+        return;
+    }
     cli_say(c, "%s%5s%11s%11s%11s%11s%9s%s\n", cli_paint(c, STYLE_BOLD), "epoch", "loss",
             w->classes ? "accuracy" : "", "val. loss", w->classes ? "accuracy" : "", "time",
             cli_paint(c, STYLE_PLAIN));
@@ -89,13 +99,17 @@ static void say_epoch(watch *w, int64_t epoch)
     cli_progress_clear(&w->progress);
     if (w->epochs_said++ == 0) say_heading(w);
     cli_say(c, "%5" PRId64, epoch);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2 && !narrow(w); i++) {
         const snug_part part = i == 0 ? SNUG_PART_TRAIN : SNUG_PART_VALIDATION;
         say_number(c, w->loss[part], false);
         if (w->classes)
             say_number(c, w->accuracy[part], true);
         else
             cli_say(c, "%11s", "");
+    }
+    if (narrow(w)) {
+        say_number(c, w->loss[SNUG_PART_TRAIN], false);
+        say_number(c, w->accuracy[SNUG_PART_VALIDATION], true);
     }
     cli_say(c, "%9s\n", cli_time(snug_now() - w->epoch_started));
     if (!c->quiet) fflush(c->people);

@@ -37,8 +37,11 @@ snug_status cli_choose_part(const char *name, const snug_data_info *info, snug_p
 {
     snug_part part = info->n[SNUG_PART_TEST] > 0 ? SNUG_PART_TEST : SNUG_PART_TRAIN;
     if (name) SNUG_TRY(find_part(name, &part));
-    SNUG_CHECK(info->n[part] > 0, SNUG_EINVAL, "the data has no samples in its %s part",
-               part_names[part]);
+    SNUG_CHECK(info->n[part] > 0, SNUG_EINVAL,
+               "the data has no samples in its %s part; it has %s for training, %s for validation, "
+               "%s for testing",
+               part_names[part], cli_count(info->n[SNUG_PART_TRAIN]),
+               cli_count(info->n[SNUG_PART_VALIDATION]), cli_count(info->n[SNUG_PART_TEST]));
     *out = part;
     return SNUG_OK;
 }
@@ -71,6 +74,13 @@ static snug_status open_as_trained(cli *c, snug_model *m, const char *recipe_pat
     snug_status status = cli_data_from_recipe(r, &source);
     source.config.spec = snug_model_spec(m);
     if (status == SNUG_OK) status = snug_dataset_open(c->ctx, &source.config, out);
+    if (status == SNUG_ENOENT) {
+        snug_error_clear();
+        status = SNUG_FAIL(SNUG_ENOENT,
+                           "the data that %s was trained on are not at %s, seen from here; say "
+                           "where they are: snug eval %s DATA",
+                           c->args[0], source.config.path, c->args[0]);
+    }
     cli_data_source_free(&source);
     snug_recipe_destroy(r);
     return status;

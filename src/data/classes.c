@@ -44,6 +44,8 @@ snug_status snug_learn_classes(snug_dataset *d, const int32_t *labels, int64_t n
         if (seen[i] || d->source->all_labels) found[n_classes++] = names[i];
     }
     qsort(found, (size_t)n_classes, sizeof *found, compare_names);
+    CHECK(n > 1, SNUG_EINVAL, "there is one sample alone, of class '%.60s'; classes need more",
+          names[labels[0]]);
     CHECK(n_seen > 1, SNUG_EINVAL,
           "all %" PRId64 " samples are of class '%.60s': there is nothing to tell apart", n,
           names[labels[0]]);

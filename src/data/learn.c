@@ -99,8 +99,10 @@ static snug_status moments(const tally *t, const char *name, double *mean, doubl
     double variance = t->n ? t->squares / (double)t->n - m * m : 0;
     *mean = t->first + m;
     *std = variance > 0 ? sqrt(variance) : 0;
-    CHECK(isfinite(*mean) && isfinite(variance), SNUG_ENUMERIC,
-          "column '%s': its numbers are too large for a mean and deviation", name);
+    CHECK(isfinite(*mean) && isfinite(variance), SNUG_EFORMAT,
+          "column '%s': its numbers are too large for a mean and deviation; "
+          "scale it, or leave it out (data.ignore)",
+          name);
     if (*std <= fabs(*mean) * 1e-12 || *std < 1e-150) *std = 1;
     return SNUG_OK;
 }

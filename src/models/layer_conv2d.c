@@ -16,7 +16,7 @@ static snug_value *build(const snug_layer_build *b, const void *attrs, snug_valu
     const conv2d_attrs *a = attrs;
     if (snug_layer_rank(x) != 4)
         return snug_layer_refuse(b, x, "images [N, height, width, channels]",
-                                 "put it before `- flatten` and the linear layers");
+                                 "it belongs before `- flatten`, and tables need linear layers");
     int64_t pad = a->padding > 0 ? a->padding : 0;
     snug_conv2d_config config = {.filters = a->filters,
                                  .kernel = {a->kernel[0], a->kernel[1]},

@@ -13,7 +13,7 @@ static snug_value *build_max(const snug_layer_build *b, const void *attrs, snug_
     const max_pool_attrs *a = attrs;
     if (snug_layer_rank(x) != 4)
         return snug_layer_refuse(b, x, "images [N, height, width, channels]",
-                                 "put it before `- flatten` and the linear layers");
+                                 "it belongs before `- flatten`, and tables need linear layers");
     int64_t stride = a->stride == STRIDE_KERNEL ? a->kernel : a->stride;
     return snug_max_pool2d(b->graph, x, a->kernel, stride);
 }
@@ -41,7 +41,7 @@ static snug_value *build_global_avg(const snug_layer_build *b, const void *attrs
     (void)attrs;
     if (snug_layer_rank(x) != 4)
         return snug_layer_refuse(b, x, "images [N, height, width, channels]",
-                                 "put it before `- flatten` and the linear layers");
+                                 "it belongs before `- flatten`, and tables need linear layers");
     return snug_global_avg_pool(b->graph, x);
 }
 

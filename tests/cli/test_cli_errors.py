@@ -41,6 +41,9 @@ USAGE = [
     ("runs of what", ["runs", "shwo"], 2, "did you mean 'show'?"),
     ("compare one run", ["runs", "compare", "a"], 2, "wants two"),
     ("graph as what", ["plan", GLYPHS, "--graph", "svg"], 2, "'text' or 'dot'"),
+    ("one sample", ["data", "glyphs:n=1"], 2, "one sample alone"),
+    ("runs in a file", ["runs", "--runs", __file__], 2, "cannot list"),
+    ("images for a table", ["plan", "noise:h=2,w=2", "--model", "cnn"], 2, "does not fit"),
     ("graph as JSON", ["plan", GLYPHS, "--graph", "dot", "--json"], 2, "leave out"),
     ("budget", ["plan", *TINY, "--memory", "1M"], 3, "needs at least"),
     ("budget of train", ["train", *TINY, "--memory", "1M"], 3, "needs at least"),
@@ -110,6 +113,25 @@ def a_run_folder_that_no_json_could_tell(folder):
         errors="surrogateescape"), "--json")
     check_code(result, 2)
     check("UTF-8" in result.err and os.listdir(folder) == [], result)
+
+
+@case
+def numbers_without_a_mean(folder):
+    path = os.path.join(folder, "huge.csv")
+    with open(path, "w") as f:
+        f.write("".join(f"{i}e306,{'ab'[i % 2]}\n" for i in range(1, 50)))
+    check("leave it out" in check_code(snug("data", path), 2).err, "it does not say so")
+
+
+@case
+def data_that_moved(folder):
+    with open(os.path.join(folder, "t.csv"), "w") as f:
+        f.write("".join(f"{i},{'ab'[i % 2]}\n" for i in range(40)))
+    check_code(snug("train", "t.csv", "--epochs", 1, "--out", "r", "--quiet", cwd=folder), 0)
+    result = check_code(snug("eval", os.path.join(folder, "r"), cwd=os.path.dirname(folder)), 2)
+    check("t.csv" in result.err and "DATA" in result.err, result)
+    result = check_code(snug("eval", "r", "--part", "test", cwd=folder), 2)
+    check("36 for training" in result.err, result)
 
 
 @case

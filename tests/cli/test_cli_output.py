@@ -71,6 +71,15 @@ def narrow_plan(folder):
 
 
 @case
+def narrow_epochs(folder):
+    text, code = on_terminal(["train", *TINY, "--validation", "0.2", "--out",
+                              os.path.join(folder, "r")], 40)
+    check(code == 0, code, text)
+    rows = re.findall(r"epoch.*|^ +\d+ +\d\.\d{4}.*", ESCAPE.sub("", text), re.M)
+    check(len(rows) >= 3 and max(len(r.rstrip()) for r in rows) <= 40, rows)
+
+
+@case
 def no_color(folder):
     text, code = on_terminal(["plan", *TINY], 80, NO_COLOR="1")
     check(code == 0 and not ESCAPE.search(text), text)
