@@ -58,24 +58,22 @@ snug_status snug_graph_check(snug_graph *g)
 
 void snug_graph_push_scope(snug_graph *g, const char *name)
 {
+    if (!g || g->failed) return;
     size_t used = strlen(g->scope), more = strlen(name) + 1;
-    if (used + more >= sizeof g->scope) {
-        snug_graph_fail(g, FAIL(SNUG_EINVAL, "scope '%s%s' is longer than %zu characters", g->scope,
-                                name, sizeof g->scope - 2));
+    if (used + more >= sizeof g->scope || g->n_scopes == SNUG_MAX_SCOPES) {
+        snug_graph_fail(g, FAIL(SNUG_EINVAL,
+                                "scope '%s%s' is longer than %zu characters or deeper than %d",
+                                g->scope, name, sizeof g->scope - 2, SNUG_MAX_SCOPES));
         return;
     }
+    g->scope_begin[g->n_scopes++] = (uint8_t)used;
     snprintf(g->scope + used, sizeof g->scope - used, "%s.", name);
 }
 
 void snug_graph_pop_scope(snug_graph *g)
 {
-    size_t n = strlen(g->scope);
-    if (n) g->scope[n - 1] = 0;
-    char *dot = strrchr(g->scope, '.');
-    if (dot)
-        dot[1] = 0;
-    else
-        g->scope[0] = 0;
+    if (!g || g->failed || g->n_scopes == 0) return;
+    g->scope[g->scope_begin[--g->n_scopes]] = 0;
 }
 
 static bool name_taken(const snug_graph *g, const char *name)
@@ -123,8 +121,10 @@ static snug_status push(void *array, int32_t *n, int32_t *capacity, void *item)
     return SNUG_OK;
 }
 
-static snug_status check_type(const char *name, const snug_type *t)
+/* What a program gives has no empty axes, so neither has what operators make of it. */
+static snug_status check_type(const char *name, const snug_type *t, snug_role role)
 {
+    const int64_t least = role == SNUG_ROLE_ACTIVATION ? 0 : 1;
     char text[SNUG_SHAPE_TEXT];
     CHECK((unsigned)t->dtype < SNUG_N_DTYPES, SNUG_EINVAL, "'%s': unknown element type %d", name,
           (int)t->dtype);
@@ -132,8 +132,9 @@ static snug_status check_type(const char *name, const snug_type *t)
           "'%s' has %d axes; at most %d are possible", name, t->shape.n_dims, SNUG_MAX_DIMS);
     int64_t total = 1;
     for (int i = 0; i < t->shape.n_dims; i++) {
-        CHECK(t->shape.dim[i] >= 0, SNUG_ESHAPE, "'%s': axis %d of %s is negative", name, i,
-              snug_shape_text(&t->shape, text, sizeof text));
+        CHECK(t->shape.dim[i] >= least, SNUG_ESHAPE,
+              "'%s': axis %d of %s must be %" PRId64 " or more", name, i,
+              snug_shape_text(&t->shape, text, sizeof text), least);
         CHECK(!__builtin_mul_overflow(total, t->shape.dim[i], &total) && total < INT64_MAX / 64,
               SNUG_ESHAPE, "'%s': a tensor of shape %s is too large", name,
               snug_shape_text(&t->shape, text, sizeof text));
@@ -144,7 +145,7 @@ static snug_status check_type(const char *name, const snug_type *t)
 static snug_status make_value(snug_graph *g, const char *name, snug_type type, snug_role role,
                               snug_value **out)
 {
-    TRY(check_type(name, &type));
+    TRY(check_type(name, &type, role));
     CHECK(!name_taken(g, name), SNUG_EINVAL,
           "there is a value named '%s' already; names are unique in a graph", name);
     snug_name_entry *e = snug_names_at(&g->names, g->bump, name);

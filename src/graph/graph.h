@@ -10,6 +10,8 @@
 #include "graph/names.h"
 #include <snug/graph.h>
 
+#define SNUG_MAX_SCOPES 32 /* one in another */
+
 /* When a node runs within a step. */
 typedef enum snug_section { SECTION_PROLOGUE, SECTION_BODY, SECTION_EPILOGUE } snug_section;
 
@@ -49,6 +51,8 @@ struct snug_graph {
     bool failed; /* sticky: the first error is in `error` */
     snug_error_copy error;
     char scope[256];
+    uint8_t scope_begin[SNUG_MAX_SCOPES]; /* where each open scope's name begins in `scope` */
+    int32_t n_scopes;
     const char *naming; /* what names made up start with, instead of the operator's: NULL, or the
                            node whose gradient is being built */
     snug_names names;

@@ -71,7 +71,37 @@ static void bad_types_are_refused(void **state)
     snug_graph_destroy(g);
     g = new_graph();
     snug_input(g, "x", f32(2, -1, 8));
-    fails(snug_graph_check(g), SNUG_ESHAPE, "negative");
+    fails(snug_graph_check(g), SNUG_ESHAPE, "must be 1 or more");
+    snug_graph_destroy(g);
+}
+
+static void empty_axes_are_refused(void **state)
+{
+    (void)state;
+    snug_graph *g = new_graph();
+    assert_null(snug_input(g, "x", batch_of(0, 3)));
+    fails(snug_graph_check(g), SNUG_ESHAPE, "axis 0 of");
+    snug_graph_destroy(g);
+    g = new_graph();
+    snug_apply(g, &snug_op_softmax, NULL, NULL, 1,
+               (snug_value *[]){snug_input(g, "x", f32(2, 4, 0))});
+    fails(snug_graph_check(g), SNUG_ESHAPE, "must be 1 or more");
+    snug_graph_destroy(g);
+}
+
+/* A scope's own name may have dots. */
+static void scopes_end_where_they_began(void **state)
+{
+    (void)state;
+    snug_graph *g = new_graph();
+    snug_graph_push_scope(g, "a.b");
+    snug_graph_push_scope(g, "c");
+    snug_graph_pop_scope(g);
+    snug_graph_pop_scope(g);
+    snug_graph_pop_scope(g); /* one too many does nothing */
+    assert_non_null(snug_param(g, "w", f32(1, 1, 0), (snug_init){0}));
+    assert_non_null(snug_graph_find_value(g, "w"));
+    ok(snug_graph_check(g));
     snug_graph_destroy(g);
 }
 
@@ -183,6 +213,8 @@ int main(void)
         cmocka_unit_test(names_are_unique),
         cmocka_unit_test(bad_types_are_refused),
         cmocka_unit_test(attributes_are_checked),
+        cmocka_unit_test(empty_axes_are_refused),
+        cmocka_unit_test(scopes_end_where_they_began),
         cmocka_unit_test(gradients_of_shared_values_are_summed),
         cmocka_unit_test(gradient_needs_a_scalar),
         cmocka_unit_test(unused_parameter_has_no_gradient),
