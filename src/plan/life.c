@@ -63,6 +63,7 @@ void snug_lower_lives(snug_lowering *l)
         /* an input is filled before the step */
         if (v->role == SNUG_ROLE_INPUT && (life->last >= 0 || v->output))
             *life = (snug_life){0, end, true, false};
+        if (v->role == SNUG_ROLE_CONSTANT && v->output) life->kept = true;
         if (life->kept) life->last = end;
     }
 }

@@ -123,6 +123,29 @@ static void constants_fold_and_dead_code_goes(void **state)
     snug_context_destroy(ctx);
 }
 
+/* An output that folds to a constant can still be fetched. */
+static void folded_outputs_are_there(void **state)
+{
+    (void)state;
+    net n = {.config = {.batch = 1, .leaves = 1, .n_micro = 1}};
+    ok(snug_context_create(NULL, &n.ctx));
+    ok(snug_device_find("cpu")->open(n.ctx, 0, &n.device));
+    ok(snug_graph_create(n.ctx, SNUG_MODE_EVAL, &n.graph));
+    snug_type t = {.dtype = SNUG_F32, .shape = {.n_dims = 1, .dim = {2}}};
+    snug_value *a = snug_constant(n.graph, "a", t, (float[]){3, 4});
+    snug_output(n.graph, "square", snug_mul(n.graph, a, a));
+    ok(snug_passes_run(n.graph, &(snug_pass_config){0}, PHASE_CANONICALISE, PHASE_LOWER));
+    snug_plan_config c = {.batch = 1, .leaves = 1, .n_micro = 1, .threads = 1, .device = &n.device};
+    ok(snug_plan_build(n.graph, &c, &n.persistent, &n.plan));
+    ok(snug_arena_create(&n.persistent, 1, &n.plan, &n.arena));
+    ok(snug_exec_create(n.ctx, n.plan, &n.arena, 0, NULL, &n.exec));
+    ok(snug_exec_run(n.exec, &(snug_exec_step){0}, NULL));
+    snug_tensor y = snug_exec_tensor(n.exec, "square");
+    assert_non_null(y.data);
+    assert_true(snug_load(&y, 0) == 9 && snug_load(&y, 1) == 16);
+    net_close(&n);
+}
+
 static void updates_come_early(void **state)
 {
     (void)state;
@@ -214,6 +237,7 @@ int main(void)
         cmocka_unit_test(training_graph_is_fused),
         cmocka_unit_test(batch_norm_folds_at_inference),
         cmocka_unit_test(constants_fold_and_dead_code_goes),
+        cmocka_unit_test(folded_outputs_are_there),
         cmocka_unit_test(updates_come_early),
         cmocka_unit_test(updates_come_once_a_step),
         cmocka_unit_test(views_are_read_before_updates),
