@@ -19,7 +19,10 @@ ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 def on_terminal(args, columns, **env):
     """Runs the command on a terminal of so many columns; what it printed and its exit code."""
-    master, slave = pty.openpty()
+    try:
+        master, slave = pty.openpty()
+    except OSError as none:
+        raise Skip(f"no terminal to be had: {none}") from none
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen([SNUG, *map(str, args)], stdout=slave, stderr=slave,
                                stdin=subprocess.DEVNULL, env=environment(TERM="xterm", **env))
