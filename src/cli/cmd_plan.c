@@ -46,7 +46,7 @@ static snug_status run(cli *c)
     SNUG_CHECK(!o->graph || !c->json, SNUG_EINVAL,
                "--graph prints a graph, not JSON; leave out --graph or --json");
     SNUG_TRY(cli_open_recipe(c, c->args[0], &r));
-    const snug_train_config config = {.no_files = true};
+    const snug_train_config config = {0}; /* as training will be: files are made by running */
     snug_trainer *t = NULL;
     snug_status status = snug_trainer_create(c->ctx, r, &config, &t);
     if (status == SNUG_OK) status = report(c, t);

@@ -97,6 +97,18 @@ def train_eval_predict_and_runs(folder):
 
 
 @case
+def plan_says_what_train_says(folder):
+    for i, more in enumerate(([], ["--set", "train.patience=2"], ["--set", "train.checkpoint_steps=3"])):
+        args = [*TINY, "--validation", "0.1", *more, "--json"]
+        left = set(os.listdir(folder))
+        planned = check_code(snug("plan", *args, cwd=folder), 0).json()
+        check(set(os.listdir(folder)) == left, "plan left files:", os.listdir(folder))
+        trained = check_code(snug("train", *args, "--out", f"run{i}", cwd=folder), 0).json()
+        check(planned["peak_bytes"] == trained["plan_peak_bytes"], more, planned["peak_bytes"],
+              trained["plan_peak_bytes"])
+
+
+@case
 def runs_compare(folder):
     first = os.path.join(folder, "runs", "a")
     check_code(snug("train", *TINY, "--out", first, "--quiet"), 0)
