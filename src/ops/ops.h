@@ -78,12 +78,13 @@ typedef struct snug_reshape_attrs {
     int64_t n_dims, dim[SNUG_MAX_DIMS];
 } snug_reshape_attrs;
 
-/* Updates. sgd_update(w, g, hyper[, scale]) -> w';  momentum_update(w, g, m, hyper[, scale]) -> w',
- * m'; adam_update(w, g, m, v, hyper[, scale]) -> w', m', v'. hyper f32 [4]: learning rate, 1 -
+/* Updates, X_update(w, g, states.., hyper[, scale]) -> w', states'..: sgd has no state; momentum,
+ * rmsprop, adagrad and lion have one; adam and adadelta have two. hyper f32 [4]: learning rate, 1 -
  * beta1^t, 1 - beta2^t, unused. scale: a scalar that multiplies g first (gradient clipping by
  * norm). */
 typedef struct snug_update_attrs {
-    double momentum, beta1, beta2, epsilon;
+    double momentum, beta1, beta2, alpha, rho, epsilon;
+    int64_t nesterov; /* momentum: look ahead */
     double weight_decay;
     int64_t decoupled; /* weight decay as in AdamW */
     double clip_value; /* clamp each element of g to [-clip, clip] after scaling; 0: off */

@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What optimizers do to a parameter w, given its gradient g and a learning rate lr, hyper[0]. First
- * g' = clamp(g * scale, -clip_value, clip_value); then g' += weight_decay * w, or, decoupled,
- * w -= lr * weight_decay * w (Loshchilov and Hutter 2019). Then
+/* Updates of a parameter w by its gradient g and a learning rate lr, hyper[0]; g' is what
+ * ops/updates.h makes of g.
  *     sgd:       w' = w - lr * g'
  *     momentum:  m' = momentum * m + g',  w' = w - lr * m'                    (Polyak 1964)
+ *                with nesterov: w' = w - lr * (g' + momentum * m')            (Nesterov 1983)
  *     adam:      m' = beta1 * m + (1 - beta1) * g',  v' = beta2 * v + (1 - beta2) * g'^2,
  *                w' = w - lr * (m' / hyper[1]) / (sqrt(v' / hyper[2]) + epsilon)
  * with hyper[1] = 1 - beta1^t and hyper[2] = 1 - beta2^t at step t (Kingma and Ba 2015). */
-#include "ops/cases.h"
-#include "ops/rules.h"
+#include "ops/updates.h"
 #include <math.h>
-
-#define DECAY_ROWS                                                                                 \
-    ATTR_FLOAT(snug_update_attrs, weight_decay, 0, 1e6, 0, "pull towards 0"),                      \
-        ATTR_BOOL(snug_update_attrs, decoupled, "weight decay apart from the gradient (AdamW)"),   \
-        ATTR_FLOAT(snug_update_attrs, clip_value, 0, 1e30, 0,                                      \
-                   "each element of g is kept within this; 0: off")
 
 static const snug_attr sgd_attrs[] = {DECAY_ROWS, {0}};
 static const snug_attr momentum_attrs[] = {
     ATTR_FLOAT(snug_update_attrs, momentum, 0, 1, 0.9, "share of the old step that is kept"),
+    ATTR_BOOL(snug_update_attrs, nesterov, "step with the gradient and the next step's momentum"),
     DECAY_ROWS,
     {0}};
 static const snug_attr adam_attrs[] = {
@@ -29,15 +23,9 @@ static const snug_attr adam_attrs[] = {
     DECAY_ROWS,
     {0}};
 
-/* Inputs: w, g, the moments (n_out - 1 of them), hyper[, scale]. */
-static int hyper_input(int n_out)
+snug_status snug_update_shape(snug_infer *f)
 {
-    return 1 + n_out;
-}
-
-static snug_status update_shape(snug_infer *f)
-{
-    int hyper = hyper_input(f->n_out);
+    int hyper = update_hyper(f->n_out);
     char w[SNUG_SHAPE_TEXT], h[SNUG_SHAPE_TEXT];
     TRY(snug_infer_float(f, 0, -1));
     for (int i = 1; i < hyper; i++) {
@@ -55,13 +43,13 @@ static snug_status update_shape(snug_infer *f)
     return SNUG_OK;
 }
 
-static int update_axes(const snug_sig *s, snug_axis_use *u)
+int snug_update_axes(const snug_sig *s, snug_axis_use *u)
 {
     int n = 0, n_dims = s->in[0].shape.n_dims;
     /* three outputs of four inputs of more axes than this would not fit the list */
-    int n_axes = n_dims * s->n_out * hyper_input(s->n_out) <= SNUG_MAX_AXIS_USES ? n_dims : 1;
+    int n_axes = n_dims * s->n_out * update_hyper(s->n_out) <= SNUG_MAX_AXIS_USES ? n_dims : 1;
     for (int o = 0; o < s->n_out; o++)
-        for (int i = 0; i < hyper_input(s->n_out); i++)
+        for (int i = 0; i < update_hyper(s->n_out); i++)
             for (int axis = n_dims - n_axes; axis < n_dims; axis++)
                 n = snug_use_axis(u, n, o, axis, i, axis);
     return n;
@@ -73,31 +61,11 @@ static snug_cost update_cost(const snug_sig *s)
     return snug_cost_of(s, flops[s->n_out] * (double)snug_shape_elements(&s->in[0].shape));
 }
 
-/* Weight and gradient of one element, ready for the rule. */
-typedef struct element {
-    double w, g;
-} element;
-
-static element element_at(const snug_call *c, int64_t i)
-{
-    const snug_update_attrs *a = c->attrs;
-    int hyper = hyper_input(c->n_out);
-    element e = {snug_load(&c->in[0], i), snug_load(&c->in[1], i)};
-    if (c->n_in > hyper + 1) e.g *= snug_load(&c->in[hyper + 1], 0);
-    if (a->clip_value > 0 && e.g > a->clip_value) e.g = a->clip_value;
-    if (a->clip_value > 0 && e.g < -a->clip_value) e.g = -a->clip_value;
-    if (a->decoupled)
-        e.w -= snug_load(&c->in[hyper], 0) * a->weight_decay * e.w;
-    else
-        e.g += a->weight_decay * e.w;
-    return e;
-}
-
 static void sgd_ref(const snug_call *c)
 {
-    double lr = snug_load(&c->in[2], 0);
+    double lr = update_rate(c);
     for (int64_t i = 0; i < snug_shape_elements(&c->in[0].type.shape); i++) {
-        element e = element_at(c, i);
+        update_element e = update_element_at(c, i);
         snug_store(&c->out[0], i, e.w - lr * e.g);
     }
 }
@@ -105,11 +73,11 @@ static void sgd_ref(const snug_call *c)
 static void momentum_ref(const snug_call *c)
 {
     const snug_update_attrs *a = c->attrs;
-    double lr = snug_load(&c->in[3], 0);
+    double lr = update_rate(c);
     for (int64_t i = 0; i < snug_shape_elements(&c->in[0].type.shape); i++) {
-        element e = element_at(c, i);
+        update_element e = update_element_at(c, i);
         double m = a->momentum * snug_load(&c->in[2], i) + e.g;
-        snug_store(&c->out[0], i, e.w - lr * m);
+        snug_store(&c->out[0], i, e.w - lr * (a->nesterov ? e.g + a->momentum * m : m));
         snug_store(&c->out[1], i, m);
     }
 }
@@ -120,7 +88,7 @@ static void adam_ref(const snug_call *c)
     double lr = snug_load(&c->in[4], 0), correct1 = snug_load(&c->in[4], 1);
     double correct2 = snug_load(&c->in[4], 2);
     for (int64_t i = 0; i < snug_shape_elements(&c->in[0].type.shape); i++) {
-        element e = element_at(c, i);
+        update_element e = update_element_at(c, i);
         double m = a->beta1 * snug_load(&c->in[2], i) + (1 - a->beta1) * e.g;
         double v = a->beta2 * snug_load(&c->in[3], i) + (1 - a->beta2) * e.g * e.g;
         double step = m / correct1 / (sqrt(v / correct2) + a->epsilon);
@@ -139,12 +107,11 @@ static const snug_update_attrs
              .epsilon = 1e-6,
              .weight_decay = 0.1,
              .decoupled = 1},
+    ahead = {.momentum = 0.9, .nesterov = 1, .weight_decay = 0.01},
     clipped = {.momentum = 0.9, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip_value = 0.5};
 
-#define HYPER FIXED_OF(UNIT, 4)
 /* bias corrections must be away from 0 */
 #define HYPER_ADAM FIXED_OF(POSITIVE, 4)
-#define SCALE      SCALAR_OF(POSITIVE)
 
 static const snug_case sgd_cases[] = {
     {.name = "one", .attrs = &plain, .n_in = 3, .in = {FIXED(1), FIXED(1), HYPER}},
@@ -175,6 +142,10 @@ static const snug_case momentum_cases[] = {
      .attrs = &clipped,
      .n_in = 5,
      .in = {FIXED(67), FIXED(67), FIXED(67), HYPER, SCALE}},
+    {.name = "nesterov",
+     .attrs = &ahead,
+     .n_in = 4,
+     .in = {FIXED(7, 5), FIXED(7, 5), FIXED(7, 5), HYPER}},
     {.name = "mlp",
      .bench = true,
      .attrs = &plain,
@@ -223,8 +194,8 @@ const snug_op snug_op_sgd_update = {
     .attrs = sgd_attrs,
     .attrs_bytes = sizeof(snug_update_attrs),
     .inplace = {1},
-    .shape = update_shape,
-    .axes = update_axes,
+    .shape = snug_update_shape,
+    .axes = snug_update_axes,
     .cost = update_cost,
     .ref = sgd_ref,
     .cases = sgd_cases};
@@ -234,7 +205,8 @@ const snug_op snug_op_momentum_update = {
     .doc =
         "momentum_update(w, g, m, hyper f32 [4], scale []?) -> w', m'\n"
         "m' = momentum * m + g', w' = w - hyper[0] * m', g' = clamp(g * scale) + weight_decay *\n"
-        "w (Polyak 1964). No gradient.",
+        "w (Polyak 1964); with nesterov w' = w - hyper[0] * (g' + momentum * m') (Nesterov 1983).\n"
+        "No gradient.",
     .n_in_min = 4,
     .n_in_max = 5,
     .n_out = 2,
@@ -242,8 +214,8 @@ const snug_op snug_op_momentum_update = {
     .attrs = momentum_attrs,
     .attrs_bytes = sizeof(snug_update_attrs),
     .inplace = {1, 3},
-    .shape = update_shape,
-    .axes = update_axes,
+    .shape = snug_update_shape,
+    .axes = snug_update_axes,
     .cost = update_cost,
     .ref = momentum_ref,
     .cases = momentum_cases};
@@ -263,8 +235,8 @@ const snug_op snug_op_adam_update = {
     .attrs = adam_attrs,
     .attrs_bytes = sizeof(snug_update_attrs),
     .inplace = {1, 3, 4},
-    .shape = update_shape,
-    .axes = update_axes,
+    .shape = snug_update_shape,
+    .axes = snug_update_axes,
     .cost = update_cost,
     .ref = adam_ref,
     .cases = adam_cases};

@@ -14,6 +14,7 @@ typedef struct snug_optimizer {
     int n_states;
     const char *state[SNUG_OPTIMIZER_STATES]; /* a parameter's state is named PARAM.STATE */
     bool decoupled;                           /* weight decay outside the gradient */
+    bool nesterov;
 } snug_optimizer;
 
 const snug_optimizer *snug_optimizer_get(int64_t i); /* NULL past the end */

@@ -38,6 +38,44 @@ static const snug_optimizer optimizer_adamw = {
     .decoupled = true,
 };
 
+static const snug_optimizer optimizer_nesterov = {
+    .name = "nesterov",
+    .doc = "m = momentum m + g, w -= lr (g + momentum m) (Nesterov 1983)",
+    .update = "momentum_update",
+    .n_states = 1,
+    .state = {"momentum"},
+    .nesterov = true,
+};
+static const snug_optimizer optimizer_rmsprop = {
+    .name = "rmsprop",
+    .doc = "gradients over the root of their mean square (Tieleman and Hinton 2012)",
+    .update = "rmsprop_update",
+    .n_states = 1,
+    .state = {"rmsprop_v"},
+};
+static const snug_optimizer optimizer_adagrad = {
+    .name = "adagrad",
+    .doc = "gradients over the root of the sum of their squares (Duchi, Hazan and Singer 2011)",
+    .update = "adagrad_update",
+    .n_states = 1,
+    .state = {"adagrad_v"},
+};
+static const snug_optimizer optimizer_adadelta = {
+    .name = "adadelta",
+    .doc = "steps in the size of earlier steps (Zeiler 2012)",
+    .update = "adadelta_update",
+    .n_states = 2,
+    .state = {"adadelta_v", "adadelta_u"},
+};
+static const snug_optimizer optimizer_lion = {
+    .name = "lion",
+    .doc = "the sign of a mean of gradients, with decoupled weight decay (Chen et al. 2023)",
+    .update = "lion_update",
+    .n_states = 1,
+    .state = {"lion_m"},
+    .decoupled = true,
+};
+
 const snug_optimizer *snug_optimizer_get(int64_t i)
 {
     static const snug_optimizer *const table[] = {
@@ -98,9 +136,12 @@ static snug_status append_update(const update_context *c, snug_value *w, snug_va
         .momentum = c->r->train.momentum,
         .beta1 = c->r->train.beta1,
         .beta2 = c->r->train.beta2,
+        .alpha = c->r->train.alpha,
+        .rho = c->r->train.rho,
         .epsilon = c->r->train.epsilon,
         .weight_decay = decays ? c->r->train.weight_decay : 0.0,
         .decoupled = o->decoupled,
+        .nesterov = o->nesterov,
         .clip_value = c->r->train.clip_value,
     };
     const snug_op *update = snug_graph_find_op(c->g, o->update);

@@ -22,10 +22,12 @@ struct snug_recipe {
         int64_t batch, leaves;                  /* leaves 0: the default for the batch */
         int64_t micro_batches;                  /* 0: what the budget needs */
         int64_t optimizer, schedule, precision; /* rows of their tables */
-        double learning_rate, weight_decay, momentum, beta1, beta2, epsilon;
+        double learning_rate, weight_decay, momentum, beta1, beta2, alpha, rho, epsilon;
         double warmup;                   /* epochs of linear warm-up; fractions allowed */
         double step_epochs, step_factor; /* step schedule: every so many epochs, times factor */
-        double final_rate;               /* cosine: end at this share of the learning rate */
+        int64_t restart_factor;          /* warm restarts: each period so many times the last */
+        double power;                    /* polynomial schedule */
+        double final_rate;               /* decaying schedules: end at this share of the rate */
         double clip_norm, clip_value;
         int64_t patience; /* epochs without a better validation loss before stopping; 0: never */
         int64_t seed;

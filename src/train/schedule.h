@@ -24,5 +24,7 @@ double snug_schedule_rate(const snug_recipe *r, int64_t step, int64_t steps_per_
                           int64_t n_steps);
 /* base to the power n >= 0 by squaring: multiplications only, so the same bits on every machine. */
 double snug_power(double base, int64_t n);
+/* base to the power x, both at least 0, by square roots too: as exact wherever it runs. */
+double snug_power_real(double base, double x);
 
 #endif

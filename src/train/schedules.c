@@ -4,8 +4,8 @@
  * With W = warmup * steps_per_epoch warm-up steps, step s (from 0) of n has the rate
  *     lr * (s + 1) / W                          while s + 1 < W
  *     lr * factor(epochs, progress)             after, progress = (s - W) / (n - W)
- * Only additions, multiplications and divisions are used, never libm: a rate has the same bits
- * everywhere.
+ * Only additions, multiplications, divisions, floor and square roots are used, which IEEE 754
+ * defines to the bit, never libm's functions: a rate has the same bits everywhere.
  */
 #include "train/schedule.h"
 #include <math.h>
@@ -33,6 +33,30 @@ double snug_power(double base, int64_t n)
     return result;
 }
 
+double snug_power_real(double base, double x)
+{
+    double whole = floor(x), result = snug_power(base, (int64_t)whole);
+    for (double rest = x - whole; rest > 0;) {
+        base = sqrt(base);
+        rest *= 2;
+        if (rest < 1) continue;
+        result *= base;
+        rest -= 1;
+    }
+    return result;
+}
+
+/* From 1 to `end` as `left` goes from 1 to 0. */
+static double down_to(double end, double left)
+{
+    return end + (1.0 - end) * left;
+}
+
+static double half_cosine(double x)
+{
+    return 0.5 * (1.0 + cos_pi(x));
+}
+
 static double constant_factor(const snug_recipe *r, const snug_schedule_point *at)
 {
     (void)r, (void)at;
@@ -47,8 +71,37 @@ static double step_factor(const snug_recipe *r, const snug_schedule_point *at)
 
 static double cosine_factor(const snug_recipe *r, const snug_schedule_point *at)
 {
-    double end = r->train.final_rate;
-    return end + (1.0 - end) * 0.5 * (1.0 + cos_pi(at->progress));
+    return down_to(r->train.final_rate, half_cosine(at->progress));
+}
+
+static double linear_factor(const snug_recipe *r, const snug_schedule_point *at)
+{
+    return down_to(r->train.final_rate, 1.0 - at->progress);
+}
+
+static double polynomial_factor(const snug_recipe *r, const snug_schedule_point *at)
+{
+    return down_to(r->train.final_rate, snug_power_real(1.0 - at->progress, r->train.power));
+}
+
+static double exponential_factor(const snug_recipe *r, const snug_schedule_point *at)
+{
+    return snug_power_real(r->train.step_factor, at->epochs / r->train.step_epochs);
+}
+
+static double one_cycle_factor(const snug_recipe *r, const snug_schedule_point *at)
+{
+    const double rise = 0.3, start = 1.0 / 25.0;
+    if (at->progress < rise) return down_to(start, half_cosine(1.0 - at->progress / rise));
+    return down_to(r->train.final_rate, half_cosine((at->progress - rise) / (1.0 - rise)));
+}
+
+static double warm_restarts_factor(const snug_recipe *r, const snug_schedule_point *at)
+{
+    double period = r->train.step_epochs, done = at->epochs;
+    if (r->train.restart_factor == 1) done -= period * floor(done / period);
+    for (; done >= period; period *= (double)r->train.restart_factor) done -= period;
+    return down_to(r->train.final_rate, half_cosine(done > 0 ? done / period : 0.0));
 }
 
 static const snug_schedule schedule_constant = {
@@ -66,6 +119,36 @@ static const snug_schedule schedule_cosine = {
     .doc = "half a cosine from the learning rate to train.final_rate of it "
            "(Loshchilov and Hutter 2017, without restarts)",
     .factor = cosine_factor,
+};
+
+static const snug_schedule schedule_linear = {
+    .name = "linear",
+    .doc = "a line from the learning rate to train.final_rate of it",
+    .factor = linear_factor,
+};
+static const snug_schedule schedule_polynomial = {
+    .name = "polynomial",
+    .doc = "what is left of the run, to the power train.power, from the learning rate to "
+           "train.final_rate of it (Chen et al. 2018)",
+    .factor = polynomial_factor,
+};
+static const snug_schedule schedule_exponential = {
+    .name = "exponential",
+    .doc = "times train.step_factor within every train.step_epochs epochs, step by step",
+    .factor = exponential_factor,
+};
+static const snug_schedule schedule_one_cycle = {
+    .name = "one_cycle",
+    .doc = "half a cosine up from a 25th of the learning rate over 0.3 of the run, then one down "
+           "to train.final_rate of it (Smith 2018)",
+    .factor = one_cycle_factor,
+};
+static const snug_schedule schedule_warm_restarts = {
+    .name = "warm_restarts",
+    .doc = "half cosines from the learning rate to train.final_rate of it, the first of "
+           "train.step_epochs epochs, each train.restart_factor times as long as the one before "
+           "(Loshchilov and Hutter 2017)",
+    .factor = warm_restarts_factor,
 };
 
 const snug_schedule *snug_schedule_get(int64_t i)

@@ -193,6 +193,24 @@ def losses():
         add(f"mse_grad:{words}", [x, t, d], [dx], "110")
 
 
+class Lion(torch.optim.Optimizer):
+    """Chen et al. 2023, algorithm 2; PyTorch has none of its own."""
+
+    def __init__(self, params, lr, betas=(0.9, 0.99), weight_decay=0.0):
+        super().__init__(params, dict(lr=lr, betas=betas, weight_decay=weight_decay))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for w in group["params"]:
+                state = self.state[w]
+                m = state.setdefault("exp_avg", torch.zeros_like(w))
+                w.mul_(1 - group["lr"] * group["weight_decay"])
+                w.sub_(group["lr"] * torch.sign(beta1 * m + (1 - beta1) * w.grad))
+                m.mul_(beta2).add_(w.grad, alpha=1 - beta2)
+
+
 def updates():
     """Two steps of PyTorch's optimizers; the second is the case."""
     lr = 0.125
@@ -201,6 +219,16 @@ def updates():
             ("sgd_update", "decay", torch.optim.SGD, dict(weight_decay=0.1)),
             ("momentum_update", "plain", torch.optim.SGD, dict(momentum=0.9)),
             ("momentum_update", "decay", torch.optim.SGD, dict(momentum=0.5, weight_decay=0.1)),
+            ("momentum_update", "nesterov", torch.optim.SGD,
+             dict(momentum=0.75, nesterov=True, weight_decay=0.1)),
+            ("rmsprop_update", "plain", torch.optim.RMSprop, {}),
+            ("rmsprop_update", "decay", torch.optim.RMSprop, dict(alpha=0.9, weight_decay=0.1)),
+            ("adagrad_update", "plain", torch.optim.Adagrad, {}),
+            ("adagrad_update", "decay", torch.optim.Adagrad, dict(weight_decay=0.1)),
+            ("adadelta_update", "plain", torch.optim.Adadelta, {}),
+            ("adadelta_update", "decay", torch.optim.Adadelta, dict(rho=0.75, weight_decay=0.1)),
+            ("lion_update", "plain", Lion, {}),
+            ("lion_update", "decoupled", Lion, dict(weight_decay=0.1)),
             ("adam_update", "plain", torch.optim.Adam, {}),
             ("adam_update", "decay", torch.optim.Adam, dict(weight_decay=0.1)),
             ("adam_update", "decoupled", torch.optim.AdamW, dict(weight_decay=0.1))]:
@@ -211,6 +239,8 @@ def updates():
         with torch.no_grad():
             w.copy_(w.float().double())
         names = {"sgd_update": [], "momentum_update": ["momentum_buffer"],
+                 "rmsprop_update": ["square_avg"], "adagrad_update": ["sum"],
+                 "adadelta_update": ["square_avg", "acc_delta"], "lion_update": ["exp_avg"],
                  "adam_update": ["exp_avg", "exp_avg_sq"]}[op]
         moments = [optimizer.state[w][n] for n in names]
         for m in moments:

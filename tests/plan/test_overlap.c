@@ -145,10 +145,17 @@ static void update(maker *m, const snug_op *op, snug_value *w, snug_value *grad,
     for (int i = 1; i < op->n_out; i++) snug_assign(m->g, in[1 + i], out[i]);
 }
 
+static const snug_op *random_update(maker *m)
+{
+    int n, n_updates = 0;
+    const snug_op *const *ops = snug_builtin_ops(&n), *updates[64];
+    for (int i = 0; i < n && n_updates < 64; i++)
+        if (ops[i]->flags & SNUG_OP_UPDATE) updates[n_updates++] = ops[i];
+    return updates[below(m, n_updates)];
+}
+
 static void random_updates(maker *m, snug_value *loss)
 {
-    static const snug_op *const ops[] = {&snug_op_sgd_update, &snug_op_momentum_update,
-                                         &snug_op_adam_update};
     snug_value *wrt[MAX_TRAINED], *grad[MAX_TRAINED];
     int n = 0;
     for (int i = 0; i < m->g->n_values; i++) {
@@ -160,7 +167,7 @@ static void random_updates(maker *m, snug_value *loss)
     snug_type t = {.dtype = SNUG_F32, .shape = {.n_dims = 1, .dim = {4}}};
     snug_value *tail[2] = {snug_input(m->g, "hyper", t), NULL};
     if (below(m, 2)) tail[1] = clip(m->g, n, grad);
-    const snug_op *op = ops[below(m, 3)];
+    const snug_op *op = random_update(m);
     for (int i = 0; i < n; i++)
         if (grad[i]) update(m, op, wrt[i], grad[i], tail);
 }

@@ -35,25 +35,6 @@ static void same_digest_at_any_threads(void **state)
     }
 }
 
-/* A last batch that is not whole, clipping by norm and every optimizer are in it too. */
-static void same_digest_at_any_micro_batches(void **state)
-{
-    (void)state;
-    static const char *const optimizers[] = {"sgd", "momentum", "adam", "adamw"};
-    for (int o = 0; o < 4; o++) {
-        char digest[3][65];
-        static const char *const micro[] = {"1", "2", "4"};
-        for (int m = 0; m < 3; m++)
-            digest_of(2,
-                      KEYS("train.micro_batches", micro[m], "train.leaves", "4", "train.batch",
-                           "48", "train.optimizer", optimizers[o], "train.clip_norm", "0.5",
-                           "train.weight_decay", "0.01"),
-                      digest[m]);
-        assert_string_equal(digest[0], digest[1]);
-        assert_string_equal(digest[0], digest[2]);
-    }
-}
-
 static void seeds_differ(void **state)
 {
     (void)state;
@@ -427,7 +408,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_digest_at_any_threads),
-        cmocka_unit_test(same_digest_at_any_micro_batches),
         cmocka_unit_test(seeds_differ),
         cmocka_unit_test(killed_run_ends_in_the_same_bits),
         cmocka_unit_test(interrupted_run_ends_in_the_same_bits),

@@ -5,7 +5,7 @@
 #include "ops/ops.h"
 #include <snug/leaves.h>
 
-/* What the three rules do to a gradient first, and to a weight. */
+/* What the rules do to a gradient first, and to a weight. */
 typedef struct decay {
     const float *w, *g;
     float *w_new;
@@ -82,6 +82,15 @@ ALWAYS_INLINE void momentum_at(const void *arg, int64_t i, int n)
     store_weight(&k->d, w, vmul(k->lr, m), i, n);
 }
 
+ALWAYS_INLINE void nesterov_at(const void *arg, int64_t i, int n)
+{
+    const descent *k = arg;
+    vf w = vload_upto(k->d.w + i, n), g = decayed_gradient(&k->d, w, i, n);
+    vf m = vfma(k->momentum, vload_upto(k->m + i, n), g);
+    vstore_upto(k->m_new + i, m, n);
+    store_weight(&k->d, w, vmul(k->lr, vfma(k->momentum, m, g)), i, n);
+}
+
 static void momentum_span(const snug_call *c, int64_t begin, int64_t end)
 {
     const snug_update_attrs *a = c->attrs;
@@ -89,7 +98,10 @@ static void momentum_span(const snug_call *c, int64_t begin, int64_t end)
     k.momentum = vset1((float)a->momentum);
     k.m = c->in[2].data;
     k.m_new = c->out[1].data;
-    span_each(begin, end, momentum_at, &k);
+    if (a->nesterov)
+        span_each(begin, end, nesterov_at, &k);
+    else
+        span_each(begin, end, momentum_at, &k);
 }
 
 static void k_momentum_update_f32(const snug_call *c)
@@ -148,6 +160,139 @@ static void k_adam_update_f32(const snug_call *c)
     spans_run(c, snug_shape_elements(&c->in[0].type.shape), SPAN_STREAM, adam_span);
 }
 
+/* ---- by squared gradients -----------------------------------------------------------------------
+ */
+
+typedef struct adaptive {
+    decay d;
+    const float *v, *u;
+    float *v_new, *u_new;
+    vf keep, rest; /* v' = keep * v + rest * g^2 */
+    vf lr, epsilon;
+} adaptive;
+
+static adaptive adaptive_of(const snug_call *c, int hyper, double keep, double rest)
+{
+    const snug_update_attrs *a = c->attrs;
+    return (adaptive){
+        .d = decay_of(c, hyper),
+        .v = c->in[2].data,
+        .v_new = c->out[1].data,
+        .keep = vset1((float)keep),
+        .rest = vset1((float)rest),
+        .lr = vset1(*(const float *)c->in[hyper].data),
+        .epsilon = vset1((float)a->epsilon),
+    };
+}
+
+ALWAYS_INLINE void root_at(const void *arg, int64_t i, int n)
+{
+    const adaptive *k = arg;
+    vf w = vload_upto(k->d.w + i, n), g = decayed_gradient(&k->d, w, i, n);
+    vf v = vfma(k->keep, vload_upto(k->v + i, n), vmul(vmul(k->rest, g), g));
+    vstore_upto(k->v_new + i, v, n);
+    store_weight(&k->d, w, vdiv(vmul(k->lr, g), vadd(vsqrt(v), k->epsilon)), i, n);
+}
+
+static void rmsprop_span(const snug_call *c, int64_t begin, int64_t end)
+{
+    const snug_update_attrs *a = c->attrs;
+    adaptive k = adaptive_of(c, 3, a->alpha, 1 - a->alpha);
+    span_each(begin, end, root_at, &k);
+}
+
+static void k_rmsprop_update_f32(const snug_call *c)
+{
+    spans_run(c, snug_shape_elements(&c->in[0].type.shape), SPAN_STREAM, rmsprop_span);
+}
+
+static void adagrad_span(const snug_call *c, int64_t begin, int64_t end)
+{
+    adaptive k = adaptive_of(c, 3, 1, 1);
+    span_each(begin, end, root_at, &k);
+}
+
+static void k_adagrad_update_f32(const snug_call *c)
+{
+    spans_run(c, snug_shape_elements(&c->in[0].type.shape), SPAN_STREAM, adagrad_span);
+}
+
+ALWAYS_INLINE void adadelta_at(const void *arg, int64_t i, int n)
+{
+    const adaptive *k = arg;
+    vf w = vload_upto(k->d.w + i, n), g = decayed_gradient(&k->d, w, i, n);
+    vf u = vload_upto(k->u + i, n);
+    vf v = vfma(k->keep, vload_upto(k->v + i, n), vmul(vmul(k->rest, g), g));
+    vf root = vdiv(vsqrt(vadd(u, k->epsilon)), vsqrt(vadd(v, k->epsilon)));
+    vf step = vmul(g, root);
+    vstore_upto(k->v_new + i, v, n);
+    vstore_upto(k->u_new + i, vfma(k->keep, u, vmul(vmul(k->rest, step), step)), n);
+    store_weight(&k->d, w, vmul(k->lr, step), i, n);
+}
+
+static void adadelta_span(const snug_call *c, int64_t begin, int64_t end)
+{
+    const snug_update_attrs *a = c->attrs;
+    adaptive k = adaptive_of(c, 4, a->rho, 1 - a->rho);
+    k.u = c->in[3].data;
+    k.u_new = c->out[2].data;
+    span_each(begin, end, adadelta_at, &k);
+}
+
+static void k_adadelta_update_f32(const snug_call *c)
+{
+    spans_run(c, snug_shape_elements(&c->in[0].type.shape), SPAN_STREAM, adadelta_span);
+}
+
+/* ---- lion -------------------------------------------------------------------------------------
+ */
+
+typedef struct lion {
+    decay d;
+    const float *m;
+    float *m_new;
+    vf beta1, beta2, rest1, rest2; /* rest = 1 - beta */
+    vf lr;
+} lion;
+
+/* NaN and zeros stay. */
+ALWAYS_INLINE vf vsign(vf a)
+{
+    const vf zero = vset1(0), one = vset1(1);
+    return vselect(vgt(a, zero), one, vselect(vlt(a, zero), vneg(one), a));
+}
+
+ALWAYS_INLINE void lion_at(const void *arg, int64_t i, int n)
+{
+    const lion *k = arg;
+    vf w = vload_upto(k->d.w + i, n), g = decayed_gradient(&k->d, w, i, n);
+    vf m = vload_upto(k->m + i, n);
+    vf step = vsign(vfma(k->beta1, m, vmul(k->rest1, g)));
+    vstore_upto(k->m_new + i, vfma(k->beta2, m, vmul(k->rest2, g)), n);
+    store_weight(&k->d, w, vmul(k->lr, step), i, n);
+}
+
+static void lion_span(const snug_call *c, int64_t begin, int64_t end)
+{
+    const snug_update_attrs *a = c->attrs;
+    lion k = {
+        .d = decay_of(c, 3),
+        .m = c->in[2].data,
+        .m_new = c->out[1].data,
+        .beta1 = vset1((float)a->beta1),
+        .beta2 = vset1((float)a->beta2),
+        .rest1 = vset1((float)(1 - a->beta1)),
+        .rest2 = vset1((float)(1 - a->beta2)),
+        .lr = vset1(*(const float *)c->in[3].data),
+    };
+    span_each(begin, end, lion_at, &k);
+}
+
+static void k_lion_update_f32(const snug_call *c)
+{
+    spans_run(c, snug_shape_elements(&c->in[0].type.shape), SPAN_STREAM, lion_span);
+}
+
 /* ---- accumulate -------------------------------------------------------------------------------
  */
 
@@ -188,6 +333,10 @@ KERNEL_TABLE(update) = {
     {.op = "sgd_update", .name = "k_sgd_update_f32", .run = k_sgd_update_f32},
     {.op = "momentum_update", .name = "k_momentum_update_f32", .run = k_momentum_update_f32},
     {.op = "adam_update", .name = "k_adam_update_f32", .run = k_adam_update_f32},
+    {.op = "rmsprop_update", .name = "k_rmsprop_update_f32", .run = k_rmsprop_update_f32},
+    {.op = "adagrad_update", .name = "k_adagrad_update_f32", .run = k_adagrad_update_f32},
+    {.op = "adadelta_update", .name = "k_adadelta_update_f32", .run = k_adadelta_update_f32},
+    {.op = "lion_update", .name = "k_lion_update_f32", .run = k_lion_update_f32},
     {.op = "accumulate", .name = "k_accumulate_f32", .run = k_accumulate_f32},
     {0},
 };
