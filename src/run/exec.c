@@ -189,15 +189,14 @@ static snug_status explain(snug_exec *e, int32_t stop)
         for (int j = 0; j < n->n_in; j++)
             CHECK(!snug_value_persistent(n->in[j]) || is_finite(&b->call.in[j]), SNUG_ENUMERIC,
                   "step %" PRIu64 ": '%s' is no longer finite (NaN or Inf); the update before "
-                  "overflowed: lower the learning rate or clip "
-                  "gradients (train.clip_norm)",
+                  "overflowed: lower train.learning_rate or set train.clip_norm",
                   e->step.step + 1, n->in[j]->name);
         e->device.driver->submit(&e->device, b->run, &b->call);
         TRY(e->device.driver->sync(&e->device));
         for (int j = 0; j < n->n_out; j++)
             CHECK(is_finite(&b->call.out[j]), SNUG_ENUMERIC,
-                  "step %" PRIu64 ": node '%s' (%s) gave NaN or Inf; lower the learning rate or "
-                  "clip gradients (train.clip_norm)",
+                  "step %" PRIu64 ": node '%s' (%s) gave NaN or Inf: lower train.learning_rate "
+                  "or set train.clip_norm",
                   e->step.step + 1, n->name, n->op->name);
     }
     return FAIL(SNUG_ENUMERIC, "step %" PRIu64 ": '%s' is NaN or Inf", e->step.step + 1,
