@@ -34,12 +34,14 @@ typedef struct snug_data_config {
     const char *path;      /* file, folder, or "glyphs[:n=..,seed=..,noise=..,shift=..,drift=..]" */
     const char *test_path; /* NULL: the set's own test part, when it has one */
     double validation;     /* share of the training part, 0 to 0.9, stratified by class */
-    int64_t folds, fold;   /* k-fold: folds >= 2 makes fold number `fold` (from 0) the test part */
-    uint64_t seed;         /* of split and folds */
-    const char *target;    /* CSV: column name, number from 0, or "last"; NULL: recognised */
-    const char *ignore;    /* CSV: columns, by name or number, separated by commas; NULL: none */
-    const char *header;    /* CSV: "yes", "no" or NULL: recognised */
-    const char *task;      /* "class", "value" or NULL: recognised from the target */
+    /* k-fold: folds, 2 to the number of samples, make fold number `fold` (from 0) the test part;
+     * 0: none */
+    int64_t folds, fold;
+    uint64_t seed;      /* of split and folds */
+    const char *target; /* CSV: column name, number from 0, or "last"; NULL: recognised */
+    const char *ignore; /* CSV: columns, by name or number, separated by commas; NULL: none */
+    const char *header; /* CSV: "yes", "no" or NULL: recognised */
+    const char *task;   /* "class", "value" or NULL: recognised from the target */
     const char
         *spec; /* JSON from snug_dataset_spec: apply it instead of learning one; NULL: learn */
     const char *scratch_dir; /* where unpacked records go; NULL: $TMPDIR or /tmp */
@@ -64,6 +66,8 @@ typedef struct snug_data_info {
     size_t scratch_bytes;  /* disk it keeps while open */
 } snug_data_info;
 
+/* *out is the caller's, to be closed (NULL is fine there); info and spec live as long as it does.
+ * Fails where files, knobs or the config are not what they should be, saying which and where. */
 SNUG_API snug_status snug_dataset_open(snug_context *ctx, const snug_data_config *config,
                                        snug_dataset **out) SNUG_MUST_USE;
 SNUG_API void snug_dataset_close(snug_dataset *d);

@@ -194,6 +194,10 @@ static void count_classes(snug_dataset *d, const int32_t *class_of)
 static snug_status cut_parts(snug_dataset *d, const snug_data_config *config, int32_t *class_of)
 {
     int64_t *n = d->source->n;
+    CHECK(config->folds <= n[RAW_MAIN], SNUG_EINVAL,
+          "%s: %" PRId64 " folds (data.folds) of %" PRId64
+          " samples leave folds empty; take at most as many folds as samples",
+          config->path, config->folds, n[RAW_MAIN]);
     if (class_of) TRY(classes_of(d, RAW_MAIN, class_of));
     if (class_of) TRY(classes_of(d, RAW_TEST, class_of + n[RAW_MAIN])); /* all known? */
     snug_split split = {.n = n[RAW_MAIN],

@@ -4,7 +4,8 @@
  *
  * Sample i is a function of (seed, part, i) and the knobs alone, computed in integers: the same
  * bytes on every machine. Knobs, as in "glyphs:n=20000,seed=1,noise=0.2,shift=2":
- *   n      training samples (20000); the test part has a fifth as many, other samples
+ *   n      training samples (20000, at most MAX_SAMPLES); the test part has a fifth as many, other
+ *          samples
  *   seed   (1)
  *   noise  largest change of a pixel, of full scale, 0 to 1 (0.2)
  *   shift  largest displacement in pixels, 0 to 6 (2)
@@ -31,6 +32,7 @@
 #define MAX_POINTS   24
 #define MAX_RADIUS   28 /* of a stroke's ink with its soft edge, 1/16 pixel */
 #define DRAW_AT_ONCE 64
+#define MAX_SAMPLES  1000000 /* drawn in some ten seconds; 0.9 GiB of scratch with the test part */
 
 typedef struct glyph_knobs {
     int64_t n;
@@ -211,7 +213,7 @@ static void draw_glyph(const glyph_knobs *k, snug_raw_part part, int64_t i, uint
 
 /* ---- knobs ----------------------------------------------------------------------------------- */
 
-static const snug_knob knob_rows[] = {{"n", 20000, 1, 1e8, true},
+static const snug_knob knob_rows[] = {{"n", 20000, 1, MAX_SAMPLES, true},
                                       {"seed", 1, 0, 0x1p53, true},
                                       {"noise", 0.2, 0, 1, false},
                                       {"shift", 2, 0, 6, true},

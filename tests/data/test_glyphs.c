@@ -80,12 +80,24 @@ static void wrong_knobs_are_named(void **state)
     (void)state;
     refuses("glyphs:nois=0.1", SNUG_EINVAL, "no knob 'nois', did you mean 'noise'");
     refuses("glyphs:n=0", SNUG_EINVAL, "n=0 must be a whole number from 1 to");
+    refuses("glyphs:n=1000001", SNUG_EINVAL, "a whole number from 1 to 1000000");
     refuses("glyphs:n=1.5", SNUG_EINVAL, "whole number");
     refuses("glyphs:noise=2", SNUG_EINVAL, "a number from 0 to 1");
     refuses("glyphs:noise=x", SNUG_EINVAL, "noise=x must be a number");
     refuses("glyphs:n", SNUG_EINVAL, "knob=value");
     const snug_data_config test = {.path = "glyphs", .test_path = "glyphs"};
     refuses_config(&test, SNUG_EINVAL, "its own test part");
+}
+
+static void folds_that_would_be_empty_are_refused(void **state)
+{
+    (void)state;
+    snug_data_config config = {.path = "glyphs:n=40", .folds = 40, .fold = 39};
+    snug_dataset *d = open_config(&config);
+    assert_int_equal(snug_dataset_info(d)->n[SNUG_PART_TEST], 1);
+    snug_dataset_close(d);
+    config.folds = 41;
+    refuses_config(&config, SNUG_EINVAL, "41 folds (data.folds) of 40 samples");
 }
 
 int main(void)
@@ -95,6 +107,7 @@ int main(void)
         cmocka_unit_test(a_sample_depends_on_its_number_alone),
         cmocka_unit_test(defaults_are_as_documented),
         cmocka_unit_test(wrong_knobs_are_named),
+        cmocka_unit_test(folds_that_would_be_empty_are_refused),
     };
     return cmocka_run_group_tests(tests, files_setup, files_teardown);
 }
