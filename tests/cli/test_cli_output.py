@@ -78,7 +78,8 @@ def narrow_epochs(folder):
     text, code = on_terminal(["train", *TINY, "--validation", "0.2", "--out",
                               os.path.join(folder, "r")], 40)
     check(code == 0, code, text)
-    rows = re.findall(r"epoch.*|^ +\d+ +\d\.\d{4}.*", ESCAPE.sub("", text), re.M)
+    lines = ESCAPE.sub("", text.replace("\r\x1b[K", "\n"))  # a progress bar wipes its line
+    rows = re.findall(r"epoch.*|^ +\d+ +\d\.\d{4}.*", lines, re.M)
     check(len(rows) >= 3 and max(len(r.rstrip()) for r in rows) <= 40, rows)
 
 
