@@ -100,7 +100,10 @@ static double warm_restarts_factor(const snug_recipe *r, const snug_schedule_poi
 {
     double period = r->train.step_epochs, done = at->epochs;
     if (r->train.restart_factor == 1) done -= period * floor(done / period);
-    for (; done >= period; period *= (double)r->train.restart_factor) done -= period;
+    while (done >= period) {
+        done -= period;
+        period *= (double)r->train.restart_factor;
+    }
     return down_to(r->train.final_rate, half_cosine(done > 0 ? done / period : 0.0));
 }
 

@@ -23,7 +23,7 @@ static uint32_t below(maker *m, uint32_t n)
 {
     uint32_t u[4];
     snug_rng(m->seed, RNG_TEST, 1, m->drawn++, u);
-    return u[0] % n;
+    return n ? u[0] % n : 0;
 }
 
 static const char *fresh(maker *m, char buf[16])

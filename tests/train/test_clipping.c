@@ -19,7 +19,7 @@ static weights after_step(void **state, const char *rate, const char *key, const
     char path[128], file[160];
     snug_context *ctx = context(1);
     snug_train_result r = {0};
-    weights w = {malloc(MOST * sizeof *w.at), 0};
+    weights w = {calloc(MOST, sizeof *w.at), 0};
     const char *keys[] = {"model",
                           SMALL_MODEL,
                           "train.steps",
@@ -39,6 +39,7 @@ static weights after_step(void **state, const char *rate, const char *key, const
     ok(snug_safetensors_open(file, &s));
     for (int i = 0; i < snug_safetensors_count(s); i++) {
         snug_tensor t = {w.at + w.n, snug_safetensors_type(s, i)};
+        assert_in_range(w.n + snug_shape_elements(&t.type.shape), 1, MOST);
         ok(snug_safetensors_read(s, snug_safetensors_name(s, i), &t));
         w.n += snug_shape_elements(&t.type.shape);
     }
