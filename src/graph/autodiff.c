@@ -78,6 +78,7 @@ static snug_status differentiate(tape *t, snug_value *loss, int n, snug_value *c
     t->grad[loss->id] = seed(g, loss);
     if (g->failed) return g->error.status;
     for (int i = n_nodes - 1; i >= 0; i--) TRY(differentiate_node(t, g->nodes[i]));
+    for (int i = n_nodes; i < g->n_nodes; i++) g->nodes[i]->gradient = true;
     for (int i = 0; i < n; i++) {
         grads[i] = t->grad[wrt[i]->id];
         if (grads[i] && grads[i]->role == SNUG_ROLE_ACTIVATION) grads[i]->role = SNUG_ROLE_GRADIENT;

@@ -38,6 +38,7 @@ struct snug_node {
     snug_value *in[SNUG_MAX_IN], *out[SNUG_MAX_OUT];
     uint32_t id;
     uint8_t n_in, n_out, section;
+    bool gradient; /* appended by a gradient rule */
 };
 
 struct snug_graph {

@@ -85,9 +85,9 @@ static void print_dot(snug_str *s, const snug_graph *g)
         const snug_node *n = g->nodes[i];
         snug_str_printf(s, "  n%u [label=\"%s\\n%s\", shape=box, style=filled, fillcolor=%s];\n",
                         n->id, n->op->name, n->name,
-                        n->op->flags & SNUG_OP_UPDATE     ? "khaki"
-                        : n->op->flags & SNUG_OP_BACKWARD ? "lightpink"
-                                                          : "lightblue");
+                        n->op->flags & SNUG_OP_UPDATE ? "khaki"
+                        : n->gradient                 ? "lightpink"
+                                                      : "lightblue");
         for (int j = 0; j < n->n_in; j++) {
             const snug_value *v = n->in[j];
             snug_str_printf(s, "  %c%u -> n%u [label=\"", v->producer ? 'n' : 'v',

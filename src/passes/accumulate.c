@@ -28,7 +28,6 @@ static snug_status accumulate_value(snug_graph *g, snug_value *v, int64_t n_micr
     snug_accumulate_attrs attrs = {.n_micro = n_micro};
     const char *name = snug_bump_printf(g->bump, "%s/total", v->name);
     if (!name) return SNUG_ENOMEM;
-    g->scope[0] = 0;
     snug_value *total = snug_apply(g, &snug_op_accumulate, name, &attrs, 1, &v);
     if (!total) return g->error.status;
     move_uses(g, v, total);
