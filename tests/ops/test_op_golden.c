@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operators against PyTorch: tests/golden/ops.safetensors holds inputs and results of cases (see
- * make_ops.py beside it). The reference kernels in f32 and f64, and every tier's own kernels, must
+/* Operators against PyTorch: tests/golden/ops*.safetensors hold inputs and results of cases (see
+ * golden.py beside them). The reference kernels in f32 and f64, and every tier's own kernels, must
  * give the same to 1e-5 of the largest magnitude. */
 #include "support/check.h"
 
+#include <glob.h>
 #include <math.h>
 
 #include "base/context.h"
@@ -11,11 +12,11 @@
 #include "kernels/kernel.h"
 #include "support/op_case.h"
 
-#define GOLDEN    "tests/golden/ops.safetensors"
+#define GOLDEN    "tests/golden/ops*.safetensors"
 #define TOLERANCE 1e-5
 
 static snug_context *ctx;
-static snug_safetensors *golden;
+static snug_safetensors *golden; /* the file being read */
 
 /* A tensor of the file by name, whatever its type; data NULL when there is none. */
 static snug_tensor read_tensor(const char *name)
@@ -132,8 +133,8 @@ static void check_kernel(const char *name, snug_tier tier)
     op_run_free(&r);
 }
 
-/* Call `each` for every case of the file, by the tensor that each case has once. */
-static void for_each_golden(void (*each)(const char *name))
+/* Call `each` for every case of the open file, by the tensor that each case has once. */
+static void for_each_case(void (*each)(const char *name))
 {
     for (int i = 0; i < snug_safetensors_count(golden); i++) {
         char name[128];
@@ -143,6 +144,18 @@ static void for_each_golden(void (*each)(const char *name))
         *slash = 0;
         each(name);
     }
+}
+
+static void for_each_golden(void (*each)(const char *name))
+{
+    glob_t files;
+    assert_int_equal(glob(GOLDEN, 0, NULL, &files), 0);
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        ok(snug_safetensors_open(files.gl_pathv[i], &golden));
+        for_each_case(each);
+        snug_safetensors_close(golden);
+    }
+    globfree(&files);
 }
 
 static void references(const char *name)
@@ -198,14 +211,12 @@ static int setup(void **state)
 {
     (void)state;
     ok(snug_context_create(&(snug_context_config){.threads = 2}, &ctx));
-    ok(snug_safetensors_open(GOLDEN, &golden));
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    snug_safetensors_close(golden);
     snug_context_destroy(ctx);
     return 0;
 }
