@@ -23,11 +23,22 @@ typedef enum snug_part {
     SNUG_PART_TEST,
     SNUG_N_PARTS
 } snug_part;
-typedef enum snug_data_kind { SNUG_DATA_IMAGE, SNUG_DATA_TABLE } snug_data_kind;
+typedef enum snug_data_kind {
+    SNUG_DATA_IMAGE,  /* [H, W, C] */
+    SNUG_DATA_TABLE,  /* [features] */
+    SNUG_DATA_SERIES, /* [T, C], time first */
+    SNUG_DATA_TEXT,   /* [T] tokens */
+    SNUG_N_DATA_KINDS
+} snug_data_kind;
+/* What is to be learned of a sample, and what a model makes of it. */
 typedef enum snug_target_kind {
     SNUG_TARGET_NONE,
-    SNUG_TARGET_CLASS,
-    SNUG_TARGET_VALUE
+    SNUG_TARGET_CLASS,  /* y i32 [], one of C classes; outputs [C] */
+    SNUG_TARGET_VALUE,  /* y f32 [M]; outputs [M] */
+    SNUG_TARGET_LABELS, /* y f32 [L], 1 where a label holds, else 0; outputs [L] */
+    SNUG_TARGET_TOKENS, /* y i32 [T], the token that follows, -1: none; outputs [T, vocabulary] */
+    SNUG_TARGET_SELF,   /* the sample itself; y i32 [], 1 for an anomaly; outputs like x */
+    SNUG_N_TARGETS
 } snug_target_kind;
 
 typedef struct snug_data_config {
@@ -54,8 +65,12 @@ typedef struct snug_data_info {
     snug_target_kind target;
     const char *format;      /* "idx", "csv", "glyphs" */
     int64_t n[SNUG_N_PARTS]; /* samples of each part */
-    snug_shape sample;       /* of one sample, as a model sees it: [H, W, C] or [features] */
-    int64_t n_classes;       /* SNUG_TARGET_CLASS */
+    snug_shape sample;       /* of one sample, as a model sees it */
+    snug_dtype sample_dtype; /* f32, or i32 for tokens */
+    snug_type truth;         /* of one sample's y */
+    snug_shape outputs;      /* what a model must make of one sample */
+    bool ragged; /* series: samples have lengths of their own, up to sample.dim[0]; zeros follow */
+    int64_t n_classes; /* SNUG_TARGET_CLASS */
     const char *const *class_names;
     const int64_t
         *class_counts; /* in the training part before validation is split off; n_classes */
@@ -76,13 +91,16 @@ SNUG_API const snug_data_info *snug_dataset_info(const snug_dataset *d);
 /* What a model must remember of the data, as JSON; lives as long as the data set. */
 SNUG_API const char *snug_dataset_spec(const snug_dataset *d);
 
-/* One sample, as a model sees it: x has the sample's elements; y one class number (i32) or value
- * (f32). index counts within the part, in file order. y may be NULL. */
-SNUG_API snug_status snug_dataset_get(snug_dataset *d, snug_part part, int64_t index, float *x,
+/* One sample, as a model sees it: x has the sample's elements, y the truth's. index counts within
+ * the part, in file order. y may be NULL. */
+SNUG_API snug_status snug_dataset_get(snug_dataset *d, snug_part part, int64_t index, void *x,
                                       void *y) SNUG_MUST_USE;
-/* Several at once: index n of them; x [n, ...], y [n]. */
+/* Several at once: index n of them; x [n, ...], y [n, ...]. */
 SNUG_API snug_status snug_dataset_get_many(snug_dataset *d, snug_part part, int64_t n,
-                                           const int64_t *index, float *x, void *y) SNUG_MUST_USE;
+                                           const int64_t *index, void *x, void *y) SNUG_MUST_USE;
+/* The lengths of n samples; those of a set that is not ragged are all sample.dim[0]. */
+SNUG_API snug_status snug_dataset_get_lengths(snug_dataset *d, snug_part part, int64_t n,
+                                              const int64_t *index, int32_t *lengths) SNUG_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,7 @@
 #include "data/dataset.h"
 
 #include "base/context.h"
+#include "data/target.h"
 
 #include <float.h>
 #include <math.h>
@@ -79,16 +80,18 @@ snug_status snug_dataset_fill(snug_dataset *d, snug_part part, int64_t n, const 
         run = run_length(from, index + i, n - i, most);
         int64_t at = snug_index_at(from, index[i]);
         TRY(d->source->read(d->source, (snug_raw_part)from->raw, at, run, out->buffer));
-        for (int64_t k = 0; k < run; k++)
+        for (int64_t k = 0; k < run && out->x; k++)
             snug_encode(&d->encoder, (unsigned char *)out->buffer + (size_t)k * bytes,
-                        out->x + (i + k) * elements);
+                        (float *)out->x + (i + k) * elements);
+        for (int64_t k = 0; k < run && out->lengths; k++)
+            out->lengths[i + k] = (int32_t)d->info.sample.dim[0];
         if (targets) TRY(fill_targets(d, from, at, run, out->buffer, (char *)out->y + i * 4));
     }
     return SNUG_OK;
 }
 
 snug_status snug_dataset_get_many(snug_dataset *d, snug_part part, int64_t n, const int64_t *index,
-                                  float *x, void *y)
+                                  void *x, void *y)
 {
     CHECK((unsigned)part < SNUG_N_PARTS, SNUG_EINVAL, "part %d of a data set", (int)part);
     const snug_batch out = {.buffer = d->buffer, .x = x, .y = y};
@@ -96,9 +99,18 @@ snug_status snug_dataset_get_many(snug_dataset *d, snug_part part, int64_t n, co
     return SNUG_OK;
 }
 
-snug_status snug_dataset_get(snug_dataset *d, snug_part part, int64_t index, float *x, void *y)
+snug_status snug_dataset_get(snug_dataset *d, snug_part part, int64_t index, void *x, void *y)
 {
     return snug_dataset_get_many(d, part, 1, &index, x, y);
+}
+
+snug_status snug_dataset_get_lengths(snug_dataset *d, snug_part part, int64_t n,
+                                     const int64_t *index, int32_t *lengths)
+{
+    CHECK((unsigned)part < SNUG_N_PARTS, SNUG_EINVAL, "part %d of a data set", (int)part);
+    const snug_batch out = {.buffer = d->buffer, .lengths = lengths};
+    TRY(snug_dataset_fill(d, part, n, index, &out));
+    return SNUG_OK;
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -233,6 +245,15 @@ static snug_status make_parts(snug_dataset *d, const snug_data_config *config)
     return status;
 }
 
+/* What a sample's truth is and what a model must make of it. */
+static void describe_target(snug_data_info *info)
+{
+    const int64_t one = 1;
+    info->sample_dtype = SNUG_F32;
+    info->outputs = snug_shape_make(1, info->target == SNUG_TARGET_CLASS ? &info->n_classes : &one);
+    info->truth = snug_target_truth(info->target, &info->outputs);
+}
+
 static void describe(snug_dataset *d, const snug_data_config *config)
 {
     snug_data_info *info = &d->info;
@@ -244,6 +265,7 @@ static void describe(snug_dataset *d, const snug_data_config *config)
     info->n_classes = d->spec.n_classes;
     info->class_names = d->spec.classes;
     info->class_counts = d->class_counts;
+    describe_target(info);
     info->problems = d->problems;
     info->scratch_bytes = s->scratch_bytes;
     info->resident_bytes =

@@ -31,11 +31,12 @@ struct snug_dataset {
 /* How many records fit in a read buffer, and its bytes. */
 int64_t snug_dataset_capacity(const snug_dataset *d);
 size_t snug_dataset_buffer_bytes(const snug_dataset *d);
-/* Where samples go: x [n, ...] and y [n] (or NULL), by way of a read buffer. */
+/* Where samples go: x [n, ...], y [n, ...] and lengths [n] (each may be NULL), by way of a read
+ * buffer. */
 typedef struct snug_batch {
     void *buffer;
-    float *x;
-    void *y;
+    void *x, *y;
+    int32_t *lengths;
 } snug_batch;
 /* snug_dataset_get_many with a buffer of the caller's: any thread, no allocation. Neighbouring
  * samples are read together. */

@@ -68,8 +68,10 @@ static void fill_next(snug_loader *l)
     l->busy = true;
     snug_os_gate_unlock(l->gate);
     int64_t n = choose_samples(l, l->next_fill);
-    const snug_batch out = {
-        .buffer = l->buffer, .x = l->config.x[number], .y = l->config.y[number]};
+    const snug_batch out = {.buffer = l->buffer,
+                            .x = l->config.x[number],
+                            .y = l->config.y[number],
+                            .lengths = l->config.lengths[number]};
     snug_status status = snug_dataset_fill(l->data, l->pass.part, n, l->index, &out);
     snug_os_gate_lock(l->gate);
     l->busy = false;

@@ -16,9 +16,10 @@ typedef struct snug_loader snug_loader;
 typedef struct snug_loader_config {
     int64_t batch;
     int n_slots;
-    float *x[SNUG_LOADER_MAX_SLOTS]; /* [batch, sample] */
-    void *y[SNUG_LOADER_MAX_SLOTS];  /* i32 or f32 [batch]; NULL when there is no target */
-    const char *augment;             /* reserved: NULL */
+    void *x[SNUG_LOADER_MAX_SLOTS];          /* [batch, sample] */
+    void *y[SNUG_LOADER_MAX_SLOTS];          /* [batch, truth]; NULL: not wanted */
+    int32_t *lengths[SNUG_LOADER_MAX_SLOTS]; /* [batch]; NULL: not wanted */
+    const char *augment;                     /* reserved: NULL */
 } snug_loader_config;
 
 snug_status snug_loader_create(snug_dataset *d, const snug_loader_config *config,

@@ -37,8 +37,9 @@ typedef struct snug_layer_build {
     int line;          /* of this layer */
     const char *kind;  /* of this layer */
     const char *name;  /* of this layer's parameters; NULL: it has none */
-    int64_t outputs;   /* of the whole model */
-    snug_graph *graph; /* errors are sticky here */
+    int64_t outputs;     /* of the whole model, along its last axis */
+    snug_value *lengths; /* i32 [N], steps of each sample's series; NULL: all are whole */
+    snug_graph *graph;   /* errors are sticky here */
 } snug_layer_build;
 
 typedef struct snug_layer_kind {

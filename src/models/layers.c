@@ -211,18 +211,34 @@ snug_value *snug_layer_seq_build(const snug_layer_build *b, const snug_layer_seq
     return x;
 }
 
-snug_value *snug_layers_build(const snug_layer_list *l, snug_graph *g, snug_value *x,
-                              int64_t outputs)
+/* [N, outputs...] */
+static bool result_fits(const snug_shape *have, const snug_shape *outputs)
 {
-    snug_layer_build b = {.list = l->name, .outputs = outputs, .graph = g};
+    bool fits = have->n_dims == outputs->n_dims + 1;
+    for (int i = 0; fits && i < outputs->n_dims; i++) fits = have->dim[i + 1] == outputs->dim[i];
+    return fits;
+}
+
+static void refuse_result(const snug_layer_list *l, snug_graph *g, const snug_shape *have,
+                          const snug_shape *outputs)
+{
+    char a[SNUG_SHAPE_TEXT], b[SNUG_SHAPE_TEXT];
+    snug_shape_text(outputs, b, sizeof b);
+    snug_graph_fail(g, FAIL(SNUG_ESHAPE, "%s: the last layer makes %s, but the data needs [N, %s%s",
+                            l->name, snug_shape_text(have, a, sizeof a), b + 1,
+                            outputs->n_dims == 1 ? ": end the list with `- linear: outputs`" : ""));
+}
+
+snug_value *snug_layers_build(const snug_layer_list *l, snug_graph *g, snug_value *x,
+                              const snug_layers_use *use)
+{
+    const snug_shape *outputs = use->outputs;
+    snug_layer_build b = {.list = l->name, .lengths = use->lengths, .graph = g};
+    if (outputs && outputs->n_dims > 0) b.outputs = outputs->dim[outputs->n_dims - 1];
     snug_value *y = snug_layer_seq_build(&b, &l->seq, x);
-    if (!y || outputs <= 0) return y;
+    if (!y || !outputs) return y;
     snug_type t = snug_value_type(y);
-    if (t.shape.n_dims == 2 && t.shape.dim[1] == outputs) return y;
-    char shape[SNUG_SHAPE_TEXT];
-    snug_graph_fail(g, FAIL(SNUG_ESHAPE,
-                            "%s: the last layer makes %s, but the data needs [N, %" PRId64
-                            "]: end the list with `- linear: outputs`",
-                            l->name, snug_shape_text(&t.shape, shape, sizeof shape), outputs));
+    if (result_fits(&t.shape, outputs)) return y;
+    refuse_result(l, g, &t.shape, outputs);
     return NULL;
 }

@@ -24,9 +24,15 @@ void snug_layers_write(const snug_layer_list *l, int indent, snug_str *s);
  * to one thread. */
 snug_layer_list *snug_layers_share(snug_layer_list *l);
 void snug_layers_free(snug_layer_list *l);
-/* Build the list on x. A unit count of `outputs` becomes `outputs`, and the result must be [N,
- * outputs] unless outputs is 0. Errors are sticky in g and name list and line. */
+/* What a list is built for. */
+typedef struct snug_layers_use {
+    const snug_shape *outputs; /* of one sample's result; NULL: whatever comes */
+    snug_value *lengths;       /* i32 [N]: see snug_layer_build; NULL */
+} snug_layers_use;
+
+/* Build the list on x. A unit count of `outputs` becomes the last of the outputs' lengths. Errors
+ * are sticky in g and name list and line. */
 snug_value *snug_layers_build(const snug_layer_list *l, snug_graph *g, snug_value *x,
-                              int64_t outputs);
+                              const snug_layers_use *use);
 
 #endif

@@ -15,6 +15,16 @@ static snug_status wait(void *self, int *slot, int64_t *n_samples)
     return snug_loader_wait(((snug_feed *)self)->loader, slot, n_samples);
 }
 
+static bool same_places(const snug_arena *a, const snug_plan *p, const snug_plan *q, int slot)
+{
+    static const char *const inputs[] = {SNUG_X, SNUG_Y, SNUG_LENGTHS};
+    bool same = true;
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
+        same = same &&
+               snug_arena_stream(a, p, inputs[i], slot) == snug_arena_stream(a, q, inputs[i], slot);
+    return same;
+}
+
 snug_status snug_feed_open(snug_dataset *d, const snug_arena *a, int n_plans,
                            snug_plan *const *plans, snug_feed *out)
 {
@@ -22,10 +32,10 @@ snug_status snug_feed_open(snug_dataset *d, const snug_arena *a, int n_plans,
     for (int slot = 0; slot < SNUG_STREAM_SLOTS; slot++) {
         config.x[slot] = snug_arena_stream(a, plans[0], SNUG_X, slot);
         config.y[slot] = snug_arena_stream(a, plans[0], SNUG_Y, slot);
+        config.lengths[slot] = snug_arena_stream(a, plans[0], SNUG_LENGTHS, slot);
         for (int i = 1; i < n_plans; i++)
-            CHECK(snug_arena_stream(a, plans[i], SNUG_X, slot) == config.x[slot] &&
-                      snug_arena_stream(a, plans[i], SNUG_Y, slot) == config.y[slot],
-                  SNUG_EINVAL, "plans that share a loader have their inputs at different places");
+            CHECK(same_places(a, plans[0], plans[i], slot), SNUG_EINVAL,
+                  "plans that share a loader have their inputs at different places");
     }
     CHECK(config.x[0], SNUG_EINVAL, "the model does not depend on its input");
     return snug_loader_create(d, &config, &out->loader);

@@ -4,6 +4,7 @@
 #include "base/context.h"
 #include "base/file.h"
 #include "base/os.h"
+#include "data/target.h"
 #include "train/feed.h"
 #include "train/metrics.h"
 #include "train/model_file.h"
@@ -183,20 +184,21 @@ static snug_status check_data(const snug_model *m, const snug_data_info *info, b
 {
     char want[SNUG_SHAPE_TEXT], have[SNUG_SHAPE_TEXT];
     const snug_model_shape *shape = &m->info.shape;
-    CHECK(snug_shape_equal(&info->sample, &shape->sample), SNUG_ESHAPE,
-          "the data's samples are %s, model %s was made for %s",
+    CHECK(snug_shape_equal(&info->sample, &shape->sample.shape) &&
+              info->sample_dtype == shape->sample.dtype,
+          SNUG_ESHAPE, "the data's samples are %s, model %s was made for %s",
           snug_shape_text(&info->sample, have, sizeof have), m->path,
-          snug_shape_text(&shape->sample, want, sizeof want));
+          snug_shape_text(&shape->sample.shape, want, sizeof want));
     CHECK(!truth || info->target != SNUG_TARGET_NONE, SNUG_EINVAL,
           "the data has no target to compare with; predict instead");
     CHECK(!truth || info->target == shape->target, SNUG_ESHAPE,
-          "the data's target is a %s, model %s predicts a %s; open the data with the model's spec",
-          info->target == SNUG_TARGET_CLASS ? "class" : "value", m->path,
-          shape->target == SNUG_TARGET_CLASS ? "class" : "value");
-    CHECK(shape->target != SNUG_TARGET_CLASS || info->n_classes == shape->outputs, SNUG_ESHAPE,
-          "the data has %" PRId64 " classes, model %s has %" PRId64
-          "; open the data with the model's spec",
-          info->n_classes, m->path, shape->outputs);
+          "the data's target is of kind %s, model %s predicts the kind %s; open the data with the "
+          "model's spec",
+          snug_target_name(info->target), m->path, snug_target_name(shape->target));
+    CHECK(!truth || snug_shape_equal(&info->outputs, &shape->outputs), SNUG_ESHAPE,
+          "the data needs outputs of %s, model %s makes %s; open the data with the model's spec",
+          snug_shape_text(&info->outputs, have, sizeof have), m->path,
+          snug_shape_text(&shape->outputs, want, sizeof want));
     return SNUG_OK;
 }
 
@@ -271,16 +273,17 @@ snug_status snug_model_eval(snug_model *m, snug_dataset *d, snug_part part, int6
 static snug_prediction read_prediction(const snug_model *m, const snug_data_info *info, int64_t row,
                                        const float *outputs)
 {
+    const int64_t n = snug_model_outputs(&m->info.shape);
     if (m->info.shape.target == SNUG_TARGET_VALUE)
         return (snug_prediction){.row = row, .class_index = -1, .value = (double)outputs[0]};
     int64_t best = 0;
-    for (int64_t k = 1; k < m->info.shape.outputs; k++)
+    for (int64_t k = 1; k < n; k++)
         if (outputs[k] > outputs[best]) best = k;
     return (snug_prediction){.row = row,
                              .class_index = best,
                              .class_name = info->class_names[best],
                              .value = (double)outputs[best],
-                             .n_classes = m->info.shape.outputs,
+                             .n_classes = n,
                              .probability = outputs};
 }
 
@@ -293,6 +296,7 @@ typedef struct listener {
 static snug_status predict_batches(const snug_model *m, const snug_data_info *info, session *s,
                                    const listener *to)
 {
+    const int64_t each = snug_shape_elements(&m->info.shape.outputs);
     snug_exec_step step = {0};
     for (int64_t row = 0;;) {
         int64_t n;
@@ -300,7 +304,7 @@ static snug_status predict_batches(const snug_model *m, const snug_data_info *in
         TRY(snug_exec_run(s->exec, &step, &n));
         if (n == 0) return SNUG_OK;
         const float *outputs = snug_exec_tensor(s->exec, SNUG_OUTPUTS).data;
-        for (int64_t i = 0; i < n; i++, outputs += m->info.shape.outputs) {
+        for (int64_t i = 0; i < n; i++, outputs += each) {
             const snug_prediction p = read_prediction(m, info, row++, outputs);
             to->each(to->arg, &p);
         }

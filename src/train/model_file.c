@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The metadata of a model's file: "snug.model" (its name), "snug.layers" (the list of layers as
- * YAML), "snug.target" (class or value), "snug.sample" (shape, such as 28x28x1), "snug.outputs",
- * "snug.data", "snug.spec" (JSON), "snug.version". */
+ * YAML), "snug.target" (class, value, ...), "snug.sample" (shape, such as 28x28x1), "snug.input"
+ * (its element type), "snug.outputs" (shape), "snug.ragged" (yes or no), "snug.data", "snug.spec"
+ * (JSON), "snug.version". */
 #include "train/model_file.h"
+#include "data/target.h"
 #include <snug/text.h>
 #include <stdio.h>
 #include <string.h>
 
-/* No sample and no output is larger than this in a file that means well. */
-#define MAX_SAMPLE  ((int64_t)1 << 28)
-#define MAX_OUTPUTS ((int64_t)1 << 20)
-
-static const char *target_name(snug_target_kind k)
-{
-    return k == SNUG_TARGET_CLASS ? "class" : "value";
-}
+/* No sample and no output has more elements than this in a file that means well. */
+#define MAX_SAMPLE ((int64_t)1 << 28)
 
 static void shape_to_text(const snug_shape *s, char *out, size_t bytes)
 {
@@ -27,16 +23,18 @@ static void shape_to_text(const snug_shape *s, char *out, size_t bytes)
 snug_status snug_model_file_write(const char *path, const snug_model_info *info, int n,
                                   const snug_named_tensor *weights)
 {
-    char sample[SNUG_SHAPE_TEXT], outputs[24], *layers = NULL;
-    shape_to_text(&info->shape.sample, sample, sizeof sample);
-    snprintf(outputs, sizeof outputs, "%" PRId64, info->shape.outputs);
+    char sample[SNUG_SHAPE_TEXT], outputs[SNUG_SHAPE_TEXT], *layers = NULL;
+    shape_to_text(&info->shape.sample.shape, sample, sizeof sample);
+    shape_to_text(&info->shape.outputs, outputs, sizeof outputs);
     if (info->shape.layers) TRY(snug_layers_yaml(info->shape.layers, &layers));
     const snug_metadata meta[] = {
         {"snug.version", snug_version()},
         {"snug.model", info->name},
-        {"snug.target", target_name(info->shape.target)},
+        {"snug.target", snug_target_name(info->shape.target)},
         {"snug.sample", sample},
+        {"snug.input", snug_dtype_get(info->shape.sample.dtype)->name},
         {"snug.outputs", outputs},
+        {"snug.ragged", info->shape.ragged ? "yes" : "no"},
         {"snug.data", info->data_path},
         {"snug.spec", info->spec},
         {"snug.layers", layers}, /* last: left out when the program built the model */
@@ -56,22 +54,25 @@ static snug_status need(const char *path, const snug_safetensors *file, const ch
     return SNUG_OK;
 }
 
-static snug_status parse_sample(const char *path, const char *text, snug_shape *out)
+/* A shape of at most `most` elements under `key`. */
+static snug_status need_shape(const char *path, const snug_safetensors *file, const char *key,
+                              int64_t most, snug_shape *out)
 {
     snug_shape s = {0};
     int64_t elements = 1;
-    const char *at = text;
+    const char *at;
+    TRY(need(path, file, key, &at));
     for (;;) {
         char one[24];
         const size_t n = strcspn(at, "x");
         CHECK(n > 0 && n < sizeof one && s.n_dims < SNUG_MAX_DIMS - 1, SNUG_EFORMAT,
-              "%s: 'snug.sample' is not a shape", path);
+              "%s: '%s' is not a shape", path, key);
         memcpy(one, at, n);
         one[n] = '\0';
         int64_t *dim = &s.dim[s.n_dims++];
         TRY(snug_parse_int(one, dim));
-        CHECK(*dim >= 1 && *dim <= MAX_SAMPLE / elements, SNUG_EFORMAT,
-              "%s: 'snug.sample' %.64s is out of range", path, text);
+        CHECK(*dim >= 1 && *dim <= most / elements, SNUG_EFORMAT,
+              "%s: '%s' has a length out of range, %" PRId64, path, key, *dim);
         elements *= *dim;
         if (at[n] == '\0') break;
         at += n + 1;
@@ -83,19 +84,21 @@ static snug_status parse_sample(const char *path, const char *text, snug_shape *
 static snug_status parse_shape(const char *path, const snug_safetensors *file,
                                snug_model_shape *out)
 {
-    const char *target, *sample, *outputs;
+    const char *target, *input, *ragged;
     TRY(need(path, file, "snug.target", &target));
-    TRY(need(path, file, "snug.sample", &sample));
-    TRY(need(path, file, "snug.outputs", &outputs));
-    const bool classes = strcmp(target, "class") == 0;
-    CHECK(classes || strcmp(target, "value") == 0, SNUG_EFORMAT,
-          "%s: 'snug.target' is neither class nor value", path);
-    out->target = classes ? SNUG_TARGET_CLASS : SNUG_TARGET_VALUE;
-    TRY(parse_sample(path, sample, &out->sample));
-    TRY(snug_parse_int(outputs, &out->outputs));
-    CHECK(out->outputs >= 1 && out->outputs <= MAX_OUTPUTS, SNUG_EFORMAT,
-          "%s: 'snug.outputs' %" PRId64 " is out of range", path, out->outputs);
-    return SNUG_OK;
+    out->target = snug_target_find(target);
+    CHECK(out->target != SNUG_N_TARGETS && out->target != SNUG_TARGET_NONE, SNUG_EFORMAT,
+          "%s: 'snug.target' is '%.40s', which is not known", path, target);
+    TRY(need(path, file, "snug.input", &input));
+    CHECK(strcmp(input, "f32") == 0 || strcmp(input, "i32") == 0, SNUG_EFORMAT,
+          "%s: 'snug.input' is neither f32 nor i32", path);
+    out->sample.dtype = strcmp(input, "i32") == 0 ? SNUG_I32 : SNUG_F32;
+    TRY(need(path, file, "snug.ragged", &ragged));
+    CHECK(strcmp(ragged, "yes") == 0 || strcmp(ragged, "no") == 0, SNUG_EFORMAT,
+          "%s: 'snug.ragged' is neither yes nor no", path);
+    out->ragged = strcmp(ragged, "yes") == 0;
+    TRY(need_shape(path, file, "snug.sample", MAX_SAMPLE, &out->sample.shape));
+    return need_shape(path, file, "snug.outputs", MAX_SAMPLE, &out->outputs);
 }
 
 snug_status snug_model_file_parse(const char *path, const snug_safetensors *file,

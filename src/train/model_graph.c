@@ -4,8 +4,10 @@
  */
 #include "train/model_graph.h"
 #include "data/spec.h"
+#include "data/target.h"
 #include "passes/pass.h"
 #include "train/optimizer.h"
+#include "train/task.h"
 #include <string.h>
 
 snug_status snug_model_shape_scale(snug_model_shape *m, const char *spec)
@@ -22,67 +24,63 @@ snug_status snug_model_shape_scale(snug_model_shape *m, const char *spec)
     return SNUG_OK;
 }
 
-static snug_value *input_x(snug_graph *g, const snug_model_shape *m, int64_t batch)
+/* A batch of what one sample has the type of. */
+static snug_value *input(snug_graph *g, const char *name, const snug_type *one, int64_t batch)
 {
-    snug_type t = {.dtype = SNUG_F32, .shape = {.n_dims = m->sample.n_dims + 1}};
+    snug_type t = {.dtype = one->dtype, .shape = {.n_dims = one->shape.n_dims + 1}};
     t.shape.dim[0] = batch;
     t.shape.kind[0] = SNUG_AXIS_BATCH;
-    for (int i = 0; i < m->sample.n_dims; i++) t.shape.dim[i + 1] = m->sample.dim[i];
-    return snug_input(g, SNUG_X, t);
+    for (int i = 0; i < one->shape.n_dims; i++) t.shape.dim[i + 1] = one->shape.dim[i];
+    return snug_input(g, name, t);
 }
 
-/* Classes: i32 [N]. Values: f32 [N, 1], the same bytes as the loader's [N]. */
-static snug_value *input_y(snug_graph *g, const snug_model_shape *m, int64_t batch)
+static snug_value *input_lengths(snug_graph *g, const snug_model_shape *m, int64_t batch)
 {
-    const bool classes = m->target == SNUG_TARGET_CLASS;
-    snug_type t = {.dtype = classes ? SNUG_I32 : SNUG_F32,
-                   .shape = {.n_dims = classes ? 1 : 2, .dim = {batch, 1}}};
-    t.shape.kind[0] = SNUG_AXIS_BATCH;
-    return snug_input(g, SNUG_Y, t);
+    const snug_type length = {.dtype = SNUG_I32};
+    return m->ragged ? input(g, SNUG_LENGTHS, &length, batch) : NULL;
 }
 
-/* v * scale + shift, v f32 [N, 1]. */
-static snug_value *affine(snug_graph *g, snug_value *v, double scale, double shift,
-                          const char *name)
+static snug_value *build_model(snug_graph *g, const snug_model_shape *m, snug_value *x,
+                               int64_t batch)
 {
-    const snug_type weight = {.dtype = SNUG_F32, .shape = {.n_dims = 2, .dim = {1, 1}}};
-    const snug_type bias = {.dtype = SNUG_F32, .shape = {.n_dims = 1, .dim = {1}}};
-    const float w = (float)scale, b = (float)shift;
-    snug_graph_push_scope(g, name);
-    v = snug_matmul(g, v, snug_constant(g, "scale", weight, &w));
-    v = snug_bias_add(g, v, snug_constant(g, "shift", bias, &b));
-    snug_graph_pop_scope(g);
-    return v;
+    const snug_layers_use use = {.outputs = &m->outputs, .lengths = input_lengths(g, m, batch)};
+    if (!m->build) return snug_layers_build(m->layers, g, x, &use);
+    return m->build(m->build_arg, g, x, snug_model_outputs(m));
+}
+
+static snug_status check_result(const snug_model_shape *m, const snug_value *result)
+{
+    char have[SNUG_SHAPE_TEXT], want[SNUG_SHAPE_TEXT];
+    CHECK(result, SNUG_EINVAL, "the program's model made no output");
+    const snug_shape s = snug_value_type(result).shape;
+    snug_shape rest = s;
+    rest.n_dims = s.n_dims > 0 ? s.n_dims - 1 : 0;
+    for (int i = 0; i < rest.n_dims; i++) rest.dim[i] = s.dim[i + 1], rest.kind[i] = s.kind[i + 1];
+    snug_shape_text(&m->outputs, want, sizeof want);
+    CHECK(
+        snug_shape_equal(&rest, &m->outputs), SNUG_ESHAPE,
+        "the model ends in shape %s, but the data needs [batch, %s; end it with a linear layer of "
+        "%" PRId64 " units",
+        snug_shape_text(&s, have, sizeof have), want + 1, snug_model_outputs(m));
+    return SNUG_OK;
 }
 
 /* Inputs, model, outputs, and the loss where there is a truth to compare with. */
 static snug_status build_forward(snug_graph *g, const snug_model_shape *m, snug_use use,
                                  int64_t batch)
 {
-    snug_value *x = input_x(g, m, batch);
-    snug_value *y = use == USE_PREDICT ? NULL : input_y(g, m, batch);
-    snug_value *result = m->build ? m->build(m->build_arg, g, x, m->outputs)
-                                  : snug_layers_build(m->layers, g, x, m->outputs);
+    const snug_task *task = snug_task_find(m->target);
+    CHECK(task, SNUG_EUNSUPPORTED, "nothing is known to learn of a target of kind '%s'",
+          snug_target_name(m->target));
+    const snug_type truth = snug_target_truth(m->target, &m->outputs);
+    snug_head head = {.graph = g, .model = m, .x = input(g, SNUG_X, &m->sample, batch)};
+    if (use != USE_PREDICT) head.y = input(g, SNUG_Y, &truth, batch);
+    head.result = build_model(g, m, head.x, batch);
     TRY(snug_graph_check(g));
-    CHECK(result, SNUG_EINVAL, "the program's model made no output");
-    const snug_type t = snug_value_type(result);
-    char text[SNUG_SHAPE_TEXT];
-    CHECK(t.shape.n_dims == 2 && t.shape.dim[1] == m->outputs, SNUG_ESHAPE,
-          "the model ends in shape %s, but the data needs [batch, %" PRId64 "]; end it with a "
-          "linear layer of %" PRId64 " units",
-          snug_shape_text(&t.shape, text, sizeof text), m->outputs, m->outputs);
-    snug_value *outputs = result, *loss = NULL;
-    if (m->target == SNUG_TARGET_CLASS) {
-        if (y)
-            loss = snug_softmax_cross_entropy(g, result, y, &outputs);
-        else
-            outputs = snug_apply(g, snug_graph_find_op(g, "softmax"), "softmax", NULL, 1, &result);
-    } else {
-        /* learned in units of the training part's deviation, whatever the unit of the value, so
-         * that learning rates and initial values fit */
-        outputs = affine(g, result, m->std, m->mean, "to_unit");
-        if (y) loss = snug_mse(g, result, affine(g, y, 1 / m->std, -m->mean / m->std, "of_unit"));
-    }
+    TRY(check_result(m, head.result));
+    snug_value *outputs = NULL, *loss = NULL;
+    task->build(&head, &outputs, &loss);
+    TRY(snug_graph_check(g));
     snug_output(g, SNUG_OUTPUTS, outputs);
     if (loss) snug_output(g, SNUG_LOSS, loss);
     if (use == USE_TRAIN) snug_expect_finite(g, loss);

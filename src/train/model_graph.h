@@ -13,12 +13,19 @@ typedef struct snug_model_shape {
     const snug_layer_list *layers; /* or */
     snug_value *(*build)(void *arg, snug_graph *g, snug_value *x, int64_t outputs);
     void *build_arg;
-    snug_shape sample;
-    int64_t outputs; /* classes, or 1 */
+    snug_type sample;   /* of one sample */
+    snug_shape outputs; /* what is to be made of it */
+    bool ragged;        /* samples have lengths */
     snug_target_kind target;
     double mean,
         std; /* of the true values in training: what the model learns is (value - mean) / std */
 } snug_model_shape;
+
+/* The number of outputs that layer lists and programs are told: along the last axis. */
+static inline int64_t snug_model_outputs(const snug_model_shape *m)
+{
+    return m->outputs.dim[m->outputs.n_dims - 1];
+}
 
 /* mean and std from a data set's spec; 0 and 1 where the target is a class. */
 snug_status snug_model_shape_scale(snug_model_shape *m, const char *spec) SNUG_MUST_USE;
@@ -26,8 +33,9 @@ snug_status snug_model_shape_scale(snug_model_shape *m, const char *spec) SNUG_M
 /* Names by which the graphs' values are fetched. */
 #define SNUG_X       "x"
 #define SNUG_Y       "y"
+#define SNUG_LENGTHS "lengths" /* i32 [N], of ragged samples */
 #define SNUG_LOSS    "loss"
-#define SNUG_OUTPUTS "outputs" /* probabilities [N, classes], or values [N, 1] */
+#define SNUG_OUTPUTS "outputs" /* [N, outputs]: probabilities, or values in their own unit */
 
 typedef enum snug_use {
     USE_TRAIN,   /* x, y, hyper -> loss, outputs, updates */

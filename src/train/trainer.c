@@ -50,8 +50,9 @@ static snug_status take_model(snug_trainer *t)
         .layers = t->config.build ? NULL : r->model.layers,
         .build = t->config.build,
         .build_arg = t->config.build_arg,
-        .sample = t->info->sample,
-        .outputs = t->info->target == SNUG_TARGET_CLASS ? t->info->n_classes : 1,
+        .sample = {.shape = t->info->sample, .dtype = t->info->sample_dtype},
+        .outputs = t->info->outputs,
+        .ragged = t->info->ragged,
         .target = t->info->target,
     };
     TRY(snug_model_shape_scale(&t->model, snug_dataset_spec(t->data)));

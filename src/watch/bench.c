@@ -198,12 +198,12 @@ typedef struct inference {
 
 static snug_status inference_open(snug_context *ctx, const workload *w, inference *f)
 {
-    const int64_t dim[] = {w->h, w->w, w->c};
+    const int64_t dim[] = {w->h, w->w, w->c}, classes = w->classes;
     TRY(snug_device_find("cpu")->open(ctx, 0, &f->device));
     TRY(snug_layers_from_zoo(w->name, &f->layers));
     const snug_model_shape model = {.layers = f->layers,
-                                    .sample = snug_shape_make(3, dim),
-                                    .outputs = w->classes,
+                                    .sample = {.shape = snug_shape_make(3, dim), .dtype = SNUG_F32},
+                                    .outputs = snug_shape_make(1, &classes),
                                     .target = SNUG_TARGET_CLASS};
     const snug_plan_config config = {.batch = 1,
                                      .leaves = 1,

@@ -37,7 +37,9 @@ static void build(const char *yaml, const snug_shape *sample)
     snug_graph *g;
     if (snug_layers_parse("fuzz.yaml", yaml, &l) != SNUG_OK) abort();
     if (snug_graph_create(ctx, SNUG_MODE_TRAIN, &g) != SNUG_OK) abort();
-    const snug_value *y = snug_layers_build(l, g, snug_input(g, "x", t), 3);
+    const snug_shape outputs = {.n_dims = 1, .dim = {3}};
+    const snug_layers_use use = {.outputs = &outputs};
+    const snug_value *y = snug_layers_build(l, g, snug_input(g, "x", t), &use);
     const snug_status s = snug_graph_check(g);
     if (s == SNUG_OK && (!y || snug_value_type(y).shape.n_dims != 2)) abort();
     must_be_told(s);

@@ -41,7 +41,9 @@ static snug_graph *build(const snug_layer_list *l, snug_type input, int64_t outp
     snug_graph *g;
     ok(snug_graph_create(ctx, SNUG_MODE_TRAIN, &g));
     snug_value *x = snug_input(g, "x", input);
-    (void)snug_layers_build(l, g, x, outputs);
+    const snug_shape result = {.n_dims = 1, .dim = {outputs}};
+    const snug_layers_use use = {.outputs = outputs > 0 ? &result : NULL};
+    (void)snug_layers_build(l, g, x, &use);
     return g;
 }
 
@@ -351,7 +353,8 @@ static snug_status build_lenet(void *arg)
     s = snug_graph_create(ctx, SNUG_MODE_TRAIN, &g);
     if (s == SNUG_OK) {
         snug_value *x = snug_input(g, "x", batch_of(3, grey28));
-        (void)snug_layers_build(l, g, x, 10);
+        const snug_shape result = {.n_dims = 1, .dim = {10}};
+        (void)snug_layers_build(l, g, x, &(snug_layers_use){.outputs = &result});
         s = snug_graph_check(g);
         snug_graph_destroy(g);
     }

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a task is: from a model's result to the outputs that predictions and metrics are read from,
+ * and to the loss where there is a truth to compare with. */
+#ifndef TRAIN_TASK_H
+#define TRAIN_TASK_H
+
+#include "train/model_graph.h"
+
+typedef struct snug_head {
+    snug_graph *graph;
+    const snug_model_shape *model;
+    snug_value *x, *result; /* result [N, outputs...] */
+    snug_value *y;          /* NULL: prediction */
+} snug_head;
+
+typedef struct snug_task {
+    snug_target_kind target;
+    /* *loss stays as it is without y. Errors are sticky in the graph. */
+    void (*build)(const snug_head *h, snug_value **outputs, snug_value **loss);
+} snug_task;
+
+/* NULL: nothing can be learned of this kind of target. */
+const snug_task *snug_task_find(snug_target_kind target);
+
+#endif
