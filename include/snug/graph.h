@@ -101,6 +101,9 @@ typedef struct snug_conv2d_config {
 
 /* x [.., in] -> [.., units]; parameters NAME.weight [in, units], NAME.bias [units]. */
 SNUG_API snug_value *snug_linear(snug_graph *g, snug_value *x, int64_t units, const char *name);
+/* Rows of the parameter NAME.weight [rows, width], N(0, 0.02), by ids i32 [..] -> [.., width]. */
+SNUG_API snug_value *snug_embedding(snug_graph *g, snug_value *ids, int64_t rows, int64_t width,
+                                    const char *name);
 /* x [N, H, W, C] -> [N, OH, OW, filters]; NAME.weight [KH, KW, C / groups, filters], NAME.bias. */
 SNUG_API snug_value *snug_conv2d(snug_graph *g, snug_value *x, const snug_conv2d_config *config,
                                  const char *name);

@@ -77,6 +77,18 @@ snug_value *snug_linear(snug_graph *g, snug_value *x, int64_t units, const char 
     return y ? snug_apply(g, &snug_op_bias_add, name, NULL, 2, (snug_value *[]){y, b}) : NULL;
 }
 
+snug_value *snug_embedding(snug_graph *g, snug_value *ids, int64_t rows, int64_t width,
+                           const char *name)
+{
+    if (!layer_fits(g, ids, name, 1, rows) || !layer_fits(g, ids, name, 1, width)) return NULL;
+    char buf[NAME_BYTES];
+    snug_type type = fixed_type(SNUG_F32, 2, (int64_t[]){rows, width});
+    snug_value *table = snug_param(g, part_name(buf, name, "weight"), type,
+                                   (snug_init){.kind = SNUG_INIT_NORMAL, .a = 0.02});
+    return table ? snug_apply(g, &snug_op_embedding, name, NULL, 2, (snug_value *[]){table, ids})
+                 : NULL;
+}
+
 /* Zeros before and after an axis so that the output has ceil(in / stride) elements. */
 static void pad_same(int64_t in, int64_t kernel, int64_t stride, int64_t *before, int64_t *after)
 {

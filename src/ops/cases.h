@@ -34,6 +34,16 @@
         CASE_DIMS(n), .batch = true, .fill = SNUG_FILL_INDEX, .integer = true,                     \
                       .index_below = classes                                                       \
     }
+/* Whole numbers below the first argument, of the shape that follows. */
+#define INDICES(below, ...)                                                                        \
+    {                                                                                              \
+        CASE_DIMS(__VA_ARGS__), .batch = true, .fill = SNUG_FILL_INDEX, .integer = true,           \
+                                .index_below = below                                               \
+    }
+#define FIXED_INDICES(below, ...)                                                                  \
+    {                                                                                              \
+        CASE_DIMS(__VA_ARGS__), .fill = SNUG_FILL_INDEX, .integer = true, .index_below = below     \
+    }
 #define PLACES(places, ...)                                                                        \
     {                                                                                              \
         CASE_DIMS(__VA_ARGS__), .batch = true, .fill = SNUG_FILL_INDEX, .byte = true,              \

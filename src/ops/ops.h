@@ -73,6 +73,12 @@ typedef struct snug_dropout_attrs {
     int64_t key;
 } snug_dropout_attrs;
 
+/* embedding(table [V, D], ids i32 [..]) -> y [.., D]; embedding_grad(dy, ids; rows) -> dtable
+ * [rows, D]; embedding_grad_onto(base, dy, ids) -> base + dtable. */
+typedef struct snug_embedding_attrs {
+    int64_t rows; /* of the gradient */
+} snug_embedding_attrs;
+
 /* reshape(x): the sample's axes; the batch axis, when there is one, stays in front. */
 typedef struct snug_reshape_attrs {
     int64_t n_dims, dim[SNUG_MAX_DIMS];

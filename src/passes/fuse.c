@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fusion into the operator before: the bias of a matrix product or convolution, the activation
  * behind it or behind a batch norm, and on the way back the mask of a ReLU into the batch norm's
- * gradient, which recomputes it. Only a value that nobody else uses disappears, so what the
- * backward pass needs stays. */
+ * gradient, which recomputes it; and of an embedding's gradient into the sum it is part of. Only a
+ * value that nobody else uses disappears, so what the backward pass needs stays. */
 #include "ops/ops.h"
 #include "passes/pass.h"
 #include <string.h>
@@ -69,6 +69,23 @@ static void fuse_mask(snug_node *grad)
     masked->n_uses = 0;
 }
 
+/* add(base, embedding_grad(dy, ids)): the rows go onto what is there, so that a table that is the
+ * output layer too has one gradient at a time. */
+static void fuse_rows(snug_node *n)
+{
+    for (int j = 0; j < 2; j++) {
+        snug_value *rows = n->in[j], *base = n->in[1 - j];
+        const snug_node *p = rows->producer;
+        if (!p || p->op != &snug_op_embedding_grad || rows->n_uses != 1) continue;
+        if (!snug_shape_equal(&rows->type.shape, &base->type.shape)) continue;
+        n->op = &snug_op_embedding_grad_onto;
+        n->in[0] = base, n->in[1] = p->in[0], n->in[2] = p->in[1];
+        n->n_in = 3;
+        rows->n_uses = 0;
+        return;
+    }
+}
+
 /* A bias may be made after the product that takes it up: hence the sorting. */
 static snug_status fuse(snug_graph *g, const snug_pass_config *config)
 {
@@ -83,6 +100,8 @@ static snug_status fuse(snug_graph *g, const snug_pass_config *config)
             fuse_act(g, n, ACT_GELU);
         else if (n->op == &snug_op_batch_norm_grad)
             fuse_mask(n);
+        else if (n->op == &snug_op_add)
+            fuse_rows(n);
     }
     return snug_graph_sort(g);
 }
@@ -90,7 +109,7 @@ static snug_status fuse(snug_graph *g, const snug_pass_config *config)
 const snug_graph_pass snug_pass_fuse = {
     .name = "fuse",
     .doc = "bias and activation into the operator before them; the ReLU's mask into the batch "
-           "norm's gradient",
+           "norm's gradient; an embedding's gradient into the gradient it is added to",
     .phases = 1u << PHASE_LOWER,
     .same_bits = false,
     .run = fuse,
