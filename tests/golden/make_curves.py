@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes curves.json: the losses of ten steps of every zoo model, by PyTorch in double.
+
+    build/peers/bin/python tests/golden/make_curves.py
+
+A model is read as its list of layers (`snug help models NAME`) and each layer is done by PyTorch's own operators, so
+that a new model needs a row in CASES and a new layer a function here. Initial values, inputs and truths follow from
+names and positions by a rule that tests/train/test_curves.c has too, so that the file holds losses alone.
+"""
+import json
+import math
+import pathlib
+import subprocess
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+STEPS, RATE, MOMENTUM, BATCH = 10, 0.003, 0.9, 4
+IMAGE, SMALL, COLOUR = [28, 28, 1], [8, 8, 1], [32, 32, 3]
+
+# model: (sample, target, outputs); a sample of tokens has a vocabulary
+CASES = {
+    "linear": (IMAGE, "class", [10]),
+    "mlp": (IMAGE, "class", [10]),
+    "mlp-256-128-64": (IMAGE, "class", [10]),
+    "lenet": (IMAGE, "class", [10]),
+    "cnn": (IMAGE, "class", [10]),
+    "resnet8": (COLOUR, "class", [10]),
+}
+
+
+# ---- numbers by name and position ------------------------------------------------------------------
+
+def bits(name, n):
+    """n numbers of 64 bits: splitmix64 from the FNV-1a hash of the name."""
+    h = 0xCBF29CE484222325
+    for byte in name.encode():
+        h = (h ^ byte) * 0x100000001B3 % 2**64
+    with np.errstate(over="ignore"):
+        z = np.uint64(h) + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))
+
+
+def uniform(name, shape, low, high):
+    u = (bits(name, math.prod(shape)) >> np.uint64(40)).astype(np.float64) / 2**24
+    return torch.tensor((low + (high - low) * u).astype(np.float32).reshape(shape)).double()
+
+
+def below(name, shape, n):
+    return torch.tensor((bits(name, math.prod(shape)) % np.uint64(n)).astype(np.int64).reshape(shape))
+
+
+def initial(name, shape):
+    """Vectors: 0.1 wide, around 1 where they scale; the rest: variance 1 / inputs."""
+    if len(shape) == 1:
+        middle = 1.0 if name.endswith(".weight") else 0.0
+        return uniform(name, shape, middle - 0.1, middle + 0.1)
+    bound = math.sqrt(3 * shape[-1] / math.prod(shape))
+    return uniform(name, shape, -bound, bound)
+
+
+class Model:
+    def __init__(self, layers, outputs, lengths):
+        self.layers, self.outputs, self.lengths, self.params = layers, outputs, lengths, {}
+
+    def param(self, name, *shape):
+        if name not in self.params:
+            self.params[name] = initial(name, shape).requires_grad_()
+        return self.params[name]
+
+    def __call__(self, x):
+        return self.run(self.layers, x)
+
+    def run(self, layers, x):
+        for item in layers:
+            kind, attrs = (item, {}) if isinstance(item, str) else next(iter(item.items()))
+            x = LAYERS[kind](self, attrs, x)
+        return x
+
+
+# ---- layers: images are [N, H, W, C] -----------------------------------------------------------------
+
+LAYERS = {}
+
+
+def layer(function):
+    LAYERS[function.__name__] = function
+    return function
+
+
+def pair(v):
+    return list(v) if isinstance(v, list) else [v, v]
+
+
+def channels_first(function, x):
+    return function(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+def same_pads(size, kernel, stride):
+    need = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
+    return [need // 2, need - need // 2]
+
+
+@layer
+def linear(m, a, x):
+    units = m.outputs if a["units"] == "outputs" else a["units"]
+    y = x @ m.param(a["name"] + ".weight", x.shape[-1], units)
+    return y + m.param(a["name"] + ".bias", units) if a.get("bias", True) else y
+
+
+@layer
+def conv2d(m, a, x):
+    k, s, groups = pair(a["kernel"]), pair(a["stride"]), a["groups"]
+    d = pair(a.get("dilation", 1))
+    w = m.param(a["name"] + ".weight", k[0], k[1], x.shape[3] // groups, a["filters"])
+    b = m.param(a["name"] + ".bias", a["filters"]) if a["bias"] else None
+    if a["padding"] == "same":
+        pads = [same_pads(x.shape[1 + i], (k[i] - 1) * d[i] + 1, s[i]) for i in (0, 1)]
+        x = F.pad(x, [0, 0] + pads[1] + pads[0])
+    elif a["padding"] != "valid":
+        p = pair(a["padding"])
+        x = F.pad(x, [0, 0, p[1], p[1], p[0], p[0]])
+    return channels_first(lambda t: F.conv2d(t, w.permute(3, 2, 0, 1), b, s, 0, d, groups), x)
+
+
+@layer
+def batch_norm(m, a, x):
+    w, b = m.param(a["name"] + ".weight", x.shape[-1]), m.param(a["name"] + ".bias", x.shape[-1])
+    axes = tuple(range(x.dim() - 1))
+    return (x - x.mean(axes)) / torch.sqrt(x.var(axes, unbiased=False) + a.get("eps", 1e-5)) * w + b
+
+
+@layer
+def relu(m, a, x):
+    return F.relu(x)
+
+
+@layer
+def gelu(m, a, x):
+    return F.gelu(x)
+
+
+@layer
+def max_pool(m, a, x):
+    kernel = pair(a["kernel"])
+    stride = kernel if a["stride"] == "kernel" else pair(a["stride"])
+    return channels_first(lambda t: F.max_pool2d(t, kernel, stride), x)
+
+
+@layer
+def global_avg_pool(m, a, x):
+    return x.mean((1, 2))
+
+
+@layer
+def flatten(m, a, x):
+    return x.reshape(x.shape[0], -1)
+
+
+@layer
+def reshape(m, a, x):
+    return x.reshape([x.shape[0]] + a["shape"])
+
+
+@layer
+def dropout(m, a, x):
+    return x  # the test sets every rate to 0
+
+
+@layer
+def residual(m, a, x):
+    return m.run(a["body"], x) + m.run(a["shortcut"] or [], x)
+
+
+# ---- the curve -----------------------------------------------------------------------------------------
+
+def layer_list(name):
+    text = subprocess.run([ROOT / "build/snug", "help", "models", name], capture_output=True, text=True, check=True)
+    return yaml.safe_load(text.stdout)
+
+
+def loss_of(target, y, truth):
+    if target == "class":
+        return F.cross_entropy(y, truth)
+    if target == "tokens":
+        return F.cross_entropy(y.flatten(0, 1), truth.flatten())
+    return F.mse_loss(y, truth)
+
+
+def curve(name, sample, target, outputs, vocabulary=0, ragged=False):
+    shape = [BATCH] + sample
+    lengths = 1 + below("lengths", [BATCH], sample[0]) if ragged else None
+    x = below("x", shape, vocabulary) if vocabulary else uniform("x", shape, -1.7, 1.7)
+    if ragged:
+        x = x * (torch.arange(sample[0])[None, :, None] < lengths[:, None, None])
+    truths = {"class": lambda: below("y", [BATCH], outputs[-1]),
+              "tokens": lambda: below("y", [BATCH] + outputs[:-1], outputs[-1]), "self": lambda: x}
+    truth = truths[target]()
+    model, momenta, losses = Model(layer_list(name), outputs[-1], lengths), {}, []
+    for _ in range(STEPS):
+        loss = loss_of(target, model(x), truth)
+        losses.append(loss.item())
+        gradients = torch.autograd.grad(loss, list(model.params.values()))
+        with torch.no_grad():
+            for (key, w), g in zip(model.params.items(), gradients):
+                momenta[key] = MOMENTUM * momenta.get(key, 0) + g
+                w -= RATE * momenta[key]
+    print(f"{name:24} {sum(w.numel() for w in model.params.values()):9} {losses[0]:.5f} {losses[-1]:.5f}")
+    return {"sample": sample, "target": target, "outputs": outputs, "vocabulary": vocabulary, "ragged": ragged,
+            "losses": losses}
+
+
+def main():
+    torch.set_num_threads(2)
+    cases = {name: curve(name, *case) for name, case in CASES.items()}
+    text = json.dumps({"batch": BATCH, "rate": RATE, "momentum": MOMENTUM, "models": cases}, indent=1)
+    pathlib.Path(__file__).with_name("curves.json").write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
