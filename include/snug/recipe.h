@@ -68,7 +68,11 @@ typedef struct snug_zoo_info {
     const char *name, *doc;
 } snug_zoo_info;
 SNUG_API const snug_zoo_info *snug_zoo(int i);
-/* A zoo model as the list of layers it stands for (YAML), malloc'ed. */
+/* What the i-th model's knobs are, a line each: "width (0.05 to 4; default 1): of all layers"; ""
+ * for a model without knobs. malloc'ed, the caller frees it. */
+SNUG_API snug_status snug_zoo_knobs(int i, char **out) SNUG_MUST_USE;
+/* A zoo model as the list of layers it stands for (YAML), malloc'ed. Knobs follow the name:
+ * "mobilenetv1:width=0.25". */
 SNUG_API snug_status snug_zoo_layers(const char *name, char **out) SNUG_MUST_USE;
 
 /* Layers that a recipe's list may use: the i-th with one line about it; NULL past the end. */

@@ -24,6 +24,16 @@ static snug_status help_recipe(cli *c)
     return SNUG_OK;
 }
 
+/* Lines of `text`, each wrapped, the lines after its first indented by two more. */
+static void print_lines(const cli *c, char *text, int indent)
+{
+    for (char *at = text, *end; (end = strchr(at, '\n')); at = end + 1) {
+        *end = '\0';
+        printf("%*s", indent, "");
+        cli_print_wrapped(stdout, at, indent + 2, c->columns - 2);
+    }
+}
+
 static snug_status help_models(cli *c)
 {
     if (c->n_args > 1) {
@@ -37,19 +47,15 @@ static snug_status help_models(cli *c)
     for (int i = 0; (z = snug_zoo(i)); i++) {
         printf("%-15s ", z->name);
         cli_print_wrapped(stdout, z->doc, 16, c->columns);
+        char *knobs = NULL;
+        SNUG_TRY(snug_zoo_knobs(i, &knobs));
+        print_lines(c, knobs, 18);
+        free(knobs);
     }
-    printf("\n'snug help models NAME' prints the list of layers that a name stands for.\n");
+    printf("\nKnobs follow the name, as in NAME:knob=value. 'snug help models NAME' prints the "
+           "list of\n"
+           "layers that a name stands for.\n");
     return SNUG_OK;
-}
-
-/* Lines of `text`, each wrapped, the lines after its first indented by two more. */
-static void print_lines(const cli *c, char *text, int indent)
-{
-    for (char *at = text, *end; (end = strchr(at, '\n')); at = end + 1) {
-        *end = '\0';
-        printf("%*s", indent, "");
-        cli_print_wrapped(stdout, at, indent + 2, c->columns - 2);
-    }
 }
 
 static snug_status help_layers(cli *c)

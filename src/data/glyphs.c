@@ -16,10 +16,10 @@
  * file: reading them back costs a twentieth of drawing them.
  */
 #include "base/file.h"
+#include "base/knobs.h"
 #include "base/rng.h"
 #include "base/str.h"
 #include "data/format.h"
-#include "data/knobs.h"
 #include "data/strokes.h"
 
 #include <math.h>
@@ -213,11 +213,12 @@ static void draw_glyph(const glyph_knobs *k, snug_raw_part part, int64_t i, uint
 
 /* ---- knobs ----------------------------------------------------------------------------------- */
 
-static const snug_knob knob_rows[] = {{"n", 20000, 1, MAX_SAMPLES, true},
-                                      {"seed", 1, 0, 0x1p53, true},
-                                      {"noise", 0.2, 0, 1, false},
-                                      {"shift", 2, 0, 6, true},
-                                      {"drift", 0, 0, 1, false}};
+static const snug_knob knob_rows[] = {
+    {"n", 20000, 1, MAX_SAMPLES, true, "training samples"},
+    {"seed", 1, 0, 0x1p53, true, "of all that is random"},
+    {"noise", 0.2, 0, 1, false, "largest change of a pixel, of full scale"},
+    {"shift", 2, 0, 6, true, "pixels that a character may be off the centre"},
+    {"drift", 0, 0, 1, false, "how far the distribution moves towards the last sample"}};
 
 static snug_status read_knobs(const char *path, glyph_knobs *k)
 {

@@ -6,9 +6,9 @@
  *   n         training samples (4096); there is no test part
  *   seed      (1)
  */
+#include "base/knobs.h"
 #include "base/rng.h"
 #include "data/format.h"
-#include "data/knobs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,9 +16,12 @@
 enum { KNOB_H, KNOB_W, KNOB_C, KNOB_CLASSES, KNOB_N, KNOB_SEED, N_KNOBS, MAX_CLASSES = 1000 };
 
 static const snug_knob knobs[N_KNOBS] = {
-    {"h", 28, 1, 4096, true},  {"w", 28, 1, 4096, true},
-    {"c", 1, 1, 4, true},      {"classes", 10, 2, MAX_CLASSES, true},
-    {"n", 4096, 1, 1e8, true}, {"seed", 1, 0, 0x1p53, true},
+    {"h", 28, 1, 4096, true, "height"},
+    {"w", 28, 1, 4096, true, "width"},
+    {"c", 1, 1, 4, true, "channels"},
+    {"classes", 10, 2, MAX_CLASSES, true, "classes, drawn evenly"},
+    {"n", 4096, 1, 1e8, true, "training samples"},
+    {"seed", 1, 0, 0x1p53, true, "of all that is random"},
 };
 
 typedef struct noise_source {

@@ -34,12 +34,48 @@ static snug_status unknown_model(const char *name)
     return s;
 }
 
+/* The list that a model's knobs give; without knobs there is nothing to say behind the name. */
+static snug_status write_list(const snug_zoo_model *m, const char *zoo_name, snug_str *s)
+{
+    double knob[SNUG_MAX_KNOBS];
+    CHECK(m->n_knobs || !strchr(zoo_name, ':'), SNUG_EINVAL, "'%.80s': the model '%s' has no knobs",
+          zoo_name, m->info.name);
+    TRY(snug_knobs_read(zoo_name, m->n_knobs, m->knobs, knob));
+    if (m->layers)
+        snug_str_add(s, m->layers);
+    else
+        TRY(m->write(knob, s));
+    return snug_str_check(s);
+}
+
 snug_status snug_layers_from_zoo(const char *zoo_name, snug_layer_list **out)
 {
-    for (int i = 0; i < N_MODELS; i++)
-        if (!strcmp(models[i]->info.name, zoo_name))
-            return snug_layers_parse(zoo_name, models[i]->layers, out);
-    return unknown_model(zoo_name);
+    int i = 0;
+    while (i < N_MODELS && !snug_knobs_named(zoo_name, models[i]->info.name)) i++;
+    if (i == N_MODELS) return unknown_model(zoo_name);
+    snug_str yaml = {0};
+    snug_status s = write_list(models[i], zoo_name, &yaml);
+    if (s == SNUG_OK) s = snug_layers_parse(zoo_name, yaml.text, out);
+    snug_str_free(&yaml);
+    return s;
+}
+
+void snug_zoo_write_knobs(int i, const char *lead, const char *after, const char *end, snug_str *s)
+{
+    for (int k = 0; k < models[i]->n_knobs; k++) {
+        const snug_knob *knob = &models[i]->knobs[k];
+        snug_str_printf(s, "%s%s%s (%.10g to %.10g; default %.10g): %s%s", lead, knob->name, after,
+                        knob->min, knob->max, knob->initial, knob->help, end);
+    }
+}
+
+snug_status snug_zoo_knobs(int i, char **out)
+{
+    snug_str s = {0};
+    CHECK(snug_zoo(i), SNUG_ENOENT, "there is no model number %d", i);
+    snug_str_add(&s, "");
+    snug_zoo_write_knobs(i, "", "", "\n", &s);
+    return snug_str_export(&s, out);
 }
 
 snug_status snug_zoo_layers(const char *name, char **out)

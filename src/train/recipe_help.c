@@ -2,6 +2,7 @@
 /* The reference of recipes, made from the tables that parse them: for a terminal, and as the
  * Markdown of docs/recipes.md. */
 #include "models/layer.h"
+#include "models/zoo.h"
 #include "train/recipe_row.h"
 
 #include <string.h>
@@ -147,16 +148,22 @@ static const char intro_layers[] =
     "parameters have names, from which the parameters' names are made: `conv1.weight`, "
     "`linear2.bias`.\n";
 
+/* Every line of `lines`, which are cut at their ends. */
+static void wrap_lines(snug_str *s, snug_str *lines, int indent)
+{
+    for (char *at = lines->text, *end; at && (end = strchr(at, '\n')); at = end + 1) {
+        *end = '\0';
+        wrap(s, at, indent, true);
+    }
+}
+
 static void layer_text(snug_str *s, const snug_layer_kind *kind)
 {
     snug_str line = {0}, keys = {0};
     snug_str_printf(&line, "%s: %s", kind->info.name, kind->info.doc);
     wrap(s, line.text ? line.text : "", 2, true);
     layer_keys(&keys, kind, "", "");
-    for (char *at = keys.text, *end; at && (end = strchr(at, '\n')); at = end + 1) {
-        *end = '\0';
-        wrap(s, at, 4, true);
-    }
+    wrap_lines(s, &keys, 4);
     snug_str_free(&line);
     snug_str_free(&keys);
 }
@@ -180,19 +187,35 @@ static void layers(snug_str *s, bool markdown)
 /* ---- models -----------------------------------------------------------------------------------
  */
 
+static void model_markdown(snug_str *s, int i)
+{
+    const snug_zoo_info *z = snug_zoo(i);
+    snug_str_printf(s, "| `%s` | %s", z->name, z->doc);
+    snug_zoo_write_knobs(i, "; knob `", "`", "", s);
+    snug_str_add(s, " |\n");
+}
+
+static void model_text(snug_str *s, int i)
+{
+    const snug_zoo_info *z = snug_zoo(i);
+    snug_str line = {0}, knobs = {0};
+    snug_str_printf(&line, "%s: %s", z->name, z->doc);
+    wrap(s, line.text ? line.text : "", 2, true);
+    snug_zoo_write_knobs(i, "", "", "\n", &knobs);
+    wrap_lines(s, &knobs, 4);
+    snug_str_free(&line);
+    snug_str_free(&knobs);
+}
+
 static void models(snug_str *s, bool markdown)
 {
-    const snug_zoo_info *z;
     snug_str_add(s,
                  markdown ? "\n## Models\n\n| Name | What it is |\n| --- | --- |\n" : "\nMODELS\n");
-    for (int i = 0; (z = snug_zoo(i)); i++) {
-        snug_str line = {0};
-        snug_str_printf(&line, markdown ? "| `%s` | %s |\n" : "%s: %s", z->name, z->doc);
+    for (int i = 0; snug_zoo(i); i++) {
         if (markdown)
-            snug_str_add(s, line.text ? line.text : "");
+            model_markdown(s, i);
         else
-            wrap(s, line.text ? line.text : "", 2, true);
-        snug_str_free(&line);
+            model_text(s, i);
     }
 }
 

@@ -75,7 +75,8 @@ static snug_status make_new(snug_trainer *t)
     TRY(snug_make_dirs(runs));
     for (int i = 1; !made; i++) {
         snug_str path = {0};
-        snug_str_printf(&path, "%s/%s-%s-%03d", runs, t->model_name, data, i);
+        snug_str_printf(&path, "%s/%.*s-%s-%03d", runs, (int)strcspn(t->model_name, ":"),
+                        t->model_name, data, i);
         snug_status s = snug_str_check(&path);
         if (s == SNUG_OK) s = snug_make_new_dir(path.text, &made);
         if (s == SNUG_OK && made) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading knobs. */
-#include "data/knobs.h"
+#include "base/knobs.h"
 #include "base/str.h"
 #include <math.h>
 #include <stdio.h>
@@ -36,8 +36,8 @@ static snug_status read_one(const char *path, char *name, int n, const snug_knob
     bool number = snug_parse_double(text, &v) == SNUG_OK;
     if (!number) snug_error_clear();
     CHECK(number && v >= k->min && v <= k->max && (!k->whole || v == floor(v)), SNUG_EINVAL,
-          "%.*s: %s=%s must be a %snumber from %.10g to %.10g", (int)strcspn(path, ":"), path, name,
-          text, k->whole ? "whole " : "", k->min, k->max);
+          "%.*s: %s=%s must be a %snumber from %.10g to %.10g (%s)", (int)strcspn(path, ":"), path,
+          name, text, k->whole ? "whole " : "", k->min, k->max, k->help);
     value[i] = v;
     return SNUG_OK;
 }

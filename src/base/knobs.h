@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Knobs of data that is made rather than read: "name:knob=value,knob=value". */
-#ifndef DATA_KNOBS_H
-#define DATA_KNOBS_H
+/* Knobs of what is made by name (data sets, zoo models): "name:knob=value,knob=value". */
+#ifndef BASE_KNOBS_H
+#define BASE_KNOBS_H
 
 #include "base/status.h"
 #include <stdbool.h>
@@ -10,6 +10,7 @@ typedef struct snug_knob {
     const char *name;
     double initial, min, max;
     bool whole; /* whole numbers only */
+    const char *help;
 } snug_knob;
 
 #define SNUG_MAX_KNOBS 16
