@@ -107,9 +107,27 @@ SNUG_API snug_value *snug_embedding(snug_graph *g, snug_value *ids, int64_t rows
 /* x [N, H, W, C] -> [N, OH, OW, filters]; NAME.weight [KH, KW, C / groups, filters], NAME.bias. */
 SNUG_API snug_value *snug_conv2d(snug_graph *g, snug_value *x, const snug_conv2d_config *config,
                                  const char *name);
-/* Over all axes but the last. NAME.weight, NAME.bias, and the states NAME.running_mean,
- * NAME.running_var (momentum 0.1, epsilon 1e-5; Ioffe and Szegedy 2015). */
+/* Normalisation. A field that is 0 means its default. */
+typedef struct snug_norm_config {
+    double epsilon;          /* 1e-5: added to the variance or mean square */
+    double momentum;         /* 0.1: how far batch_norm's running statistics move at a step */
+    bool no_weight, no_bias; /* without NAME.weight there is no NAME.bias either; not batch_norm */
+} snug_norm_config;
+
+/* Over all axes but the last. NAME.weight, NAME.bias, and the buffers NAME.running_mean,
+ * NAME.running_var (Ioffe and Szegedy 2015). */
 SNUG_API snug_value *snug_batch_norm(snug_graph *g, snug_value *x, const char *name);
+/* Each row, over the last axis: NAME.weight, NAME.bias (Ba, Kiros and Hinton 2016). */
+SNUG_API snug_value *snug_layer_norm(snug_graph *g, snug_value *x, const char *name);
+/* Each row divided by its root mean square: NAME.weight (Zhang and Sennrich 2019). */
+SNUG_API snug_value *snug_rms_norm(snug_graph *g, snug_value *x, const char *name);
+/* The same, configured; `config` may be NULL. */
+SNUG_API snug_value *snug_batch_norm_with(snug_graph *g, snug_value *x,
+                                          const snug_norm_config *config, const char *name);
+SNUG_API snug_value *snug_layer_norm_with(snug_graph *g, snug_value *x,
+                                          const snug_norm_config *config, const char *name);
+SNUG_API snug_value *snug_rms_norm_with(snug_graph *g, snug_value *x,
+                                        const snug_norm_config *config, const char *name);
 
 /* ---- operators without -------------------------------------------------------------------------
  */

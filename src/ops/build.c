@@ -1,66 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The builder functions of snug/graph.h that make nodes. Each returns NULL at once when an input is
  * NULL: then the graph has failed before, and keeps that error. */
+#include "ops/build.h"
 #include "base/rng.h"
-#include "graph/graph.h"
-#include "ops/rules.h"
-
-#include <stdio.h>
-
-#define NAME_BYTES 256
-
-/* "NAME.part" into buf. */
-static const char *part_name(char buf[NAME_BYTES], const char *name, const char *part)
-{
-    snprintf(buf, NAME_BYTES, "%s.%s", name, part);
-    return buf;
-}
-
-static snug_value *apply1(snug_graph *g, const snug_op *op, const void *attrs, snug_value *x)
-{
-    return g && x ? snug_apply(g, op, NULL, attrs, 1, &x) : NULL;
-}
-
-static snug_value *apply2(snug_graph *g, const snug_op *op, snug_value *a, snug_value *b)
-{
-    return g && a && b ? snug_apply(g, op, NULL, NULL, 2, (snug_value *[]){a, b}) : NULL;
-}
-
-static snug_type fixed_type(snug_dtype dtype, int n_dims, const int64_t *dim)
-{
-    return (snug_type){.shape = snug_shape_make(n_dims, dim), .dtype = dtype};
-}
-
-/* NAME.part, one number for each of n channels. */
-static snug_value *channel_param(snug_graph *g, const char *name, const char *part, snug_type type,
-                                 snug_init_kind init)
-{
-    char buf[NAME_BYTES];
-    return snug_param(g, part_name(buf, name, part), type, (snug_init){.kind = init});
-}
-
-/* A layer's arguments: an input of at least `n_dims` axes and a count that is positive. */
-static snug_status check_layer(const snug_value *x, const char *name, int n_dims, int64_t count)
-{
-    char text[SNUG_SHAPE_TEXT];
-    const snug_shape *s = &x->type.shape;
-    CHECK(name && *name, SNUG_EINVAL, "a layer on '%s' needs a name", x->name);
-    CHECK(s->n_dims >= n_dims, SNUG_ESHAPE, "'%s': the input '%s' is %s, but needs %d axes%s", name,
-          x->name, snug_shape_text(s, text, sizeof text), n_dims, n_dims < 4 ? " or more" : "");
-    CHECK(count >= 1 && count <= MAX_EXTENT, SNUG_EINVAL,
-          "'%s': %" PRId64 " outputs of the input %s are not possible: give 1 or more", name, count,
-          snug_shape_text(s, text, sizeof text));
-    return SNUG_OK;
-}
-
-static bool layer_fits(snug_graph *g, const snug_value *x, const char *name, int n_dims,
-                       int64_t count)
-{
-    if (!g || !x || g->failed) return false;
-    snug_status s = check_layer(x, name, n_dims, count);
-    if (s != SNUG_OK) snug_graph_fail(g, s);
-    return s == SNUG_OK;
-}
 
 snug_value *snug_linear(snug_graph *g, snug_value *x, int64_t units, const char *name)
 {
@@ -146,31 +88,6 @@ snug_value *snug_conv2d(snug_graph *g, snug_value *x, const snug_conv2d_config *
     if (!config->no_bias)
         in[2] = channel_param(g, name, "bias", fixed_type(dtype, 1, &w_dim[3]), SNUG_INIT_ZERO);
     return snug_apply(g, &snug_op_conv2d, name, &attrs, config->no_bias ? 2 : 3, in);
-}
-
-static snug_value *running(snug_graph *g, const char *name, const char *part, snug_type type,
-                           snug_init_kind init)
-{
-    char buf[NAME_BYTES];
-    return snug_buffer(g, part_name(buf, name, part), type, (snug_init){.kind = init});
-}
-
-snug_value *snug_batch_norm(snug_graph *g, snug_value *x, const char *name)
-{
-    if (!layer_fits(g, x, name, 2, 1)) return NULL;
-    int64_t n_channels = snug_shape_last(&x->type.shape);
-    snug_type type = fixed_type(x->type.dtype, 1, &n_channels);
-    snug_value *in[] = {x, channel_param(g, name, "weight", type, SNUG_INIT_ONE),
-                        channel_param(g, name, "bias", type, SNUG_INIT_ZERO),
-                        running(g, name, "running_mean", type, SNUG_INIT_ZERO),
-                        running(g, name, "running_var", type, SNUG_INIT_ONE)};
-    if (g->mode == SNUG_MODE_EVAL)
-        return snug_apply(g, &snug_op_batch_norm_inference, name, NULL, 5, in);
-    snug_value *out[SNUG_MAX_OUT];
-    if (snug_apply_all(g, &snug_op_batch_norm, name, NULL, 5, in, out) != SNUG_OK) return NULL;
-    snug_assign(g, in[3], out[3]);
-    snug_assign(g, in[4], out[4]);
-    return out[0];
 }
 
 snug_value *snug_matmul(snug_graph *g, snug_value *a, snug_value *b)

@@ -54,6 +54,13 @@ typedef struct snug_batch_norm_attrs {
     int64_t act; /* NONE or RELU */
 } snug_batch_norm_attrs;
 
+/* layer_norm(x[, weight[, bias]]) -> y, mean, inv_std; layer_norm_grad(dy, x, mean, inv_std[,
+ * weight]) -> dx, dweight, dbias; rms_norm(x[, weight]) -> y, inv_rms; rms_norm_grad(dy, x,
+ * inv_rms[, weight]) -> dx, dweight. Over the last axis. */
+typedef struct snug_layer_norm_attrs {
+    double epsilon;
+} snug_layer_norm_attrs;
+
 /* Losses, f32 scalars (f64 for f64 inputs). softmax_cross_entropy(logits [N, C], labels i32 [N]) ->
  * loss [], probabilities [N, C]; softmax_cross_entropy_grad(probabilities, labels, dloss []) ->
  * dlogits. A label outside 0..C-1 gives loss 0 and gradient 0. mse(prediction, target) -> loss [];

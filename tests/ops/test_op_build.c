@@ -121,6 +121,28 @@ static void batch_norm_follows_the_mode(void **state)
     }
 }
 
+static void norms_of_rows_have_what_is_asked(void **state)
+{
+    (void)state;
+    snug_graph *g = graph(SNUG_MODE_TRAIN);
+    snug_value *x = INPUT(g, 2, 4, 3);
+    snug_norm_config bare = {.epsilon = 1e-6, .no_weight = true}, unbiased = {.no_bias = true};
+    has_shape(snug_layer_norm(g, x, "a"), "[2, 4, 3]");
+    param_has(g, "a.weight", SNUG_ROLE_PARAM, "[3]", SNUG_INIT_ONE);
+    param_has(g, "a.bias", SNUG_ROLE_PARAM, "[3]", SNUG_INIT_ZERO);
+    has_shape(snug_layer_norm_with(g, x, &unbiased, "b"), "[2, 4, 3]");
+    param_has(g, "b.weight", SNUG_ROLE_PARAM, "[3]", SNUG_INIT_ONE);
+    assert_null(snug_graph_find_value(g, "b.bias"));
+    has_shape(snug_rms_norm(g, x, "c"), "[2, 4, 3]");
+    param_has(g, "c.weight", SNUG_ROLE_PARAM, "[3]", SNUG_INIT_ONE);
+    assert_null(snug_graph_find_value(g, "c.bias"));
+    snug_value *y = snug_rms_norm_with(g, x, &bare, "d");
+    assert_null(snug_graph_find_value(g, "d.weight"));
+    assert_true(((const snug_layer_norm_attrs *)y->producer->attrs)->epsilon == 1e-6);
+    ok(snug_graph_check(g));
+    snug_graph_destroy(g);
+}
+
 static void dropout_has_a_key_of_its_own(void **state)
 {
     (void)state;
@@ -250,6 +272,7 @@ int main(void)
         cmocka_unit_test(conv2d_pads_to_the_same_size),
         cmocka_unit_test(conv2d_defaults_and_groups),
         cmocka_unit_test(batch_norm_follows_the_mode),
+        cmocka_unit_test(norms_of_rows_have_what_is_asked),
         cmocka_unit_test(dropout_has_a_key_of_its_own),
         cmocka_unit_test(shapes_of_the_others),
         cmocka_unit_test(mistakes_are_told_once),

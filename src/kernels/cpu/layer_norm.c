@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* layer_norm, rms_norm and their gradients (ops/layer_norm.c has the formulas): rms_norm is
+ * layer_norm with a mean of 0. A row is one task's; the order of its sums follows from its length
+ * and the tier: four vector accumulators that take turns. Statistics are the mean, then squared
+ * deviations from it, whose own sum makes up for the mean's rounding. Gradients of weight and bias
+ * are reductions over rows as in columns.h. */
+#include "kernels/cpu/columns.h"
+#include <math.h>
+
+/* Adds to two sums what the n elements at i contribute; lanes past n must add nothing. */
+typedef void (*row_term)(const void *arg, int64_t i, int n, vf sum[2]);
+
+ALWAYS_INLINE void row_sums(int64_t n, row_term term, const void *arg, float out[2])
+{
+    vf s[4][2];
+    int64_t i = 0;
+    for (int v = 0; v < 4; v++) s[v][0] = s[v][1] = vzero();
+    for (; i + 4 * VLEN <= n; i += 4 * VLEN)
+        for (int v = 0; v < 4; v++) term(arg, i + v * VLEN, VLEN, s[v]);
+    for (int v = 0; i < n; v++, i += VLEN) term(arg, i, vlanes(i, n), s[v]);
+    for (int k = 0; k < 2; k++) out[k] = vsum(vadd(vadd(s[0][k], s[1][k]), vadd(s[2][k], s[3][k])));
+}
+
+/* Rows of a task. */
+static int64_t rows_grain(int64_t n_columns)
+{
+    return n_columns < SPAN_MATH ? SPAN_MATH / n_columns : 1;
+}
+
+static const float *floats(const snug_call *c, int input)
+{
+    return c->n_in > input ? c->in[input].data : NULL;
+}
+
+/* ---- forward ----------------------------------------------------------------------------------
+ */
+
+typedef struct norm_row {
+    const float *x, *weight, *bias; /* weight NULL: 1; bias NULL: 0 */
+    float *y;
+    vf mean, inv_std;
+} norm_row;
+
+ALWAYS_INLINE void sum_term(const void *arg, int64_t i, int n, vf sum[2])
+{
+    const norm_row *r = arg;
+    sum[0] = vadd(sum[0], vload_upto(r->x + i, n));
+}
+
+ALWAYS_INLINE void deviation_term(const void *arg, int64_t i, int n, vf sum[2])
+{
+    const norm_row *r = arg;
+    vf d = vsub(vload_upto(r->x + i, n), r->mean);
+    if (n < VLEN) d = vselect(vmask_n(n), d, vzero());
+    sum[0] = vadd(sum[0], d);
+    sum[1] = vfma(d, d, sum[1]);
+}
+
+ALWAYS_INLINE void square_term(const void *arg, int64_t i, int n, vf sum[2])
+{
+    const norm_row *r = arg;
+    vf v = vload_upto(r->x + i, n);
+    sum[0] = vfma(v, v, sum[0]);
+}
+
+/* y = (x - mean) * inv_std * weight + bias */
+ALWAYS_INLINE void norm_at(const void *arg, int64_t i, int n)
+{
+    const norm_row *r = arg;
+    vf y = vmul(vsub(vload_upto(r->x + i, n), r->mean), r->inv_std);
+    if (r->weight) y = vmul(y, vload_upto(r->weight + i, n));
+    if (r->bias) y = vadd(y, vload_upto(r->bias + i, n));
+    vstore_upto(r->y + i, y, n);
+}
+
+static double epsilon_of(const snug_call *c)
+{
+    return ((const snug_layer_norm_attrs *)c->attrs)->epsilon;
+}
+
+static float inverse_root(double mean_square, double epsilon)
+{
+    return (float)(1 / sqrt((mean_square > 0 ? mean_square : 0) + epsilon));
+}
+
+static norm_row norm_row_of(const snug_call *c, int64_t r, int64_t n)
+{
+    return (norm_row){.x = (const float *)c->in[0].data + r * n,
+                      .y = (float *)c->out[0].data + r * n,
+                      .weight = floats(c, 1),
+                      .bias = floats(c, 2),
+                      .mean = vzero()};
+}
+
+static void layer_norm_rows(const snug_call *c, int64_t begin, int64_t end)
+{
+    int64_t n = snug_shape_last(&c->in[0].type.shape);
+    float *means = c->out[1].data, *inv_stds = c->out[2].data, sum[2];
+    for (int64_t r = begin; r < end; r++) {
+        norm_row k = norm_row_of(c, r, n);
+        row_sums(n, sum_term, &k, sum);
+        float pivot = sum[0] / (float)n;
+        k.mean = vset1(pivot);
+        row_sums(n, deviation_term, &k, sum);
+        double drift = (double)sum[0] / (double)n;
+        double var = ((double)sum[1] - (double)sum[0] * drift) / (double)n;
+        float mean = (float)((double)pivot + drift), inv_std = inverse_root(var, epsilon_of(c));
+        k.mean = vset1(mean), k.inv_std = vset1(inv_std);
+        span_each(0, n, norm_at, &k);
+        if (means) means[r] = mean;
+        if (inv_stds) inv_stds[r] = inv_std;
+    }
+}
+
+static void rms_norm_rows(const snug_call *c, int64_t begin, int64_t end)
+{
+    int64_t n = snug_shape_last(&c->in[0].type.shape);
+    float *inv_rms = c->out[1].data, sum[2];
+    for (int64_t r = begin; r < end; r++) {
+        norm_row k = norm_row_of(c, r, n);
+        row_sums(n, square_term, &k, sum);
+        float scale = inverse_root((double)sum[0] / (double)n, epsilon_of(c));
+        k.inv_std = vset1(scale);
+        span_each(0, n, norm_at, &k);
+        if (inv_rms) inv_rms[r] = scale;
+    }
+}
+
+static void run_rows(const snug_call *c, span_fn fn)
+{
+    const snug_shape *s = &c->in[0].type.shape;
+    spans_run(c, snug_shape_rows(s), rows_grain(snug_shape_last(s)), fn);
+}
+
+static void k_layer_norm_f32(const snug_call *c)
+{
+    run_rows(c, layer_norm_rows);
+}
+
+static void k_rms_norm_f32(const snug_call *c)
+{
+    run_rows(c, rms_norm_rows);
+}
+
+/* ---- gradients --------------------------------------------------------------------------------
+ */
+
+/* Inputs of both gradients; mean NULL: rms_norm. */
+typedef struct grad_in {
+    const float *dy, *x, *mean, *inv_std, *weight;
+} grad_in;
+
+static grad_in grad_in_of(const snug_call *c)
+{
+    int stats = c->n_out == 3 ? 2 : 1;
+    return (grad_in){.dy = floats(c, 0),
+                     .x = floats(c, 1),
+                     .mean = stats == 2 ? floats(c, 2) : NULL,
+                     .inv_std = floats(c, 1 + stats),
+                     .weight = floats(c, 2 + stats)};
+}
+
+typedef struct grad_row {
+    const float *dy, *x, *weight;
+    float *dx;
+    vf mean, inv_std, mean_u, mean_ux;
+} grad_row;
+
+ALWAYS_INLINE vf u_at(const grad_row *r, int64_t i, int n)
+{
+    vf dy = vload_upto(r->dy + i, n);
+    return r->weight ? vmul(dy, vload_upto(r->weight + i, n)) : dy;
+}
+
+ALWAYS_INLINE vf xhat_at(const grad_row *r, int64_t i, int n)
+{
+    return vmul(vsub(vload_upto(r->x + i, n), r->mean), r->inv_std);
+}
+
+/* u is zero in lanes that are not there. */
+ALWAYS_INLINE void grad_term(const void *arg, int64_t i, int n, vf sum[2])
+{
+    const grad_row *r = arg;
+    vf u = u_at(r, i, n);
+    sum[0] = vadd(sum[0], u);
+    sum[1] = vfma(u, xhat_at(r, i, n), sum[1]);
+}
+
+ALWAYS_INLINE void grad_at(const void *arg, int64_t i, int n)
+{
+    const grad_row *r = arg;
+    vf d = vfma(vneg(xhat_at(r, i, n)), r->mean_ux, vsub(u_at(r, i, n), r->mean_u));
+    vstore_upto(r->dx + i, vmul(d, r->inv_std), n);
+}
+
+static void grad_rows(const snug_call *c, int64_t begin, int64_t end)
+{
+    int64_t n = snug_shape_last(&c->in[0].type.shape);
+    grad_in in = grad_in_of(c);
+    float sum[2];
+    for (int64_t r = begin; r < end; r++) {
+        grad_row k = {.dy = in.dy + r * n, .x = in.x + r * n, .weight = in.weight};
+        k.dx = (float *)c->out[0].data + r * n;
+        k.mean = vset1(in.mean ? in.mean[r] : 0);
+        k.inv_std = vset1(in.inv_std[r]);
+        row_sums(n, grad_term, &k, sum);
+        k.mean_u = vset1(in.mean ? sum[0] / (float)n : 0);
+        k.mean_ux = vset1(sum[1] / (float)n);
+        span_each(0, n, grad_at, &k);
+    }
+}
+
+/* Sums of dy and dy * xhat of up to four vectors of columns, row after row. */
+ALWAYS_INLINE void group_sums_of_rows(const grad_in *in, const column_block *b, int64_t n,
+                                      int64_t column, int width, float *const out[2])
+{
+    vf sum[4][2];
+    for (int v = 0; v < 4; v++) sum[v][0] = sum[v][1] = vzero();
+    for (int64_t r = b->row; r < b->row + b->n_rows; r++) {
+        grad_row k = {.dy = in->dy + r * n + column, .x = in->x + r * n + column};
+        k.mean = vset1(in->mean ? in->mean[r] : 0);
+        k.inv_std = vset1(in->inv_std[r]);
+        for (int v = 0; v * VLEN < width; v++)
+            grad_term(&k, v * VLEN, vlanes(v * VLEN, width), sum[v]);
+    }
+    for (int v = 0; v * VLEN < width; v++)
+        for (int k = 0; k < 2; k++)
+            vstore_upto(out[k] + v * VLEN, sum[v][k], vlanes(v * VLEN, width));
+}
+
+static void grad_block(const column_job *j, const column_block *b, float *const out[2])
+{
+    grad_in in = grad_in_of(j->arg);
+    int64_t n = j->layout.n_columns, c = b->begin;
+    for (; c + COLUMN_GROUP <= b->end; c += COLUMN_GROUP)
+        group_sums_of_rows(&in, b, n, c, COLUMN_GROUP,
+                           (float *const[]){out[0] + c - b->begin, out[1] + c - b->begin});
+    if (c < b->end)
+        group_sums_of_rows(&in, b, n, c, (int)(b->end - c),
+                           (float *const[]){out[0] + c - b->begin, out[1] + c - b->begin});
+}
+
+static void grad_finish(const column_job *j, int64_t begin, int64_t end, const column_state *s)
+{
+    const snug_call *c = j->arg;
+    float *dweight = c->out[1].data, *dbias = c->n_out == 3 ? c->out[2].data : NULL;
+    for (int64_t i = begin; i < end; i++) {
+        if (dweight) dweight[i] = (float)s->v[1][i - begin];
+        if (dbias) dbias[i] = (float)s->v[0][i - begin];
+    }
+}
+
+/* dx may be dy: sums over rows come first. */
+static void k_norm_grad_f32(const snug_call *c)
+{
+    if (c->out[1].data || (c->n_out == 3 && c->out[2].data)) {
+        column_job j = columns_job(c, &c->in[0].type.shape);
+        j.block = grad_block;
+        j.merge = column_merge_sums;
+        j.round = true;
+        j.finish = grad_finish;
+        j.arg = c;
+        columns_reduce(c, &j, c->scratch, c->scratch_bytes);
+    }
+    run_rows(c, grad_rows);
+}
+
+static size_t norm_grad_scratch(const snug_sig *s, int threads)
+{
+    (void)threads;
+    return columns_scratch(&s->in[0].shape);
+}
+
+KERNEL_TABLE(layer_norm) = {
+    {.op = "layer_norm", .name = "k_layer_norm_f32", .run = k_layer_norm_f32},
+    {.op = "layer_norm_grad",
+     .name = "k_layer_norm_grad_f32",
+     .scratch = norm_grad_scratch,
+     .run = k_norm_grad_f32},
+    {.op = "rms_norm", .name = "k_rms_norm_f32", .run = k_rms_norm_f32},
+    {.op = "rms_norm_grad",
+     .name = "k_rms_norm_grad_f32",
+     .scratch = norm_grad_scratch,
+     .run = k_norm_grad_f32},
+    {0},
+};

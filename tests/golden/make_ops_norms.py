@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes ops_norms.safetensors: normalisation by row, by group and by channel. See golden.py."""
+import torch
+import torch.nn.functional as F
+from golden import add, gradients, normal, positive, save
+
+
+def layer_norm():
+    for words, size, weights, eps in [("tokens", (3, 5, 37), 2, 1e-5), ("rows", (7, 13), 2, 1e-2),
+                                      ("no bias", (3, 4, 9), 1, 1e-5),
+                                      ("no weight", (4, 2, 3, 21), 0, 1e-5)]:
+        c = size[-1]
+        x = (normal(*size) + 2).requires_grad_()
+        weight, bias = positive(c).requires_grad_(), normal(c).requires_grad_()
+        given = [weight, bias][:weights]
+        y = F.layer_norm(x, (c,), *given, eps=eps)
+        mean, var = x.mean(-1), x.var(-1, unbiased=False)
+        inv = 1 / torch.sqrt(var + eps)
+        dy, grads = gradients(y, [x] + given)
+        add(f"layer_norm:{words}", [x] + given, [y, mean, inv], "1" + "0" * weights, epsilon=eps)
+        add(f"layer_norm_grad:{words}", [dy, x, mean, inv] + given[:1], grads,
+            "1111" + "0" * len(given[:1]), epsilon=eps)
+
+
+def rms_norm():
+    for words, size, weights, eps in [("tokens", (3, 5, 37), 1, 1e-6), ("rows", (7, 13), 1, 1e-2),
+                                      ("no weight", (4, 2, 3, 21), 0, 1e-5)]:
+        c = size[-1]
+        x = (normal(*size) + 1).requires_grad_()
+        given = [positive(c).requires_grad_()][:weights]
+        y = F.rms_norm(x, (c,), *given, eps=eps)
+        inv = 1 / torch.sqrt((x * x).mean(-1) + eps)
+        dy, grads = gradients(y, [x] + given)
+        add(f"rms_norm:{words}", [x] + given, [y, inv], "1" + "0" * weights, epsilon=eps)
+        add(f"rms_norm_grad:{words}", [dy, x, inv] + given, grads, "111" + "0" * weights,
+            epsilon=eps)
+
+
+layer_norm()
+rms_norm()
+save(__file__)
