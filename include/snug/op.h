@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an operator is: one const descriptor. Snug's own operators and a program's are alike.
  *
- *     static void square_ref(const snug_call *c) {
+ *     static void cube_ref(const snug_call *c) {
  *         for (int64_t i = 0; i < snug_shape_elements(&c->in[0].type.shape); i++) {
  *             double x = snug_load(&c->in[0], i);
- *             snug_store(&c->out[0], i, x * x);
+ *             snug_store(&c->out[0], i, x * x * x);
  *         }
  *     }
- *     static const snug_op square = {.name = "square", .doc = "square(x) -> y, y = x*x",
+ *     static const snug_op cube = {.name = "cube", .doc = "cube(x) -> y, y = x*x*x",
  *         .n_in_min = 1, .n_in_max = 1, .n_out = 1, .shape = snug_shape_same,
- *         .axes = snug_axes_same, .grad = square_grad, .cost = snug_cost_elementwise, .ref =
- * square_ref}; snug_context_add_op(ctx, &square);
+ *         .axes = snug_axes_same, .grad = cube_grad, .cost = snug_cost_elementwise,
+ *         .ref = cube_ref};
+ *     snug_context_add_op(ctx, &cube);
  */
 #ifndef SNUG_OP_H
 #define SNUG_OP_H
@@ -188,7 +189,9 @@ enum {
 
 typedef struct snug_op {
     const char *name;
-    const char *doc; /* signature, formula, gradient, source, example */
+    const char *doc;   /* signature, formula, gradient, source, example */
+    const char *layer; /* in a line, for recipes: a layer of this name, the attributes being its
+                        * keys; of one input, without parameters. NULL: not a layer */
     uint8_t n_in_min, n_in_max, n_out;
     uint32_t flags;
     const snug_attr *attrs; /* ends with a NULL name; NULL: none */

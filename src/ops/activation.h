@@ -8,6 +8,8 @@
 
 #define SQRT_HALF    0.70710678118654752440
 #define INV_SQRT_2PI 0.39894228040143267794
+#define SELU_ALPHA   1.67326324235437728481 /* Klambauer et al. 2017 */
+#define SELU_SCALE   1.05070098735548049342
 
 static inline double act_relu(double v)
 {

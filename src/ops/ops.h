@@ -73,6 +73,11 @@ typedef struct snug_fold_attrs {
     double epsilon;
 } snug_fold_attrs;
 
+/* Functions of one input, NAME(x) -> y; each reads the fields that its attribute rows name. */
+typedef struct snug_unary_attrs {
+    double slope, alpha, min, max;
+} snug_unary_attrs;
+
 /* dropout(x) -> y; which elements are kept is defined in dropout_mask.h. Its gradient is the same
  * operator with the same key. */
 typedef struct snug_dropout_attrs {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exp, log, tanh, erf and GELU of vectors, on vec.h alone: a lane's result depends on its input
- * and the tier only, never on the lane or its neighbours. Largest errors over all floats, held by
- * tests/kernels/tier_vmath.c on every tier:
- *     vexp   2 ulp, subnormal results included      vlog   2 ulp, subnormal arguments included
- *     vtanh  4 ulp                                  verf   4 ulp
- *     vgelu, vgelu_grad   4e-7 of max(1, |x|)
- * NaN gives NaN; infinities and zeros as in C's <math.h>.
+/* Exponentials, logarithms, tanh, erf and activations of vectors, on vec.h alone: a lane's result
+ * depends on its input and the tier only, never on the lane or its neighbours. Largest errors over
+ * all floats, held by tests/kernels/tier_vmath.c on every tier: vexp   2 ulp, subnormal results
+ * included      vlog   2 ulp, subnormal arguments included vexpm1 3 ulp vlog1p 3 ulp vtanh  4 ulp
+ * verf   4 ulp vsigmoid 4 ulp                                vsoftplus 5 ulp vgelu, vgelu_tanh,
+ * vsilu, vmish and their slopes v.._grad   4e-7 of max(1, |x|) NaN gives NaN; infinities and zeros
+ * as in C's <math.h>.
  *
  * Polynomials are minimax (Remez) in relative error of the whole function, computed with 50 digits
  * on the interval noted beside each, then rounded to float. */
@@ -34,10 +34,14 @@ static inline vf vpow2(vi n)
     return vi_as_vf(vishl(viadd(n, viset1(127)), 23));
 }
 
-/* e^x = 2^n e^r, n = round(x / ln 2), r = x - n ln 2 in [-ln2/2, ln2/2];
- * e^r = 1 + r + r^2 q(r). ln 2 is split so that its upper part times n is exact (Cody and Waite).
- * 2^n is applied in two halves so that results may be subnormal. */
-static inline vf vexp(vf x)
+/* e^x = 2^n (1 + p): p = e^r - 1, n = round(x / ln 2), r = x - n ln 2 in [-ln2/2, ln2/2]. */
+typedef struct vexp_parts {
+    vf p;
+    vi n;
+} vexp_parts;
+
+/* p = r + r^2 q(r). ln 2 is split so that its upper part times n is exact (Cody and Waite). */
+static inline vexp_parts vexp_split(vf x)
 {
     static const float q[] = {4.999999404e-01f, 1.666652113e-01f, 4.166838899e-02f,
                               8.368735202e-03f, 1.381456037e-03f};
@@ -47,10 +51,31 @@ static inline vf vexp(vf x)
     vf n = vsub(shifted, vset1(to_integer));
     vf r = vfma(n, vset1(-0.693359375f), x);
     r = vfma(n, vset1(2.12194440e-4f), r);
-    vf y = vadd(vfma(vmul(r, r), vpolynomial(r, q, 5), r), vset1(1));
-    vi ni = visub(vf_as_vi(shifted), viset1(0x4b400000));
-    vi half = visub(vishr(viadd(ni, viset1(256)), 1), viset1(128));
-    return vmul(vmul(y, vpow2(half)), vpow2(visub(ni, half)));
+    return (vexp_parts){.p = vfma(vmul(r, r), vpolynomial(r, q, 5), r),
+                        .n = visub(vf_as_vi(shifted), viset1(0x4b400000))};
+}
+
+/* 2^n is applied in two halves, here the lower, so that results may be subnormal or infinite. */
+static inline vi vexp_half(vi n)
+{
+    return visub(vishr(viadd(n, viset1(256)), 1), viset1(128));
+}
+
+static inline vf vexp(vf x)
+{
+    vexp_parts e = vexp_split(x);
+    vi half = vexp_half(e.n);
+    vf y = vadd(e.p, vset1(1));
+    return vmul(vmul(y, vpow2(half)), vpow2(visub(e.n, half)));
+}
+
+/* e^x - 1 = 2^b (2^a p + (2^a - 2^-b)), a + b = n: nothing cancels near 0, where n = 0. */
+static inline vf vexpm1(vf x)
+{
+    vexp_parts e = vexp_split(vmax(vset1(-80), x));
+    vi a = vexp_half(e.n), b = visub(e.n, a);
+    vf scale = vpow2(a), one = vpow2(visub(viset1(0), b));
+    return vmul(vfma(e.p, scale, vsub(scale, one)), vpow2(b));
 }
 
 /* log x = e ln 2 + log(1 + f), x = 2^e (1 + f), f in [-1/3, 1/3];
@@ -74,6 +99,27 @@ static inline vf vlog(vf x)
     y = vselect(vlt(x, vset1(INFINITY)), y, x);
     y = vselect(veq(x, vzero()), vset1(-INFINITY), y);
     return vselect(vlt(x, vzero()), vset1(NAN), y);
+}
+
+/* log(1 + x) = log u + (x - (u - 1)) / u, u = 1 + x rounded. */
+static inline vf vlog1p(vf x)
+{
+    vf u = vadd(x, vset1(1)), y = vlog(u);
+    vf lost = vdiv(vsub(x, vsub(u, vset1(1))), u);
+    return vselect(vm_and(vlt(x, vset1(0x1p24f)), vgt(u, vzero())), vadd(y, lost), y);
+}
+
+/* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|) */
+static inline vf vsoftplus(vf x)
+{
+    return vadd(vmax(vzero(), x), vlog1p(vexp(vneg(vabs(x)))));
+}
+
+/* 1 / (1 + e^-x), and e^x / (1 + e^x) below 0, where e^-x may overflow. */
+static inline vf vsigmoid(vf x)
+{
+    vf e = vexp(vneg(vabs(x)));
+    return vdiv(vselect(vlt(x, vzero()), e, vset1(1)), vadd(vset1(1), e));
 }
 
 /* tanh x = x + x^3 p(x^2) below 0.63, else 1 - 2 / (e^(2x) + 1); odd. */
@@ -124,6 +170,72 @@ static inline vf vgelu_grad(vf x)
     vf tail = vnormal_tail(vabs(x), e);
     vf phi = vselect(vlt(x, vzero()), tail, vsub(vset1(1), tail));
     return vfma(vmul(x, vset1(0.398942280f)), e, phi);
+}
+
+/* -limit..limit, beyond which a slope is that of the limit; NaN stays. */
+static inline vf vwithin(float limit, vf x)
+{
+    return vmin(vset1(limit), vmax(vset1(-limit), x));
+}
+
+/* Twice the argument of gelu's tanh (Hendrycks and Gimpel, 2016): 2 sqrt(2/pi) (x + 0.044715 x^3)
+ */
+static inline vf vgelu_tanh_inner(vf x)
+{
+    vf cubic = vfma(vmul(x, x), vset1(0.0713548163f), vset1(1.595769122f));
+    return vmul(x, cubic);
+}
+
+/* x (1 + tanh(u)) / 2 = x sigmoid(2 u) */
+static inline vf vgelu_tanh(vf x)
+{
+    return vmul(x, vsigmoid(vgelu_tanh_inner(x)));
+}
+
+/* s + x s (1 - s) v', s = sigmoid(v), v = 2 u; s (1 - s) = e / (1 + e)^2, e = exp(-|v|), which
+ * does not cancel. */
+static inline vf vgelu_tanh_grad(vf x)
+{
+    x = vwithin(10, x);
+    vf v = vgelu_tanh_inner(x), e = vexp(vneg(vabs(v)));
+    vf d = vdiv(vset1(1), vadd(vset1(1), e)), ed = vmul(e, d);
+    vf inner = vfma(vmul(x, x), vset1(0.214064449f), vset1(1.595769122f));
+    return vfma(vmul(x, inner), vmul(ed, d), vselect(vlt(v, vzero()), ed, d));
+}
+
+/* x sigmoid(x) (Elfwing et al. 2017) */
+static inline vf vsilu(vf x)
+{
+    return vmul(x, vsigmoid(x));
+}
+
+/* s (1 + x (1 - s)) */
+static inline vf vsilu_grad(vf x)
+{
+    vf s = vsigmoid(x);
+    return vmul(s, vfma(x, vsub(vset1(1), s), vset1(1)));
+}
+
+/* 2 / (n + 2), n = e (e + 2), e = e^x, which is 1 - tanh(log(1 + e)) (Misra 2019). */
+static inline vf vmish_rest(vf e)
+{
+    return vdiv(vset1(2), vfma(e, vadd(e, vset1(2)), vset1(2)));
+}
+
+/* x tanh(softplus(x)) = x n / (n + 2) */
+static inline vf vmish(vf x)
+{
+    vf e = vexp(vmin(vset1(20), x)), n = vmul(e, vadd(e, vset1(2)));
+    return vmul(x, vdiv(n, vadd(n, vset1(2))));
+}
+
+/* t + x (1 - t^2) sigmoid(x), t = tanh(softplus(x)) */
+static inline vf vmish_grad(vf x)
+{
+    x = vmin(vset1(20), x);
+    vf e = vexp(x), rest = vmish_rest(e), t = vsub(vset1(1), rest);
+    vf s = vdiv(e, vadd(e, vset1(1)));
+    return vfma(vmul(x, s), vmul(rest, vadd(vset1(1), t)), t);
 }
 
 #endif
