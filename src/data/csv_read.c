@@ -3,10 +3,10 @@
  * starts; bytes that are no UTF-8 are taken as Latin-1. */
 #include "data/csv_read.h"
 
-#include "base/file.h"
 #include "base/memory.h"
-#include "data/gunzip.h"
+#include "data/bytes.h"
 #include "data/spec.h"
+#include "data/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,11 +16,7 @@
 struct snug_csv {
     char path[256]; /* for messages */
     char delimiter;
-    snug_file *plain; /* or */
-    snug_gunzip *packed;
-    uint64_t offset;
-    unsigned char *in;
-    size_t at, filled;
+    snug_bytes *in;
     int64_t line;
     char *text; /* of the row: fields, each NUL-terminated */
     size_t length, capacity;
@@ -29,43 +25,17 @@ struct snug_csv {
     int n, fields_capacity;
 };
 
-static snug_status start(snug_csv *r, const char *path)
-{
-    snprintf(r->path, sizeof r->path, "%s", path);
-    r->line = 1;
-    r->in = snug_alloc(TAG_DATA, IN_BYTES);
-    if (!r->in) return snug_error_status();
-    TRY(snug_file_open(path, &r->plain));
-    bool packed = false;
-    TRY(snug_is_gzip(r->plain, &packed));
-    if (!packed) return SNUG_OK;
-    snug_file *f = r->plain;
-    r->plain = NULL;
-    return snug_gunzip_open(f, path, &r->packed);
-}
-
-static snug_status refill(snug_csv *r)
-{
-    r->at = r->filled = 0;
-    if (r->packed) return snug_gunzip_read(r->packed, r->in, IN_BYTES, &r->filled);
-    uint64_t left = snug_file_size(r->plain) - r->offset;
-    size_t n = left < IN_BYTES ? (size_t)left : IN_BYTES;
-    TRY(snug_file_read_at(r->plain, r->offset, r->in, n));
-    r->offset += n;
-    r->filled = n;
-    return SNUG_OK;
-}
-
 snug_status snug_csv_open(const char *path, char delimiter, snug_csv **out)
 {
     snug_csv *r = snug_alloc(TAG_DATA, sizeof *r);
     if (!r) return snug_error_status();
+    snprintf(r->path, sizeof r->path, "%s", path);
+    r->line = 1;
     r->delimiter = delimiter;
-    snug_status status = start(r, path);
-    if (status == SNUG_OK) status = refill(r);
+    snug_status status = snug_bytes_open(path, &r->in);
     if (status != SNUG_OK) snug_csv_close(r);
     TRY(status);
-    if (r->filled >= 3 && memcmp(r->in, "\xef\xbb\xbf", 3) == 0) r->at = 3;
+    snug_bytes_skip_mark(r->in);
     *out = r;
     return SNUG_OK;
 }
@@ -73,9 +43,7 @@ snug_status snug_csv_open(const char *path, char delimiter, snug_csv **out)
 void snug_csv_close(snug_csv *r)
 {
     if (!r) return;
-    snug_file_close(r->plain);
-    snug_gunzip_close(r->packed);
-    snug_free(r->in);
+    snug_bytes_close(r->in);
     snug_free(r->text);
     snug_free(r->start);
     snug_free(r->field);
@@ -85,8 +53,7 @@ void snug_csv_close(snug_csv *r)
 /* The next byte, -1 at the end; it stays the next one until `at` moves on. */
 static snug_status peek(snug_csv *r, int *c)
 {
-    if (r->at == r->filled && r->filled > 0) TRY(refill(r));
-    *c = r->at < r->filled ? r->in[r->at] : -1;
+    TRY(snug_bytes_peek(r->in, c));
     CHECK(*c != 0, SNUG_EFORMAT, "%s, line %" PRId64 ": a zero byte; this is no text file in UTF-8",
           r->path, r->line);
     return SNUG_OK;
@@ -132,23 +99,6 @@ static snug_status begin_field(snug_csv *r)
     return SNUG_OK;
 }
 
-/* Length of the UTF-8 character at p (n bytes are there), 0 when it is none. */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    size_t more = p[0] < 0x80   ? 0
-                  : p[0] < 0xc2 ? 9
-                  : p[0] < 0xe0 ? 1
-                  : p[0] < 0xf0 ? 2
-                  : p[0] < 0xf5 ? 3
-                                : 9;
-    if (more > 3 || more >= n) return 0;
-    for (size_t i = 1; i <= more; i++)
-        if ((p[i] & 0xc0) != 0x80) return 0;
-    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-    bool outside = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
-    return overlong || outside ? 0 : more + 1;
-}
-
 /* Rewrite the field from `from` on, which is not all UTF-8, with its odd bytes as Latin-1. */
 static snug_status from_latin1(snug_csv *r, size_t from)
 {
@@ -159,7 +109,7 @@ static snug_status from_latin1(snug_csv *r, size_t from)
     r->length = from;
     snug_status status = SNUG_OK;
     for (size_t i = 0, whole; i < n && status == SNUG_OK; i += whole ? whole : 1) {
-        whole = utf8_length(copy + i, n - i);
+        whole = snug_utf8_length(copy + i, n - i);
         for (size_t k = 0; k < whole && status == SNUG_OK; k++) status = put(r, (char)copy[i + k]);
         if (whole) continue;
         status = put(r, (char)(0xc0 | copy[i] >> 6));
@@ -181,7 +131,7 @@ static snug_status end_field(snug_csv *r, bool quoted)
     if (r->length == from) return put(r, '\0');
     const unsigned char *p = (const unsigned char *)r->text + from;
     size_t n = r->length - from, i = 0;
-    while (i < n && utf8_length(p + i, n - i)) i += utf8_length(p + i, n - i);
+    while (i < n && snug_utf8_length(p + i, n - i)) i += snug_utf8_length(p + i, n - i);
     if (i < n) TRY(from_latin1(r, from));
     return put(r, '\0');
 }
@@ -196,7 +146,7 @@ static bool ends_field(const snug_csv *r, int c)
 static snug_status skip_blanks(snug_csv *r)
 {
     int c;
-    for (;; r->at++) {
+    for (;; r->in->at++) {
         TRY(peek(r, &c));
         if (c == r->delimiter || c < 0 || !is_blank((char)c)) return SNUG_OK;
     }
@@ -206,12 +156,12 @@ static snug_status skip_blanks(snug_csv *r)
 static snug_status quoted_field(snug_csv *r)
 {
     int64_t opened = r->line;
-    for (int c;; r->at++) {
+    for (int c;; r->in->at++) {
         TRY(peek(r, &c));
         CHECK(c >= 0, SNUG_EFORMAT, "%s, line %" PRId64 ": the quote opened here is never closed",
               r->path, opened);
         if (c == '"') {
-            r->at++;
+            r->in->at++;
             TRY(peek(r, &c));
             if (c != '"') break;
         }
@@ -229,7 +179,7 @@ static snug_status quoted_field(snug_csv *r)
 
 static snug_status plain_field(snug_csv *r)
 {
-    for (int c;; r->at++) {
+    for (int c;; r->in->at++) {
         TRY(peek(r, &c));
         if (ends_field(r, c)) return SNUG_OK;
         TRY(put(r, (char)c));
@@ -244,15 +194,15 @@ static snug_status read_field(snug_csv *r, bool *last)
     TRY(skip_blanks(r));
     TRY(peek(r, &c));
     bool quoted = c == '"';
-    r->at += quoted;
+    r->in->at += quoted;
     TRY(quoted ? quoted_field(r) : plain_field(r));
     TRY(end_field(r, quoted));
     TRY(peek(r, &c));
     *last = c != r->delimiter;
-    if (c >= 0) r->at++;
+    if (c >= 0) r->in->at++;
     if (c == '\r') {
         TRY(peek(r, &c));
-        r->at += c == '\n';
+        r->in->at += c == '\n';
         c = '\n';
     }
     r->line += c == '\n';

@@ -134,7 +134,7 @@ static snug_status start_spec(snug_dataset *d)
 {
     const snug_source *s = d->source;
     snug_spec *spec = &d->spec;
-    *spec = (snug_spec){.kind = s->kind, .sample = s->shape, .target_std = 1};
+    *spec = (snug_spec){.kind = s->kind, .sample = s->shape};
     if (s->kind == SNUG_DATA_IMAGE) {
         spec->target = s->n_labels > 0 ? SNUG_TARGET_CLASS : SNUG_TARGET_NONE;
         return SNUG_OK;

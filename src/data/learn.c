@@ -42,6 +42,9 @@ static snug_status learn_image(snug_dataset *d)
         TRY(snug_dataset_raw(d, SNUG_PART_TRAIN, at, 1, d->buffer));
         add_pixels(d->buffer, elements, channels, c);
     }
+    s->mean = snug_bump_alloc(d->bump, (size_t)channels * sizeof *s->mean);
+    s->std = snug_bump_alloc(d->bump, (size_t)channels * sizeof *s->std);
+    if (!s->mean || !s->std) return snug_error_status();
     int64_t count_each = elements / channels;
     double count = (double)take * (double)count_each;
     for (int64_t k = 0; k < channels; k++) {
@@ -146,6 +149,19 @@ static snug_status learn_category(snug_dataset *d, const tally *t, const snug_di
     return SNUG_OK;
 }
 
+static snug_status learn_target(snug_dataset *d, const tally *t, const char *name)
+{
+    snug_spec *s = &d->spec;
+    const char **names = snug_bump_alloc(d->bump, sizeof *names);
+    s->target_mean = snug_bump_alloc(d->bump, sizeof *s->target_mean);
+    s->target_std = snug_bump_alloc(d->bump, sizeof *s->target_std);
+    if (!names || !s->target_mean || !s->target_std) return snug_error_status();
+    names[0] = name;
+    s->target_names = names;
+    s->n_targets = 1;
+    return moments(t, name, &s->target_mean[0], &s->target_std[0]);
+}
+
 static snug_status learn_columns(snug_dataset *d, const tally *tallies)
 {
     snug_spec *s = &d->spec;
@@ -159,7 +175,7 @@ static snug_status learn_columns(snug_dataset *d, const tally *tallies)
         if (c->kind == COLUMN_NUMBER) TRY(moments(t, c->name, &c->mean, &c->std));
         if (c->kind == COLUMN_CATEGORY) TRY(learn_category(d, t, &from->dict, c));
         if (c->kind == COLUMN_TARGET && s->target == SNUG_TARGET_VALUE)
-            TRY(moments(t, c->name, &s->target_mean, &s->target_std));
+            TRY(learn_target(d, t, c->name));
         features += snug_spec_width(c);
     }
     CHECK(features > 0, SNUG_EINVAL, "no column is left to learn from");

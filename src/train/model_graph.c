@@ -16,11 +16,11 @@ snug_status snug_model_shape_scale(snug_model_shape *m, const char *spec)
     snug_bump *bump = snug_bump_create(TAG_TRAIN);
     if (!bump) return SNUG_ENOMEM;
     const snug_status s = snug_spec_read(spec, bump, &read);
+    const bool value = s == SNUG_OK && read.n_targets > 0;
+    m->mean = value ? read.target_mean[0] : 0;
+    m->std = value ? read.target_std[0] : 1;
     snug_bump_destroy(bump);
     TRY(s);
-    const bool value = m->target == SNUG_TARGET_VALUE;
-    m->mean = value ? read.target_mean : 0;
-    m->std = value ? read.target_std : 1;
     return SNUG_OK;
 }
 

@@ -89,8 +89,9 @@ static void other_data_must_fit(void **state)
     free(spec);
 }
 
-#define IMAGE(rest) "{\"snug_data\":1,\"kind\":\"image\"," rest "}"
-#define TABLE(rest) "{\"snug_data\":1,\"kind\":\"table\",\"named\":true," rest "}"
+#define IMAGE(rest)      "{\"snug_data\":1,\"kind\":\"image\"," rest "}"
+#define SPEC(kind, rest) "{\"snug_data\":1,\"kind\":\"" kind "\"," rest "}"
+#define TABLE(rest)      "{\"snug_data\":1,\"kind\":\"table\",\"named\":true," rest "}"
 
 static void hostile_specs_are_refused(void **state)
 {
@@ -106,8 +107,28 @@ static void hostile_specs_are_refused(void **state)
         {IMAGE("\"target\":\"none\",\"sample\":[0,1,1]"), "length of 0"},
         {IMAGE("\"target\":\"none\",\"sample\":[4294967296,4294967296,1]"), "length of 4294967296"},
         {IMAGE("\"target\":\"none\",\"sample\":[2,2,65]"), "channels"},
-        {IMAGE("\"target\":\"none\",\"sample\":[2,2,1],\"mean\":[1]"), "one number a channel"},
+        {IMAGE("\"target\":\"none\",\"sample\":[2,2,1],\"mean\":[1]"), "list of 1 numbers"},
         {IMAGE("\"target\":\"none\",\"sample\":[2,2,1],\"mean\":[1],\"std\":[0]"), "cannot be"},
+        {IMAGE("\"target\":\"tokens\",\"sample\":[2,2,1]"), "tokens of no text"},
+        {IMAGE("\"target\":\"value\",\"sample\":[2,2,1],\"target_names\":[\"a\",\"b\"],"
+               "\"target_mean\":[0],\"target_std\":[1]"),
+         "list of 2 numbers"},
+        {SPEC("series", "\"target\":\"none\",\"sample\":[2,65537]"), "channels"},
+        {SPEC("series", "\"target\":\"none\",\"sample\":[9,1],\"columns\":[]"), "\"horizon\""},
+        {SPEC("series", "\"target\":\"value\",\"target_names\":[\"a\"],\"target_mean\":[0],"
+                        "\"target_std\":[1],\"sample\":[9,1],\"named\":true,\"horizon\":2,"
+                        "\"columns\":[{\"name\":\"a\",\"kind\":\"number\",\"mean\":0,\"std\":1,"
+                        "\"ahead\":true}]"),
+         "2 target columns"},
+        {SPEC("text", "\"target\":\"tokens\",\"sample\":[9],\"unit\":\"word\""), "not known"},
+        {SPEC("text", "\"target\":\"class\",\"classes\":[\"a\"],\"sample\":[9],\"unit\":\"byte\","
+                      "\"tokens\":[1]"),
+         "and the target"},
+        {SPEC("text", "\"target\":\"tokens\",\"sample\":[9],\"unit\":\"byte\",\"tokens\":[256]"),
+         "ascending bytes"},
+        {SPEC("text",
+              "\"target\":\"tokens\",\"sample\":[9],\"unit\":\"character\",\"tokens\":[9,9]"),
+         "ascending characters"},
         {IMAGE("\"target\":\"none\",\"sample\":[2,2,1],\"mean\":[\"x\"],\"std\":[1]"),
          "not a number"},
         {IMAGE("\"target\":\"class\",\"sample\":[2,2,1],\"classes\":[]"), "no classes"},
@@ -148,12 +169,39 @@ static void image_specs_fit_by_shape(void **state)
     free(spec);
 }
 
+static void text_becomes_tokens_and_back(void **state)
+{
+    (void)state;
+    static const char json[] = SPEC("text", "\"target\":\"tokens\",\"sample\":[8],\"unit\":"
+                                            "\"character\",\"tokens\":[32,97,228,8364,128512]");
+    static const char words[] = "a \xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80";
+    snug_bump *bump = snug_bump_create(TAG_TEST);
+    snug_spec s;
+    int32_t token[16];
+    int64_t n = 0;
+    char back[64];
+    size_t at = 0;
+    ok(snug_spec_read(json, bump, &s));
+    ok(snug_spec_tokens(&s, words, strlen(words), token, &n));
+    assert_int_equal(n, 5);
+    assert_int_equal(token[0], 1);
+    assert_int_equal(token[4], 4);
+    for (int64_t i = 0; i < n; i++) at += (size_t)snug_spec_token_text(&s, token[i], back + at);
+    back[at] = '\0';
+    assert_string_equal(back, words);
+    assert_string_equal(s.classes[2], "\xc3\xa4");
+    fails(snug_spec_tokens(&s, "ab", 2, token, &n), SNUG_EINVAL, "'b' (U+0062, character 1");
+    fails(snug_spec_tokens(&s, "a\x80", 2, token, &n), SNUG_EFORMAT, "no UTF-8");
+    snug_bump_destroy(bump);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reading_gives_what_was_written),
         cmocka_unit_test(other_data_are_seen_the_same_way),
         cmocka_unit_test(other_data_must_fit),
+        cmocka_unit_test(text_becomes_tokens_and_back),
         cmocka_unit_test(hostile_specs_are_refused),
         cmocka_unit_test(image_specs_fit_by_shape),
     };
