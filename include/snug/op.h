@@ -125,7 +125,7 @@ typedef struct snug_call {
     const snug_tensor *in;
     const snug_tensor *out;
     int32_t n_in, n_out;
-    void *scratch; /* as many bytes as the kernel's row asked for, 64-byte aligned */
+    void *scratch; /* as many bytes as the kernel or reference asked for, 64-byte aligned */
     size_t scratch_bytes;
     snug_queue *queue; /* through which a kernel runs work in parallel */
     const snug_step *step;
@@ -146,6 +146,7 @@ SNUG_API int snug_queue_threads(const snug_queue *q);
  * The first axis is the batch when `batch` is set. `fill` says what each input holds. */
 typedef enum snug_fill {
     SNUG_FILL_NORMAL,   /* standard normal */
+    SNUG_FILL_SMALL,    /* a tenth of that: weights of recurrences */
     SNUG_FILL_POSITIVE, /* uniform in [0.5, 1.5] */
     SNUG_FILL_DISTINCT, /* values at least 0.01 apart and away from 0: for kinks and maxima */
     SNUG_FILL_INDEX,    /* integers in [0, index_below) */
@@ -204,7 +205,8 @@ typedef struct snug_op {
     snug_cost (*cost)(const snug_sig *);
     void (*ref)(
         const snug_call *); /* any shape, any float type, double accumulation; cannot fail */
-    const snug_case *cases; /* ends with a NULL name */
+    size_t (*ref_scratch)(const snug_sig *); /* bytes of scratch that ref needs; NULL: none */
+    const snug_case *cases;                  /* ends with a NULL name */
 } snug_op;
 
 /* Rules that many operators share. */

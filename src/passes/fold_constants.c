@@ -9,7 +9,7 @@ enum { LARGEST_BYTES = 64 * 1024 };
 
 static bool can_fold(const snug_node *n)
 {
-    if (n->n_in == 0 ||
+    if (n->n_in == 0 || n->op->ref_scratch ||
         (n->op->flags & (SNUG_OP_RANDOM | SNUG_OP_EFFECT | SNUG_OP_UPDATE | SNUG_OP_ACROSS)))
         return false;
     for (int i = 0; i < n->n_in; i++)

@@ -74,6 +74,8 @@ static void choose_kernel(snug_lowering *l, snug_instr *in)
     if (!in->kernel && !(in->node->op->flags & SNUG_OP_VIEW)) l->plan->n_fallbacks++;
     if (in->kernel && in->kernel->scratch)
         in->scratch.bytes = in->kernel->scratch(&sig, c->threads);
+    if (!in->kernel && in->node->op->ref_scratch)
+        in->scratch.bytes = in->node->op->ref_scratch(&sig);
 }
 
 static void emit_node(snug_lowering *l, const snug_node *n)

@@ -45,6 +45,8 @@ static double fill_value(const snug_case_in *in, uint32_t u)
         return v + 0.5;
     case SNUG_FILL_UNIT:
         return v;
+    case SNUG_FILL_SMALL:
+        return 0.2 * v - 0.1;
     default:
         return 2 * v - 1;
     }

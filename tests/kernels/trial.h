@@ -96,6 +96,8 @@ static inline double trial_value(const snug_case_in *in, int input, int64_t i, i
     case SNUG_FILL_DISTINCT:
         return 0.02 * ((double)snug_permute((uint64_t)n, (uint64_t)i, 7, RNG_TEST, 0) + 0.5 -
                        (double)(n / 2));
+    case SNUG_FILL_SMALL:
+        return trial_normal(u) / 10;
     default:
         return trial_normal(u);
     }
@@ -220,6 +222,7 @@ static inline void trial_run(trial *t, const snug_kernel *k, snug_pool *pool)
     snug_sig sig = trial_sig(t, in, out);
     snug_queue queue = {pool};
     size_t bytes = k && k->scratch ? k->scratch(&sig, snug_pool_threads(pool)) : 0;
+    if (!k && t->op->ref_scratch) bytes = t->op->ref_scratch(&sig);
     if (!t->scratch || t->scratch_bytes < bytes) {
         free(t->scratch);
         t->scratch = trial_alloc(bytes + GUARD);

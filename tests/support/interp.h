@@ -5,6 +5,7 @@
 #define TESTS_INTERP_H
 
 #include "graph/graph.h"
+#include "support/op_case.h"
 #include <string.h>
 
 typedef struct interp {
@@ -52,7 +53,12 @@ static inline void interp_run(const interp *it, int n)
                        .n_out = node->n_out,
                        .step = &it->step,
                        .node_key = node->id};
+        snug_type in_type[SNUG_MAX_IN], out_type[SNUG_MAX_OUT];
+        snug_sig sig;
+        snug_node_sig(node, in_type, out_type, &sig);
+        void *scratch = op_scratch(&c, node->op, &sig);
         node->op->ref(&c);
+        snug_free(scratch);
     }
 }
 

@@ -82,7 +82,7 @@ static inline double op_fill(const snug_case_in *in, int64_t n, int64_t i, uint6
     }
     default:
         snug_rng_normal(u, normal);
-        return (float)normal[0];
+        return in->fill == SNUG_FILL_SMALL ? (float)(normal[0] / 10) : (float)normal[0];
     }
 }
 
@@ -148,6 +148,13 @@ static inline snug_status op_run_make(op_run *r, const snug_op *op, const snug_c
     return SNUG_OK;
 }
 
+/* Scratch for the reference, given to the call; freed with snug_free. */
+static inline void *op_scratch(snug_call *c, const snug_op *op, const snug_sig *sig)
+{
+    c->scratch_bytes = op->ref_scratch ? op->ref_scratch(sig) : 0;
+    return c->scratch = c->scratch_bytes ? snug_alloc(TAG_TEST, c->scratch_bytes) : NULL;
+}
+
 static inline void op_run_go(const op_run *r)
 {
     snug_call c = {.attrs = r->attrs,
@@ -156,7 +163,10 @@ static inline void op_run_go(const op_run *r)
                    .n_in = r->n_in,
                    .n_out = r->n_out,
                    .step = &r->step};
+    snug_sig sig = op_sig(r);
+    void *scratch = op_scratch(&c, r->op, &sig);
     r->op->ref(&c);
+    snug_free(scratch);
 }
 
 /* Copy [begin, end) of axis `axis` of `from` into a new tensor of that shape. */
