@@ -122,6 +122,16 @@ typedef struct snug_accumulate_attrs {
     int64_t n_micro; /* a power of two, at least 2 */
 } snug_accumulate_attrs;
 
+/* Recurrent operators (recurrent.h): lstm(z, w_hh[, h0, c0][, lengths]), gru(z, w_hh, b_hn[, h0][,
+ * lengths]), rnn(z, w_hh[, h0][, lengths]), their gradients, recurrent_grad_weight. The fields say
+ * which optional inputs there are. */
+typedef struct snug_recurrent_attrs {
+    int64_t reverse, initial, lengths;
+    int64_t dy, dh, dc; /* of gradients */
+    int64_t relu;       /* rnn: in place of tanh */
+    int64_t second;     /* recurrent_grad_weight: last columns of their own */
+} snug_recurrent_attrs;
+
 #define SNUG_OP(id) extern const snug_op snug_op_##id;
 #include "ops/ops.def"
 #undef SNUG_OP
