@@ -75,11 +75,11 @@ SNUG_API snug_status snug_zoo_knobs(int i, char **out) SNUG_MUST_USE;
  * "mobilenetv1:width=0.25". */
 SNUG_API snug_status snug_zoo_layers(const char *name, char **out) SNUG_MUST_USE;
 
-/* Layers that a recipe's list may use: the i-th with one line about it; NULL past the end. */
+/* Layers that a recipe's list may use: the i-th with one line about it; false past the end. */
 typedef struct snug_layer_info {
     const char *name, *doc;
 } snug_layer_info;
-SNUG_API const snug_layer_info *snug_layer(int i);
+SNUG_API bool snug_layer(int i, snug_layer_info *out);
 /* What the i-th layer's keys are, a line each: "units (1 to 1048576 or `outputs`): features of the
  * result"; "" for a layer without keys. malloc'ed, the caller frees it. */
 SNUG_API snug_status snug_layer_keys(int i, char **out) SNUG_MUST_USE;

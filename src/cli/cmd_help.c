@@ -61,13 +61,13 @@ static snug_status help_models(cli *c)
 static snug_status help_layers(cli *c)
 {
     bool found = false;
-    const snug_layer_info *l;
-    for (int i = 0; (l = snug_layer(i)); i++) {
-        if (c->n_args > 1 && strcmp(l->name, c->args[1]) != 0) continue;
+    snug_layer_info l;
+    for (int i = 0; snug_layer(i, &l); i++) {
+        if (c->n_args > 1 && strcmp(l.name, c->args[1]) != 0) continue;
         char *keys = NULL;
         SNUG_TRY(snug_layer_keys(i, &keys));
-        printf("%s%s%s\n  ", cli_paint(c, STYLE_BOLD), l->name, cli_paint(c, STYLE_PLAIN));
-        cli_print_wrapped(stdout, l->doc, 2, c->columns);
+        printf("%s%s%s\n  ", cli_paint(c, STYLE_BOLD), l.name, cli_paint(c, STYLE_PLAIN));
+        cli_print_wrapped(stdout, l.doc, 2, c->columns);
         print_lines(c, keys, 4);
         free(keys);
         found = true;

@@ -3,12 +3,14 @@
 #ifndef MODELS_LAYER_H
 #define MODELS_LAYER_H
 
+#include "base/str.h"
 #include "models/layers.h"
 #include <snug/recipe.h>
 
 /* Kinds of keys and the fields they fill. */
 typedef enum snug_layer_key_kind {
     LAYER_INT,   /* int64_t; words[i] is held as -1 - i */
+    LAYER_ENUM,  /* int64_t: which of the words */
     LAYER_PAIR,  /* int64_t [2], height and width; one number stands for both */
     LAYER_FLOAT, /* double */
     LAYER_BOOL,  /* bool */
@@ -31,19 +33,28 @@ typedef struct snug_layer_key {
     const char *initial, *help;
 } snug_layer_key;
 
+/* A key as snug_layer_key_get makes it; not to be copied: key.initial may be `number`. */
+typedef struct snug_layer_key_at {
+    snug_layer_key key;
+    char number[SNUG_DOUBLE_TEXT];
+} snug_layer_key_at;
+
 /* What building one layer sees. */
 typedef struct snug_layer_build {
-    const char *list;  /* name of the list, for messages */
-    int line;          /* of this layer */
-    const char *kind;  /* of this layer */
-    const char *name;  /* of this layer's parameters; NULL: it has none */
+    const char *list;    /* name of the list, for messages */
+    int line;            /* of this layer */
+    const char *kind;    /* of this layer */
+    const char *name;    /* of this layer's parameters; NULL: it has none */
     int64_t outputs;     /* of the whole model, along its last axis */
     snug_value *lengths; /* i32 [N], steps of each sample's series; NULL: all are whole */
     snug_graph *graph;   /* errors are sticky here */
 } snug_layer_build;
 
+/* A layer with a file of its own under models/, or an operator that says what it is as a layer:
+ * then name, line and keys are the operator's, and nothing else here is set. */
 typedef struct snug_layer_kind {
     snug_layer_info info;
+    const snug_op *op;
     const char *prefix;         /* of automatic names: conv1, conv2, ...; NULL: nothing to name */
     const snug_layer_key *keys; /* ends with a NULL name; NULL: none. `- kind: value` is keys[0] */
     size_t attrs_bytes;
@@ -76,6 +87,9 @@ struct snug_layer_list {
 #define SNUG_MAX_LAYERS 4096 /* of a list, with those inside others */
 
 const snug_layer_kind *snug_layer_kind_get(int i); /* NULL past the end */
+const char *snug_layer_kind_doc(const snug_layer_kind *kind);
+/* The i-th key of a layer; false past the end. */
+bool snug_layer_key_get(const snug_layer_kind *kind, int i, snug_layer_key_at *out);
 
 /* Read one layer from its place in a YAML list (layer_read.c); its name is as given, or NULL. */
 snug_status snug_layer_read(const snug_layer_list *l, const snug_tree *item,

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_NAMES = 64, MAX_NAME_LENGTH = 64 };
+enum { MAX_NAMES = 256, MAX_NAME_LENGTH = 64 };
 
 /* A value on its way into a layer: where it stands and which key it is for. */
 typedef struct slot {
@@ -52,6 +52,21 @@ static snug_status read_int(const slot *s, const snug_tree *v, int64_t *out)
     if ((double)n < s->key->min || (double)n > s->key->max) return wrong_int(s);
     *out = n;
     return SNUG_OK;
+}
+
+static snug_status read_enum(const slot *s, int64_t *out)
+{
+    char wanted[160] = "one of:";
+    size_t n = strlen(wanted);
+    for (int i = 0; s->key->words[i]; i++) {
+        if (s->value->kind == TREE_SCALAR && !strcmp(s->value->text, s->key->words[i])) {
+            *out = i;
+            return SNUG_OK;
+        }
+        if (n < sizeof wanted)
+            n += (size_t)snprintf(wanted + n, sizeof wanted - n, " %s", s->key->words[i]);
+    }
+    return wrong_value(s, wanted);
 }
 
 static snug_status read_pair(const slot *s, int64_t out[2])
@@ -120,6 +135,8 @@ static snug_status read_value(const slot *s, void *attrs)
         return read_int(s, s->value, field);
     case LAYER_PAIR:
         return read_pair(s, field);
+    case LAYER_ENUM:
+        return read_enum(s, field);
     case LAYER_FLOAT:
         return read_float(s, field);
     case LAYER_BOOL:
@@ -159,9 +176,9 @@ static snug_status unknown_layer(const snug_layer_list *l, const snug_tree *item
 static snug_status unknown_key(const slot *s, const snug_tree *t)
 {
     const char *names[MAX_NAMES];
+    snug_layer_key_at k;
     int n = 0;
-    for (const snug_layer_key *k = s->kind->keys; k && k->name && n < MAX_NAMES - 1; k++)
-        names[n++] = k->name;
+    for (; n < MAX_NAMES - 1 && snug_layer_key_get(s->kind, n, &k); n++) names[n] = k.key.name;
     if (s->kind->prefix) names[n++] = "name";
     int near = snug_nearest(t->key, n, names);
     if (near >= 0)
@@ -175,17 +192,18 @@ static snug_status unknown_key(const slot *s, const snug_tree *t)
                 t->line, t->key, s->kind->info.name, n ? list : " none");
 }
 
-static const snug_layer_key *find_key(const snug_layer_kind *kind, const char *name)
+static bool has_key(const snug_layer_kind *kind, const char *name)
 {
-    for (const snug_layer_key *k = kind->keys; k && k->name; k++)
-        if (!strcmp(k->name, name)) return k;
-    return NULL;
+    snug_layer_key_at k;
+    for (int i = 0; snug_layer_key_get(kind, i, &k); i++)
+        if (!strcmp(k.key.name, name)) return true;
+    return false;
 }
 
 static snug_status check_keys(slot *s, const snug_tree *map)
 {
     for (const snug_tree *t = map->child; t; t = t->next) {
-        bool known = find_key(s->kind, t->key) || (s->kind->prefix && !strcmp(t->key, "name"));
+        bool known = has_key(s->kind, t->key) || (s->kind->prefix && !strcmp(t->key, "name"));
         if (!known) return unknown_key(s, t);
     }
     return SNUG_OK;
@@ -207,20 +225,15 @@ static snug_status read_name(const snug_layer_list *l, const snug_tree *t, const
 static snug_status read_keys(const snug_layer_list *l, const snug_tree *value, int line,
                              snug_layer_node *out)
 {
-    slot s = {.list = l, .kind = out->kind};
+    snug_layer_key_at at;
+    slot s = {.list = l, .kind = out->kind, .key = &at.key};
     const snug_tree *map = value && value->kind == TREE_MAP ? value : NULL;
     if (map) TRY(check_keys(&s, map));
-    if (value && !map) {
-        CHECK(out->kind->keys, SNUG_EINVAL, "%s:%d: %s takes no value: write `- %s`", l->name, line,
-              out->kind->info.name, out->kind->info.name);
-        s.key = out->kind->keys;
-        s.value = value;
-        TRY(read_value(&s, out->attrs));
-    }
-    for (const snug_layer_key *k = out->kind->keys; k && k->name; k++) {
-        if (value && !map && k == out->kind->keys) continue;
-        s.key = k;
-        s.value = map ? snug_tree_get(map, k->name) : NULL;
+    CHECK(!value || map || snug_layer_key_get(out->kind, 0, &at), SNUG_EINVAL,
+          "%s:%d: %s takes no value: write `- %s`", l->name, line, out->kind->info.name,
+          out->kind->info.name);
+    for (int i = 0; snug_layer_key_get(out->kind, i, &at); i++) {
+        s.value = map ? snug_tree_get(map, at.key.name) : i == 0 ? value : NULL;
         if (s.value)
             TRY(read_value(&s, out->attrs));
         else
@@ -245,7 +258,8 @@ snug_status snug_layer_read(const snug_layer_list *l, const snug_tree *item, snu
     for (int i = 0; (kind = snug_layer_kind_get(i)); i++)
         if (!strcmp(kind->info.name, name)) out->kind = kind;
     if (!out->kind) return unknown_layer(l, item, name);
-    out->attrs = snug_bump_alloc(l->bump, out->kind->attrs_bytes + 1);
+    const snug_op *op = out->kind->op;
+    out->attrs = snug_bump_alloc(l->bump, (op ? op->attrs_bytes : out->kind->attrs_bytes) + 1);
     if (!out->attrs) return SNUG_ENOMEM;
     return read_keys(l, value, item->line, out);
 }

@@ -10,23 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const snug_layer_kind *const kinds[] = {
-#define SNUG_LAYER(id) &snug_layer_##id,
-#include "models/layers.def"
-#undef SNUG_LAYER
-};
-enum { N_KINDS = sizeof kinds / sizeof(snug_layer_kind *) };
-
-const snug_layer_kind *snug_layer_kind_get(int i)
-{
-    return i >= 0 && i < N_KINDS ? kinds[i] : NULL;
-}
-
-const snug_layer_info *snug_layer(int i)
-{
-    return i >= 0 && i < N_KINDS ? &kinds[i]->info : NULL;
-}
-
 /* ---- every layer, those inside others too ------------------------------------------------------
  */
 
@@ -42,9 +25,10 @@ static snug_status collect(const snug_layer_list *l, const snug_layer_seq *seq, 
         CHECK(v->n < SNUG_MAX_LAYERS, SNUG_EINVAL, "%s:%d: more than %d layers", l->name,
               layer->line, SNUG_MAX_LAYERS);
         v->layer[v->n++] = layer;
-        for (const snug_layer_key *k = layer->kind->keys; k && k->name; k++)
-            if (k->kind == LAYER_LIST)
-                TRY(collect(l, (snug_layer_seq *)((char *)layer->attrs + k->offset), v));
+        snug_layer_key_at k;
+        for (int j = 0; snug_layer_key_get(layer->kind, j, &k); j++)
+            if (k.key.kind == LAYER_LIST)
+                TRY(collect(l, (snug_layer_seq *)((char *)layer->attrs + k.key.offset), v));
     }
     return SNUG_OK;
 }
@@ -94,13 +78,14 @@ static snug_status name_layer(const snug_layer_list *l, const visit *given, int 
 
 static snug_status name_layers(const snug_layer_list *l, const visit *all, visit *given)
 {
-    int counter[N_KINDS] = {0};
+    const snug_layer_kind *kind;
     TRY(sort_given(l, all, given));
-    for (int i = 0; i < all->n; i++) {
-        snug_layer_node *layer = all->layer[i];
-        int kind = 0;
-        while (kinds[kind] != layer->kind) kind++;
-        if (layer->kind->prefix && !layer->name) TRY(name_layer(l, given, &counter[kind], layer));
+    for (int k = 0; (kind = snug_layer_kind_get(k)); k++) {
+        int counter = 0;
+        for (int i = 0; i < all->n && kind->prefix; i++) {
+            snug_layer_node *layer = all->layer[i];
+            if (layer->kind == kind && !layer->name) TRY(name_layer(l, given, &counter, layer));
+        }
     }
     return SNUG_OK;
 }
@@ -196,6 +181,14 @@ static void locate(const snug_layer_build *b)
     memcpy(e->message, message, sizeof message);
 }
 
+static snug_value *build_layer(const snug_layer_build *b, const snug_layer_node *layer,
+                               snug_value *x)
+{
+    const snug_layer_kind *kind = layer->kind;
+    if (kind->op) return snug_apply(b->graph, kind->op, NULL, layer->attrs, 1, &x);
+    return kind->build(b, layer->attrs, x);
+}
+
 snug_value *snug_layer_seq_build(const snug_layer_build *b, const snug_layer_seq *seq,
                                  snug_value *x)
 {
@@ -205,7 +198,7 @@ snug_value *snug_layer_seq_build(const snug_layer_build *b, const snug_layer_seq
         here.line = layer->line;
         here.kind = layer->kind->info.name;
         here.name = layer->name;
-        x = layer->kind->build(&here, layer->attrs, x);
+        x = build_layer(&here, layer, x);
         if (!x) locate(&here);
     }
     return x;

@@ -9,7 +9,7 @@ static void write_seq(snug_str *s, const snug_layer_seq *seq, int indent);
 
 static void write_int(snug_str *s, const snug_layer_key *k, int64_t n)
 {
-    if (n < 0)
+    if (n < 0 && k->words)
         snug_str_add(s, k->words[-1 - n]);
     else
         snug_str_printf(s, "%" PRId64, n);
@@ -37,6 +37,9 @@ static void write_value(snug_str *s, const snug_layer_key *k, const void *field)
     case LAYER_INT:
         write_int(s, k, *(const int64_t *)field);
         return;
+    case LAYER_ENUM:
+        snug_str_add(s, k->words[*(const int64_t *)field]);
+        return;
     case LAYER_PAIR:
         write_pair(s, k, field);
         return;
@@ -63,9 +66,10 @@ static void write_flow(snug_str *s, const snug_layer_node *layer)
         snug_tree_write_text(s, layer->name);
         before = ", ";
     }
-    for (const snug_layer_key *k = layer->kind->keys; k && k->name; k++) {
-        snug_str_printf(s, "%s%s: ", before, k->name);
-        write_value(s, k, (const char *)layer->attrs + k->offset);
+    snug_layer_key_at k;
+    for (int i = 0; snug_layer_key_get(layer->kind, i, &k); i++) {
+        snug_str_printf(s, "%s%s: ", before, k.key.name);
+        write_value(s, &k.key, (const char *)layer->attrs + k.key.offset);
         before = ", ";
     }
     snug_str_add(s, "}");
@@ -73,8 +77,9 @@ static void write_flow(snug_str *s, const snug_layer_node *layer)
 
 static bool has_lists(const snug_layer_kind *kind)
 {
-    for (const snug_layer_key *k = kind->keys; k && k->name; k++)
-        if (k->kind == LAYER_LIST) return true;
+    snug_layer_key_at k;
+    for (int i = 0; snug_layer_key_get(kind, i, &k); i++)
+        if (k.key.kind == LAYER_LIST) return true;
     return false;
 }
 
@@ -82,10 +87,11 @@ static bool has_lists(const snug_layer_kind *kind)
  * keys. */
 static void write_lists(snug_str *s, const snug_layer_node *layer, int indent)
 {
-    for (const snug_layer_key *k = layer->kind->keys; k->name; k++) {
+    snug_layer_key_at k;
+    for (int i = 0; snug_layer_key_get(layer->kind, i, &k); i++) {
         const snug_layer_seq *seq =
-            (const snug_layer_seq *)((const char *)layer->attrs + k->offset);
-        snug_str_printf(s, "%*s%s:%s\n", indent, "", k->name, seq->n ? "" : " []");
+            (const snug_layer_seq *)((const char *)layer->attrs + k.key.offset);
+        snug_str_printf(s, "%*s%s:%s\n", indent, "", k.key.name, seq->n ? "" : " []");
         write_seq(s, seq, indent + 2);
     }
 }
@@ -98,7 +104,8 @@ static void write_layer(snug_str *s, const snug_layer_node *layer, int indent)
         write_lists(s, layer, indent + 4);
         return;
     }
-    if (layer->name || layer->kind->keys) {
+    snug_layer_key_at first;
+    if (layer->name || snug_layer_key_get(layer->kind, 0, &first)) {
         snug_str_add(s, ": ");
         write_flow(s, layer);
     }

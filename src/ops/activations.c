@@ -106,7 +106,7 @@ static double silu_slope_of(double x)
 UNARY_FUNCTIONS(silu, x, (x * sigmoid_of(x)), silu_slope_of(x) * dy)
 
 const snug_op snug_op_silu = {
-    UNARY_OP(silu, unary_cost_math), .layer = "x sigmoid(x), also called swish",
+    UNARY_OP(silu, unary_cost_math), .layer = "x times sigmoid(x), also called swish",
     .doc = "silu(x) -> y\n"
            "y = x sigmoid(x) (Elfwing et al. 2017; swish of Ramachandran et al. 2017).\n"
            "Gradient: silu_grad(dy, x).",
@@ -124,7 +124,7 @@ static double mish_slope_of(double x)
 
 UNARY_FUNCTIONS(mish, x, (x * tanh(softplus_of(x))), mish_slope_of(x) * dy)
 
-const snug_op snug_op_mish = {UNARY_OP(mish, unary_cost_math), .layer = "x tanh(softplus(x))",
+const snug_op snug_op_mish = {UNARY_OP(mish, unary_cost_math), .layer = "x times tanh(softplus(x))",
                               .doc = "mish(x) -> y\n"
                                      "y = x tanh(softplus(x)) (Misra 2019).\n"
                                      "Gradient: mish_grad(dy, x).",

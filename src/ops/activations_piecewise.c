@@ -4,7 +4,7 @@
 #include "ops/activation.h"
 #include "ops/unary_tmpl.h"
 
-#define LARGEST 3.4028234663852886e38 /* of f32 */
+#define LARGEST 1e38
 
 static double between(double x, double min, double max)
 {
@@ -117,7 +117,7 @@ UNARY_FUNCTIONS(hardswish, x, (x * between(x + 3, 0, 6) / 6),
                          : dy * (x / 3 + 0.5))
 
 const snug_op snug_op_hardswish = {UNARY_OP(hardswish, snug_cost_elementwise),
-                                   .layer = "x hardsigmoid(x)",
+                                   .layer = "x times hardsigmoid(x)",
                                    .doc = "hardswish(x) -> y\n"
                                           "y = x hardsigmoid(x) (MobileNetV3, Howard et al. "
                                           "2019).\n"

@@ -92,7 +92,11 @@ static void keys(snug_str *s, bool markdown)
 static void layer_key_domain(snug_str *s, const snug_layer_key *k)
 {
     char a[SNUG_DOUBLE_TEXT], b[SNUG_DOUBLE_TEXT];
+    const char *before = " or ";
     switch (k->kind) {
+    case LAYER_ENUM:
+        before = "";
+        break;
     case LAYER_INT:
     case LAYER_PAIR:
         snug_str_printf(s, "%.0f to %.0f", k->min, k->max);
@@ -111,7 +115,8 @@ static void layer_key_domain(snug_str *s, const snug_layer_key *k)
         snug_str_add(s, "a list of layers");
         break;
     }
-    for (int i = 0; k->words && k->words[i]; i++) snug_str_printf(s, " or `%s`", k->words[i]);
+    for (int i = 0; k->words && k->words[i]; i++, before = " or ")
+        snug_str_printf(s, "%s`%s`", before, k->words[i]);
 }
 
 static void layer_key(snug_str *s, const snug_layer_key *k, const char *lead, const char *quote)
@@ -126,7 +131,8 @@ static void layer_key(snug_str *s, const snug_layer_key *k, const char *lead, co
 static void layer_keys(snug_str *s, const snug_layer_kind *kind, const char *lead,
                        const char *quote)
 {
-    for (const snug_layer_key *k = kind->keys; k && k->name; k++) layer_key(s, k, lead, quote);
+    snug_layer_key_at k;
+    for (int i = 0; snug_layer_key_get(kind, i, &k); i++) layer_key(s, &k.key, lead, quote);
     if (kind->prefix)
         snug_str_printf(s, "%s%sname%s: of its parameters; default %s%s1%s, %s%s2%s, ...\n", lead,
                         quote, quote, quote, kind->prefix, quote, quote, kind->prefix, quote);
@@ -160,7 +166,7 @@ static void wrap_lines(snug_str *s, snug_str *lines, int indent)
 static void layer_text(snug_str *s, const snug_layer_kind *kind)
 {
     snug_str line = {0}, keys = {0};
-    snug_str_printf(&line, "%s: %s", kind->info.name, kind->info.doc);
+    snug_str_printf(&line, "%s: %s", kind->info.name, snug_layer_kind_doc(kind));
     wrap(s, line.text ? line.text : "", 2, true);
     layer_keys(&keys, kind, "", "");
     wrap_lines(s, &keys, 4);
@@ -178,8 +184,9 @@ static void layers(snug_str *s, bool markdown)
             layer_text(s, kind);
             continue;
         }
-        snug_str_printf(s, "\n### %s\n\n%s\n", kind->info.name, kind->info.doc);
-        if (kind->keys || kind->prefix) snug_str_add(s, "\n");
+        snug_layer_key_at first;
+        snug_str_printf(s, "\n### %s\n\n%s\n", kind->info.name, snug_layer_kind_doc(kind));
+        if (snug_layer_key_get(kind, 0, &first) || kind->prefix) snug_str_add(s, "\n");
         layer_keys(s, kind, "- ", "`");
     }
 }

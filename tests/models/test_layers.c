@@ -4,7 +4,8 @@
 #include "support/faults.h"
 
 #include "graph/graph.h"
-#include "models/layers.h"
+#include "models/layer.h"
+#include "ops/ops.h"
 
 #include <stdlib.h>
 
@@ -196,6 +197,7 @@ static void build_errors_name_the_line(void **state)
          "m:1: residual: the body makes [4, 14, 14, 4] but the shortcut [4, 28, 28, 1]"},
         {"- residual:\n    body:\n      - flatten\n      - max_pool: 2\n", "m:4: max_pool needs"},
         {"- reshape: [3, 5]\n", "m:1: reshape: "},
+        {"- relu\n- clip: {min: 1, max: -1}\n", "m:2: clip: 'clip': min 1 is above max -1"},
         {"- flatten\n- linear: 11\n",
          "m: the last layer makes [4, 11], but the data needs [N, 10]"},
     };
@@ -242,9 +244,54 @@ static void every_layer_says_what_it_is(void **state)
 {
     (void)state;
     int i = 0;
-    for (; snug_layer(i); i++) assert_true(snug_layer(i)->doc[0] != 0);
+    snug_layer_info info;
+    for (; snug_layer(i, &info); i++) assert_true(info.doc[0] != 0);
     assert_true(i > 10);
-    assert_null(snug_layer(1000));
+    assert_false(snug_layer(1000, &info));
+}
+
+/* Operators that are layers need no file here: keys, defaults and messages are the operator's. */
+static void operators_are_layers(void **state)
+{
+    (void)state;
+    const char *yaml = "- tanh\n- leaky_relu\n- leaky_relu: 0.2\n- clip: {max: 2.5, min: -1}\n";
+    const char *whole = "- tanh\n- leaky_relu: {slope: 0.01}\n- leaky_relu: {slope: 0.2}\n"
+                        "- clip: {min: -1, max: 2.5}\n";
+    snug_layer_list *l;
+    char *text;
+    ok(snug_layers_parse("m", yaml, &l));
+    ok(snug_layers_yaml(l, &text));
+    assert_string_equal(text, whole);
+    snug_graph *g = build(l, batch_of(3, grey28), 0);
+    ok(snug_graph_check(g));
+    assert_int_equal(g->n_nodes, 4);
+    for (int i = 1; i < 3; i++) {
+        const snug_unary_attrs *a = g->nodes[i]->attrs;
+        assert_string_equal(g->nodes[i]->op->name, "leaky_relu");
+        assert_true(a->slope == (i == 1 ? 0.01 : 0.2));
+    }
+    snug_graph_destroy(g);
+    snug_free(text);
+    snug_layers_free(l);
+}
+
+/* By itself, with its keys' defaults where it has them. */
+static void every_operator_layer_builds(void **state)
+{
+    (void)state;
+    const snug_layer_kind *kind;
+    for (int i = 0; (kind = snug_layer_kind_get(i)); i++) {
+        char yaml[80];
+        snug_layer_list *l;
+        if (!kind->op) continue;
+        snprintf(yaml, sizeof yaml, "- %s\n", kind->info.name);
+        assert_string_equal(kind->info.name, kind->op->name);
+        ok(snug_layers_parse("m", yaml, &l));
+        snug_graph *g = build(l, batch_of(3, grey28), 0);
+        ok(snug_graph_check(g));
+        snug_graph_destroy(g);
+        snug_layers_free(l);
+    }
 }
 
 /* ---- refused memory ---- */
@@ -301,6 +348,8 @@ int main(void)
         cmocka_unit_test(build_errors_name_the_line),
         cmocka_unit_test(builds_every_layer),
         cmocka_unit_test(every_layer_says_what_it_is),
+        cmocka_unit_test(operators_are_layers),
+        cmocka_unit_test(every_operator_layer_builds),
         cmocka_unit_test(survives_failing_allocations),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
