@@ -91,6 +91,15 @@ typedef struct snug_embedding_attrs {
     int64_t rows; /* of the gradient */
 } snug_embedding_attrs;
 
+/* attention(q [N, T, H*D], k, v [N, S, K*D], extras) -> y [N, T, H*D], lse [N, H, T];
+ * attention_grad(dy, y, lse, q, k, v, extras) -> dq, dk, dv; self_attention and its gradient, of
+ * one packed qkv [N, T, (H + 2K)*D]. Extras in any order: lengths i32 [N], segments i32 [N, T]. */
+typedef struct snug_attention_attrs {
+    int64_t heads, kv_heads; /* kv_heads 0: heads */
+    int64_t causal, offset;
+    double scale; /* 0: 1 / sqrt(D) */
+} snug_attention_attrs;
+
 /* reshape(x): the sample's axes; the batch axis, when there is one, stays in front. */
 typedef struct snug_reshape_attrs {
     int64_t n_dims, dim[SNUG_MAX_DIMS];

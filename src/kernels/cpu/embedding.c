@@ -174,8 +174,8 @@ static void k_embedding_grad_onto_f32(const snug_call *c)
 static size_t gradient_scratch(const snug_sig *s, int threads)
 {
     (void)threads;
-    int64_t places = snug_shape_elements(&s->in[s->n_in - 1].shape);
-    return (size_t)(s->out[0].shape.dim[0] + 2 + places) * sizeof(int32_t);
+    int64_t n = snug_shape_elements(&s->in[s->n_in - 1].shape);
+    return (size_t)(s->out[0].shape.dim[0] + 2 + n) * sizeof(int32_t);
 }
 
 KERNEL_TABLE(embedding) = {

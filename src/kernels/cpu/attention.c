@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* attention on f32: a task takes a block of queries of one head through the keys, a block at a
+ * time, with the softmax kept up as it goes (Milakov and Gimelshein 2018; Dao et al. 2022): m is
+ * the largest score so far, l the sum of exp(score - m), o that of exp(score - m) v. */
+#include "kernels/cpu/attention.h"
+
+typedef struct forward {
+    attention a;
+    const float *q, *k, *v;
+    float *y, *lse; /* lse NULL: nobody wants it */
+    int64_t blocks; /* of queries, a head */
+    float *scratch;
+} forward;
+
+/* A thread's blocks. */
+typedef struct workspace {
+    float *q, *keys,
+        *values;  /* [QUERIES][padded width]; [panel][d][TILE_N]; [KEYS][padded width] */
+    float *p;     /* [panel][TILE_M][TILE_N] */
+    float *o;     /* [panel of d][QUERIES][TILE_N] */
+    float *m, *l; /* [QUERIES] */
+} workspace;
+
+enum { P_FLOATS = KEYS * TILE_M };
+
+static int64_t workspace_floats(int64_t width)
+{
+    return padded_width(width) * (2 * QUERIES + 2 * KEYS) + P_FLOATS + 2 * QUERIES;
+}
+
+static workspace workspace_of(const forward *f, int thread)
+{
+    int64_t all = padded_width(f->a.width);
+    workspace w = {.q = f->scratch + thread * workspace_floats(f->a.width)};
+    w.keys = w.q + QUERIES * all;
+    w.values = w.keys + KEYS * all;
+    w.p = w.values + KEYS * all;
+    w.o = w.p + P_FLOATS;
+    w.m = w.o + QUERIES * all;
+    w.l = w.m + QUERIES;
+    return w;
+}
+
+/* exp(v) for one number, as every lane has it. */
+static float exp_one(float v)
+{
+    float e[VLEN];
+    vstore(e, vexp(vset1(v)));
+    return e[0];
+}
+
+static void scale_sums(const forward *f, float *o, float factor)
+{
+    const vf scale = vset1(factor);
+    for (int64_t d = 0; d < padded_width(f->a.width); d += TILE_N, o += QUERIES * TILE_N)
+        for (int v = 0; v < TILE_N; v += VLEN) vstore(o + v, vmul(vload(o + v), scale));
+}
+
+/* The largest score that the query sees, of those it does not -infinity is made. */
+static float mask_row(float *p, int64_t n_panels, const visible *see)
+{
+    vf best = vset1(-INFINITY);
+    for (int64_t c = 0; c < n_panels; c++, p += TILE_M * TILE_N)
+        for (int v = 0; v < TILE_N; v += VLEN) {
+            int64_t j = c * TILE_N + v;
+            vf x = vload(p + v);
+            if (visible_cuts(see, j)) {
+                x = vselect(visible_lanes(see, j), x, vset1(-INFINITY));
+                vstore(p + v, x);
+            }
+            best = vmax(x, best);
+        }
+    return vmax_lanes(best);
+}
+
+/* exp(score - m) in place of scores, and their sum. */
+static float exp_row(float *p, int64_t n_panels, float m)
+{
+    vf sum = vzero(), max = vset1(m);
+    for (int64_t c = 0; c < n_panels; c++, p += TILE_M * TILE_N)
+        for (int v = 0; v < TILE_N; v += VLEN) {
+            vf e = vexp(vsub(vload(p + v), max));
+            vstore(p + v, e);
+            sum = vadd(sum, e);
+        }
+    return vsum(sum);
+}
+
+/* Row i of the block, row r of its tile: its scores become weights. */
+static void soften_row(const forward *f, const workspace *w, int64_t i, int64_t r, int64_t n_panels,
+                       const visible *see)
+{
+    float *p = w->p + r * TILE_N, *o = w->o + i * TILE_N;
+    float best = mask_row(p, n_panels, see), m = best > w->m[i] ? best : w->m[i];
+    if (m == -INFINITY) { /* no key so far: weights 0 */
+        exp_row(p, n_panels, 0);
+        return;
+    }
+    float keep = exp_one(w->m[i] - m);
+    w->l[i] = w->l[i] * keep + exp_row(p, n_panels, m);
+    w->m[i] = m;
+    if (keep != 1) scale_sums(f, o, keep);
+}
+
+/* A block of keys with all tiles of the block of queries at t0. */
+static void take_keys(const forward *f, const workspace *w, const int64_t at[2], int64_t t0,
+                      int64_t rows, int64_t first_key)
+{
+    const attention *a = &f->a;
+    int64_t n = at[0], kv_head = at[1] / attention_group(a), all = padded_width(a->width);
+    int64_t keys = least(a->s - first_key, KEYS);
+    pack_columns(a, f->k + attention_at(a, &a->k, n, first_key, kv_head), a->k.row, keys, w->keys);
+    pack_rows(a, f->v + attention_at(a, &a->v, n, first_key, kv_head), a->v.row, keys,
+              padded(keys, TILE_N), 1, w->values);
+    for (int64_t i = 0; i < rows; i += TILE_M) {
+        int64_t height = least(rows - i, TILE_M);
+        int64_t n_panels = visible_panels(a, n, t0 + i, height, first_key);
+        if (n_panels == 0) continue;
+        for (int64_t c = 0; c < n_panels; c++)
+            score_tile(a, w->q + i * all, height, w->keys + c * a->width * TILE_N,
+                       w->p + c * TILE_M * TILE_N);
+        for (int64_t r = 0; r < height; r++) {
+            visible see = visible_of(a, n, t0 + i + r, first_key);
+            soften_row(f, w, i + r, r, n_panels, &see);
+        }
+        add_weighted(a, &(weighted_sum){.weights = w->p,
+                                        .rows = w->values,
+                                        .panel_rows = TILE_M,
+                                        .n_panels = n_panels,
+                                        .height = height,
+                                        .sums = w->o + i * TILE_N,
+                                        .sum_rows = QUERIES});
+    }
+}
+
+static void put_queries(const forward *f, const workspace *w, const int64_t at[2], int64_t t0,
+                        int64_t rows)
+{
+    const attention *a = &f->a;
+    float log_sum[VLEN];
+    for (int64_t i = 0; i < rows; i++) {
+        bool sees = w->l[i] != 0;
+        float *y = f->y + ((at[0] * a->t + t0 + i) * a->heads + at[1]) * a->width;
+        put_row(a, w->o + i * TILE_N, QUERIES, sees ? 1 / w->l[i] : 0, y);
+        vstore(log_sum, vlog(vset1(w->l[i])));
+        if (f->lse)
+            f->lse[(at[0] * a->heads + at[1]) * a->t + t0 + i] = sees ? w->m[i] + log_sum[0] : 0;
+    }
+}
+
+static void forward_task(void *arg, int64_t task, int thread)
+{
+    const forward *f = arg;
+    const attention *a = &f->a;
+    const workspace w = workspace_of(f, thread);
+    const int64_t at[2] = {task / f->blocks / a->heads, task / f->blocks % a->heads};
+    int64_t t0 = task % f->blocks * QUERIES, rows = least(a->t - t0, QUERIES), end = 0;
+    int64_t all = padded_width(a->width);
+    pack_rows(a, f->q + attention_at(a, &a->q, at[0], t0, at[1]), a->q.row, rows,
+              padded(rows, TILE_STEP), (float)a->scale, w.q);
+    memset(w.o, 0, (size_t)(QUERIES * all) * sizeof *w.o);
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t e = attention_end(a, at[0], t0 + i);
+        if (e > end) end = e;
+        w.m[i] = -INFINITY, w.l[i] = 0;
+    }
+    for (int64_t s = 0; s < end; s += KEYS) take_keys(f, &w, at, t0, rows, s);
+    put_queries(f, &w, at, t0, rows);
+}
+
+static void run(const snug_call *c, forward *f)
+{
+    f->y = c->out[0].data, f->lse = c->out[1].data;
+    f->scratch = c->scratch;
+    f->blocks = (f->a.t + QUERIES - 1) / QUERIES;
+    snug_parallel(c->queue, f->a.n * f->a.heads * f->blocks, forward_task, f);
+}
+
+static void k_attention_f32(const snug_call *c)
+{
+    forward f = {.q = c->in[0].data, .k = c->in[1].data, .v = c->in[2].data};
+    f.a = attention_apart(c->attrs, c->in, 0, c->n_in);
+    run(c, &f);
+}
+
+static void k_self_attention_f32(const snug_call *c)
+{
+    forward f = {.q = c->in[0].data, .k = c->in[0].data, .v = c->in[0].data};
+    f.a = attention_packed(c->attrs, c->in, 0, c->n_in);
+    run(c, &f);
+}
+
+static size_t attention_scratch(const snug_sig *s, int threads)
+{
+    const snug_attention_attrs *attrs = s->attrs;
+    int64_t width = s->out[0].shape.dim[2] / attrs->heads;
+    return (size_t)(threads * workspace_floats(width)) * sizeof(float);
+}
+
+KERNEL_TABLE(attention) = {
+    {.op = "attention",
+     .name = "k_attention_f32",
+     .scratch = attention_scratch,
+     .run = k_attention_f32},
+    {.op = "self_attention",
+     .name = "k_self_attention_f32",
+     .scratch = attention_scratch,
+     .run = k_self_attention_f32},
+    {0},
+};
