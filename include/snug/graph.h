@@ -101,6 +101,9 @@ typedef struct snug_conv2d_config {
 
 /* x [.., in] -> [.., units]; parameters NAME.weight [in, units], NAME.bias [units]. */
 SNUG_API snug_value *snug_linear(snug_graph *g, snug_value *x, int64_t units, const char *name);
+/* The same without NAME.bias. */
+SNUG_API snug_value *snug_linear_no_bias(snug_graph *g, snug_value *x, int64_t units,
+                                         const char *name);
 /* Rows of the parameter NAME.weight [rows, width], N(0, 0.02), by ids i32 [..] -> [.., width]. */
 SNUG_API snug_value *snug_embedding(snug_graph *g, snug_value *ids, int64_t rows, int64_t width,
                                     const char *name);
@@ -121,6 +124,10 @@ SNUG_API snug_value *snug_batch_norm(snug_graph *g, snug_value *x, const char *n
 SNUG_API snug_value *snug_layer_norm(snug_graph *g, snug_value *x, const char *name);
 /* Each row divided by its root mean square: NAME.weight (Zhang and Sennrich 2019). */
 SNUG_API snug_value *snug_rms_norm(snug_graph *g, snug_value *x, const char *name);
+/* Each sample's groups of neighbouring channels, x [N, .., C]: NAME.weight, NAME.bias (Wu and He
+ * 2018). groups 0: each channel by itself (instance normalisation). */
+SNUG_API snug_value *snug_group_norm(snug_graph *g, snug_value *x, int64_t groups,
+                                     const char *name);
 /* The same, configured; `config` may be NULL. */
 SNUG_API snug_value *snug_batch_norm_with(snug_graph *g, snug_value *x,
                                           const snug_norm_config *config, const char *name);
@@ -128,6 +135,8 @@ SNUG_API snug_value *snug_layer_norm_with(snug_graph *g, snug_value *x,
                                           const snug_norm_config *config, const char *name);
 SNUG_API snug_value *snug_rms_norm_with(snug_graph *g, snug_value *x,
                                         const snug_norm_config *config, const char *name);
+SNUG_API snug_value *snug_group_norm_with(snug_graph *g, snug_value *x, int64_t groups,
+                                          const snug_norm_config *config, const char *name);
 
 /* ---- operators without -------------------------------------------------------------------------
  */

@@ -4,6 +4,7 @@
 
 typedef struct linear_attrs {
     int64_t units; /* -1: as many as the model has outputs */
+    bool bias;
 } linear_attrs;
 
 static snug_value *build(const snug_layer_build *b, const void *attrs, snug_value *x)
@@ -11,18 +12,24 @@ static snug_value *build(const snug_layer_build *b, const void *attrs, snug_valu
     const linear_attrs *a = attrs;
     if (snug_layer_rank(x) != 2)
         return snug_layer_refuse(b, x, "[N, features]", "put `- flatten` before it");
-    return snug_linear(b->graph, x, a->units < 0 ? b->outputs : a->units, b->name);
+    int64_t units = a->units < 0 ? b->outputs : a->units;
+    return a->bias ? snug_linear(b->graph, x, units, b->name)
+                   : snug_linear_no_bias(b->graph, x, units, b->name);
 }
+
+static const snug_layer_key keys[] = {
+    {"units", LAYER_INT, offsetof(linear_attrs, units), 1, 1 << 20,
+     (const char *const[]){"outputs", NULL}, NULL,
+     "features of the result; `outputs`: as many as the data has classes, or 1"},
+    {"bias", LAYER_BOOL, offsetof(linear_attrs, bias), 0, 0, NULL, "true",
+     "add a bias to each feature"},
+    {0}};
 
 const snug_layer_kind snug_layer_linear = {
     .info.name = "linear",
     .info.doc = "fully connected, y = x W + b, on [N, features]",
     .prefix = "linear",
-    .keys = (const snug_layer_key[]){{"units", LAYER_INT, offsetof(linear_attrs, units), 1, 1 << 20,
-                                      (const char *const[]){"outputs", NULL}, NULL,
-                                      "features of the result; `outputs`: as many as the data has "
-                                      "classes, or 1"},
-                                     {0}},
+    .keys = keys,
     .attrs_bytes = sizeof(linear_attrs),
     .build = build,
 };

@@ -4,19 +4,30 @@
 #include "ops/build.h"
 #include "base/rng.h"
 
+/* x W, its node of this name. */
+static snug_value *product(snug_graph *g, snug_value *x, int64_t units, const char *name,
+                           const char *node)
+{
+    char buf[NAME_BYTES];
+    int64_t dim[] = {snug_shape_last(&x->type.shape), units};
+    snug_value *w = snug_param(g, part_name(buf, name, "weight"), fixed_type(x->type.dtype, 2, dim),
+                               (snug_init){.kind = SNUG_INIT_HE_UNIFORM});
+    return w ? snug_apply(g, &snug_op_matmul, node, NULL, 2, (snug_value *[]){x, w}) : NULL;
+}
+
 snug_value *snug_linear(snug_graph *g, snug_value *x, int64_t units, const char *name)
 {
     if (!layer_fits(g, x, name, 2, units)) return NULL;
     char buf[NAME_BYTES];
-    snug_dtype dtype = x->type.dtype;
-    int64_t dim[] = {snug_shape_last(&x->type.shape), units};
-    snug_value *w = snug_param(g, part_name(buf, name, "weight"), fixed_type(dtype, 2, dim),
-                               (snug_init){.kind = SNUG_INIT_HE_UNIFORM});
-    snug_value *b = channel_param(g, name, "bias", fixed_type(dtype, 1, &units), SNUG_INIT_ZERO);
-    if (!w || !b) return NULL;
-    snug_value *y = snug_apply(g, &snug_op_matmul, part_name(buf, name, "matmul"), NULL, 2,
-                               (snug_value *[]){x, w});
-    return y ? snug_apply(g, &snug_op_bias_add, name, NULL, 2, (snug_value *[]){y, b}) : NULL;
+    snug_value *y = product(g, x, units, name, part_name(buf, name, "matmul"));
+    snug_type type = fixed_type(x->type.dtype, 1, &units);
+    snug_value *b = channel_param(g, name, "bias", type, SNUG_INIT_ZERO);
+    return y && b ? snug_apply(g, &snug_op_bias_add, name, NULL, 2, (snug_value *[]){y, b}) : NULL;
+}
+
+snug_value *snug_linear_no_bias(snug_graph *g, snug_value *x, int64_t units, const char *name)
+{
+    return layer_fits(g, x, name, 2, units) ? product(g, x, units, name, name) : NULL;
 }
 
 snug_value *snug_embedding(snug_graph *g, snug_value *ids, int64_t rows, int64_t width,

@@ -58,6 +58,22 @@ snug_value *snug_rms_norm_with(snug_graph *g, snug_value *x, const snug_norm_con
     return norm_rows(g, &snug_op_rms_norm, x, config, name);
 }
 
+snug_value *snug_group_norm_with(snug_graph *g, snug_value *x, int64_t groups,
+                                 const snug_norm_config *config, const char *name)
+{
+    if (!layer_fits(g, x, name, 2, 1)) return NULL;
+    if (!config) config = &defaults;
+    snug_value *in[3] = {x};
+    snug_group_norm_attrs attrs = {.groups = groups, .epsilon = or_epsilon(config)};
+    int n = norm_params(g, config, name, in, true);
+    return snug_apply(g, &snug_op_group_norm, name, &attrs, n, in);
+}
+
+snug_value *snug_group_norm(snug_graph *g, snug_value *x, int64_t groups, const char *name)
+{
+    return snug_group_norm_with(g, x, groups, NULL, name);
+}
+
 static snug_value *running(snug_graph *g, const char *name, const char *part, snug_type type,
                            snug_init_kind init)
 {

@@ -61,6 +61,13 @@ typedef struct snug_layer_norm_attrs {
     double epsilon;
 } snug_layer_norm_attrs;
 
+/* group_norm(x [N, .., C][, weight[, bias]]) -> y, mean, inv_std [N, groups]; group_norm_grad(dy,
+ * x, mean, inv_std[, weight]) -> dx, dweight, dbias. */
+typedef struct snug_group_norm_attrs {
+    int64_t groups; /* 0: as many as channels */
+    double epsilon;
+} snug_group_norm_attrs;
+
 /* Losses, f32 scalars (f64 for f64 inputs). softmax_cross_entropy(logits [N, C], labels i32 [N]) ->
  * loss [], probabilities [N, C]; softmax_cross_entropy_grad(probabilities, labels, dloss []) ->
  * dlogits. A label outside 0..C-1 gives loss 0 and gradient 0. mse(prediction, target) -> loss [];

@@ -37,6 +37,29 @@ def rms_norm():
             epsilon=eps)
 
 
+def group_norm():
+    for words, size, groups, weights, eps in [("image", (3, 4, 5, 9), 3, 2, 1e-5),
+                                              ("one group", (4, 3, 10), 1, 2, 1e-3),
+                                              ("instance", (3, 4, 5, 7), 7, 2, 1e-5),
+                                              ("no weight", (3, 5, 6), 2, 0, 1e-5)]:
+        n, c = size[0], size[-1]
+        x = (normal(*size) + 1).requires_grad_()
+        given = [positive(c).requires_grad_(), normal(c).requires_grad_()][:weights]
+        back = (0, *range(2, len(size)), 1)
+        y = F.group_norm(x.movedim(-1, 1), groups, *given, eps=eps).permute(back)
+        if groups == c:
+            torch.testing.assert_close(y, F.instance_norm(x.movedim(-1, 1), weight=given[0],
+                                                          bias=given[1], eps=eps).permute(back))
+        flat = x.movedim(-1, 1).reshape(n, groups, -1)
+        mean, inv = flat.mean(-1), 1 / torch.sqrt(flat.var(-1, unbiased=False) + eps)
+        dy, grads = gradients(y, [x] + given)
+        attrs = dict(groups=0 if groups == c else groups, epsilon=eps)
+        add(f"group_norm:{words}", [x] + given, [y, mean, inv], "1" + "0" * weights, **attrs)
+        add(f"group_norm_grad:{words}", [dy, x, mean, inv] + given[:1], grads,
+            "1111" + "0" * len(given[:1]), **attrs)
+
+
 layer_norm()
 rms_norm()
+group_norm()
 save(__file__)

@@ -63,12 +63,12 @@ static void names_layers_over_the_whole_list(void **state)
     const char *want =
         "- conv2d: {name: conv1, filters: 4, kernel: 3, stride: 1, padding: same, groups: 1, bias: "
         "true}\n"
-        "- batch_norm: {name: bn1}\n"
+        "- batch_norm: {name: bn1, momentum: 0.1, eps: 1.0e-05}\n"
         "- residual:\n"
         "    body:\n"
         "      - conv2d: {name: conv3, filters: 4, kernel: 3, stride: 1, padding: same, groups: 1, "
         "bias: true}\n"
-        "      - batch_norm: {name: bn2}\n"
+        "      - batch_norm: {name: bn2, momentum: 0.1, eps: 1.0e-05}\n"
         "      - relu\n"
         "    shortcut:\n"
         "      - conv2d: {name: conv2, filters: 4, kernel: 1, stride: 1, padding: same, groups: 1, "
@@ -76,7 +76,7 @@ static void names_layers_over_the_whole_list(void **state)
         "- conv2d: {name: conv4, filters: 4, kernel: 3, stride: 1, padding: same, groups: 1, bias: "
         "true}\n"
         "- flatten\n"
-        "- linear: {name: linear1, units: outputs}\n";
+        "- linear: {name: linear1, units: outputs, bias: true}\n";
     snug_layer_list *l, *again;
     char *text, *twice;
     ok(snug_layers_parse("m", yaml, &l));
@@ -104,7 +104,7 @@ static void short_forms_mean_the_first_key(void **state)
         {"[max_pool: {stride: 1}]", "- max_pool: {kernel: 2, stride: 1}\n"},
         {"[dropout: 0.25]", "- dropout: {rate: 0.25}\n"},
         {"[reshape: [3, 4, 5]]", "- reshape: {shape: [3, 4, 5]}\n"},
-        {"[linear: {units: 7, name: a.b}]", "- linear: {name: a.b, units: 7}\n"},
+        {"[linear: {units: 7, name: a.b}]", "- linear: {name: a.b, units: 7, bias: true}\n"},
         {"[residual: [relu, gelu]]", "- residual:\n    body:\n      - relu\n      - gelu\n"
                                      "    shortcut: []\n"},
         {"[conv2d: {filters: 2, kernel: [1, 5], stride: [2, 2], padding: 3, bias: no}]",
@@ -139,7 +139,7 @@ static void refuses_bad_lists(void **state)
         {"- linear\n", "m:1: linear needs 'units'"},
         {"- linear: {name: a}\n", "m:1: linear needs 'units'"},
         {"- linear: {unit: 3}\n", "m:1: unknown key 'unit' of linear; did you mean 'units'?"},
-        {"- linear: {xyzzy: 3}\n", "unknown key 'xyzzy' of linear, which has units name"},
+        {"- linear: {xyzzy: 3}\n", "unknown key 'xyzzy' of linear, which has units bias name"},
         {"- linear: 0\n", "'units' must be a whole number from 1 to 1048576 or `outputs`, not '0'"},
         {"- linear: 1.5\n", "'units' must be a whole number"},
         {"- linear: [3]\n", "not a list"},

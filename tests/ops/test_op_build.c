@@ -139,7 +139,13 @@ static void norms_of_rows_have_what_is_asked(void **state)
     snug_value *y = snug_rms_norm_with(g, x, &bare, "d");
     assert_null(snug_graph_find_value(g, "d.weight"));
     assert_true(((const snug_layer_norm_attrs *)y->producer->attrs)->epsilon == 1e-6);
+    has_shape(snug_group_norm(g, x, 3, "e"), "[2, 4, 3]");
+    param_has(g, "e.bias", SNUG_ROLE_PARAM, "[3]", SNUG_INIT_ZERO);
+    has_shape(snug_linear_no_bias(g, x, 5, "f"), "[2, 4, 5]");
+    assert_null(snug_graph_find_value(g, "f.bias"));
     ok(snug_graph_check(g));
+    assert_null(snug_group_norm(g, x, 2, "h"));
+    fails(snug_graph_check(g), SNUG_ESHAPE, "2 groups do not divide the 3 channels");
     snug_graph_destroy(g);
 }
 
