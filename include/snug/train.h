@@ -56,11 +56,14 @@ typedef struct snug_plan_report {
 typedef struct snug_metric {
     const char *name;
     double value;
+    bool share; /* from 0 to 1: people read it in percent */
 } snug_metric;
 
+/* Of one class against the rest, or of one label. */
 typedef struct snug_class_metrics {
     double precision, recall, f1;
-    int64_t support;
+    double auc, auc_pr; /* NaN: not judged, or every sample of one kind */
+    int64_t support, predicted;
 } snug_class_metrics;
 
 /* Of one part of the data. Owned by whoever filled it in, valid until that is destroyed. */
@@ -68,12 +71,11 @@ typedef struct snug_metrics {
     int64_t samples;
     double seconds;
     int n;
-    snug_metric
-        metric[SNUG_MAX_METRICS]; /* loss, accuracy, precision, recall, f1 | loss, mse, mae, r2 */
-    int64_t n_classes;
+    snug_metric metric[SNUG_MAX_METRICS]; /* "loss" first; the others by kind of target */
+    int64_t n_classes;                    /* or labels; 0 for other targets */
     const char *const *class_names;
-    const int64_t *confusion;           /* [true, predicted]; NULL for regression */
-    const snug_class_metrics *by_class; /* n_classes */
+    const int64_t *confusion;           /* [true, predicted]; NULL unless targets are classes */
+    const snug_class_metrics *by_class; /* n_classes; NULL for other targets */
 } snug_metrics;
 
 /* NaN when there is none of this name. */

@@ -145,6 +145,7 @@ snug_status cli_choose_recipe(cli *c, snug_recipe *r) SNUG_MUST_USE;
 void cli_show_plan(const cli *c, const snug_plan_report *p, bool full);
 void cli_show_data(const cli *c, const snug_data_info *d);
 void cli_show_metrics(const cli *c, int n, const char *const *part, const snug_metrics *const *m);
+void cli_show_by_class(const cli *c, const snug_metrics *m);
 void cli_show_confusion(const cli *c, const snug_metrics *m);
 snug_status cli_show_samples(const cli *c, snug_dataset *d, int64_t n) SNUG_MUST_USE;
 

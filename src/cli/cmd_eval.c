@@ -48,6 +48,7 @@ static snug_status evaluate(cli *c, snug_model *m, snug_dataset *d)
         cli_show_metrics(&loud, 1, names, parts);
     }
     cli_show_metrics(c, 1, names, parts);
+    cli_show_by_class(c, &x);
     cli_show_confusion(c, &x);
     return c->json ? print_json(m, name, &x) : SNUG_OK;
 }

@@ -1,51 +1,103 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Metrics as a table and the confusion matrix as a drawing: counts for few classes, for many
- * tenths of the row and the pairs most often mistaken. */
+/* Metrics as a table, those of every class, and the confusion matrix as a drawing: counts for few
+ * classes, for many tenths of the row and the pairs most often mistaken. */
 #include "cli/cli.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL = 12, MAX_LABEL = 16, RECALL = 9, MAX_DRAWN = 16, MAX_PAIRS = 10 };
+enum { LABEL = 12, MAX_LABEL = 16, RECALL = 9, MAX_DRAWN = 16, MAX_PAIRS = 10, MAX_LISTED = 100 };
 
-static bool is_rate(const char *name)
+static void show_value(const cli *c, const snug_metrics *m, const snug_metric *like)
 {
-    static const char *const rates[] = {"accuracy", "precision", "recall", "f1"};
-    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++)
-        if (strcmp(name, rates[i]) == 0) return true;
-    return false;
-}
-
-static void show_value(const cli *c, const char *name, double v)
-{
+    const double v = snug_metrics_get(m, like->name);
     if (!isfinite(v))
         cli_say(c, "%12s", "-");
-    else if (is_rate(name))
+    else if (like->share)
         cli_say(c, "%10.2f %%", 100 * v);
+    else if (v != 0 && (fabs(v) < 1e-3 || fabs(v) >= 1e6))
+        cli_say(c, "%12.4g", v);
     else
         cli_say(c, "%12.4f", v);
+}
+
+static int widest_name(const snug_metrics *m)
+{
+    int most = 0;
+    for (int k = 0; k < m->n; k++)
+        if ((int)strlen(m->metric[k].name) > most) most = (int)strlen(m->metric[k].name);
+    return most > LABEL - 4 ? most + 4 : LABEL;
 }
 
 void cli_show_metrics(const cli *c, int n, const char *const *part, const snug_metrics *const *m)
 {
     if (n == 0) return;
-    cli_say(c, "%s%-*s", cli_paint(c, STYLE_BOLD), LABEL, "");
-    for (int i = 0; i < n; i++) cli_say(c, "%12s", part[i]);
-    cli_say(c, "%s\n", cli_paint(c, STYLE_PLAIN));
     const snug_metrics *widest = m[0];
     for (int i = 1; i < n; i++)
         if (m[i]->n > widest->n) widest = m[i];
+    const int label = widest_name(widest);
+    cli_say(c, "%s%-*s", cli_paint(c, STYLE_BOLD), label, "");
+    for (int i = 0; i < n; i++) cli_say(c, "%12s", part[i]);
+    cli_say(c, "%s\n", cli_paint(c, STYLE_PLAIN));
     for (int k = 0; k < widest->n; k++) {
-        const char *name = widest->metric[k].name;
-        cli_say(c, "  %-*s", LABEL - 2, name);
-        for (int i = 0; i < n; i++) show_value(c, name, snug_metrics_get(m[i], name));
+        cli_say(c, "  %-*s", label - 2, widest->metric[k].name);
+        for (int i = 0; i < n; i++) show_value(c, m[i], &widest->metric[k]);
         cli_say(c, "\n");
     }
-    cli_say(c, "  %-*s", LABEL - 2, "samples");
+    cli_say(c, "  %-*s", label - 2, "samples");
     for (int i = 0; i < n; i++) cli_say(c, "%12s", cli_count(m[i]->samples));
     cli_say(c, "\n");
 }
+
+/* ---- class by class ---- */
+
+static const char *class_name(const snug_metrics *m, int64_t i)
+{
+    return m->class_names ? m->class_names[i] : cli_count(i);
+}
+
+static int longest_class(const snug_metrics *m)
+{
+    int longest = 5;
+    for (int64_t i = 0; i < m->n_classes; i++) {
+        const int length = cli_name_columns(class_name(m, i));
+        if (length > longest) longest = length;
+    }
+    return longest < MAX_LABEL ? longest : MAX_LABEL;
+}
+
+static void show_area(const cli *c, double v)
+{
+    if (isfinite(v))
+        cli_say(c, "%8.4f", v);
+    else
+        cli_say(c, "%8s", "-");
+}
+
+void cli_show_by_class(const cli *c, const snug_metrics *m)
+{
+    if (!m->by_class || c->quiet || m->n_classes > MAX_LISTED) return;
+    const int label = longest_class(m);
+    const bool areas = c->columns >= label + 2 + 3 * 9 + 2 * 8 + 8;
+    cli_say(c, "\n%s  %-*s%9s%9s%9s", cli_paint(c, STYLE_BOLD), label, "class", "precis.", "recall",
+            "f1");
+    if (areas) cli_say(c, "%8s%8s", "auc", "auc_pr");
+    cli_say(c, "%8s%s\n", "samples", cli_paint(c, STYLE_PLAIN));
+    for (int64_t i = 0; i < m->n_classes; i++) {
+        const snug_class_metrics *k = &m->by_class[i];
+        cli_say(c, "  ");
+        cli_put_name(c->people, class_name(m, i), label, label);
+        cli_say(c, "%7.1f %%%7.1f %%%7.1f %%", 100 * k->precision, 100 * k->recall, 100 * k->f1);
+        if (areas) {
+            show_area(c, k->auc);
+            show_area(c, k->auc_pr);
+        }
+        cli_say(c, "%8s\n", cli_count(k->support));
+    }
+}
+
+/* ---- the confusion matrix ---- */
 
 static int digits(int64_t v)
 {

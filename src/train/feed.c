@@ -51,3 +51,13 @@ snug_effect_driver snug_feed_driver(snug_feed *f)
 {
     return (snug_effect_driver){.op = "load", .self = f, .start = start, .wait = wait};
 }
+
+snug_tally_batch snug_exec_batch(snug_exec *e, int64_t n)
+{
+    const snug_tensor loss = snug_exec_tensor(e, SNUG_LOSS);
+    return (snug_tally_batch){.n = n,
+                              .loss = snug_load(&loss, 0),
+                              .outputs = snug_exec_tensor(e, SNUG_OUTPUTS).data,
+                              .x = snug_exec_tensor(e, SNUG_X).data,
+                              .y = snug_exec_tensor(e, SNUG_Y).data};
+}

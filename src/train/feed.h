@@ -6,6 +6,7 @@
 
 #include "data/loader.h"
 #include "run/exec.h"
+#include "train/metrics.h"
 
 typedef struct snug_feed {
     snug_loader *loader; /* NULL: closed */
@@ -17,5 +18,9 @@ snug_status snug_feed_open(snug_dataset *d, const snug_arena *a, int n_plans,
 void snug_feed_close(snug_feed *f);
 /* What the executor needs of it; the feed must stay where it is. */
 snug_effect_driver snug_feed_driver(snug_feed *f);
+
+/* What a step of n samples has left for a tally. Its samples are still there: the executor hands
+ * the slot back when the next step begins. */
+snug_tally_batch snug_exec_batch(snug_exec *e, int64_t n);
 
 #endif

@@ -38,12 +38,9 @@ static int64_t allocations(const snug_trainer *t)
  * slot back when the next step begins. */
 static double tally_batch(snug_trainer *t, snug_exec *e, snug_part part, int64_t n)
 {
-    const snug_tensor loss = snug_exec_tensor(e, SNUG_LOSS);
-    const snug_tensor outputs = snug_exec_tensor(e, SNUG_OUTPUTS);
-    const snug_tensor y = snug_exec_tensor(e, SNUG_Y);
-    const double value = snug_load(&loss, 0);
-    snug_tally_add(t->tally[part], value, n, outputs.data, y.data);
-    return value;
+    const snug_tally_batch b = snug_exec_batch(e, n);
+    snug_tally_add(t->tally[part], &b);
+    return b.loss;
 }
 
 static snug_status train_step(snug_trainer *t, double rate, double *loss)

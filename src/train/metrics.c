@@ -1,135 +1,102 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The metrics, as rows, and the tally they are read from.
- *
- * Of classes: precision = TP / (TP + FP), recall = TP / (TP + FN), f1 = 2 TP / (2 TP + FP + FN), 0
- * where the denominator is 0; the averages are over the classes that occur among the true or the
- * predicted ones (macro averages, as scikit-learn has them). Of values: r2 = 1 - sum (y - p)^2 /
- * sum (y - mean y)^2. Sums are in double in the order of the samples, so they have the same bits at
- * any number of threads.
- */
+/* The tables of metrics and of tallies, and what tallies of all kinds share. */
 #include "train/metrics.h"
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
-static double per_sample(const snug_tally *t, int sum)
-{
-    return t->samples > 0 ? t->sum[sum] / (double)t->samples : NAN;
-}
+#define SNUG_METRIC(id) extern const snug_metric_info snug_metric_##id;
+#include "train/metrics.def"
+#undef SNUG_METRIC
+#define SNUG_TALLY(id) extern const snug_tally_kind snug_tally_##id;
+#include "train/tallies.def"
+#undef SNUG_TALLY
 
-static double loss_value(const snug_tally *t)
-{
-    return per_sample(t, SUM_LOSS);
-}
-
-static double accuracy_value(const snug_tally *t)
-{
-    int64_t right = 0;
-    for (int64_t c = 0; c < t->n_classes; c++) right += t->confusion[c * t->n_classes + c];
-    return t->samples > 0 ? (double)right / (double)t->samples : NAN;
-}
-
-/* Mean of one field of by_class over the classes that occur. */
-static double macro(const snug_tally *t, size_t field)
-{
-    double sum = 0;
-    int64_t n = 0;
-    for (int64_t c = 0; c < t->n_classes; c++) {
-        bool occurs = t->by_class[c].support > 0;
-        for (int64_t k = 0; !occurs && k < t->n_classes; k++)
-            occurs = t->confusion[k * t->n_classes + c] > 0;
-        if (!occurs) continue;
-        sum += *(const double *)((const char *)&t->by_class[c] + field);
-        n++;
-    }
-    return n > 0 ? sum / (double)n : NAN;
-}
-
-static double precision_value(const snug_tally *t)
-{
-    return macro(t, offsetof(snug_class_metrics, precision));
-}
-
-static double recall_value(const snug_tally *t)
-{
-    return macro(t, offsetof(snug_class_metrics, recall));
-}
-
-static double f1_value(const snug_tally *t)
-{
-    return macro(t, offsetof(snug_class_metrics, f1));
-}
-
-static double mse_value(const snug_tally *t)
-{
-    return per_sample(t, SUM_SQUARED);
-}
-
-static double mae_value(const snug_tally *t)
-{
-    return per_sample(t, SUM_ABSOLUTE);
-}
-
-static double r2_value(const snug_tally *t)
-{
-    return t->sum[SUM_SPREAD] > 0 ? 1.0 - t->sum[SUM_SQUARED] / t->sum[SUM_SPREAD] : NAN;
-}
-
-static const snug_metric_info metric_loss = {
-    .name = "loss",
-    .doc = "mean of what training makes small: cross-entropy, or the mse in units of the variance",
-    .value = loss_value};
-static const snug_metric_info metric_accuracy = {.name = "accuracy",
-                                                 .doc = "share of samples classified rightly",
-                                                 .target = SNUG_TARGET_CLASS,
-                                                 .value = accuracy_value};
-static const snug_metric_info metric_precision = {.name = "precision",
-                                                  .doc = "TP / (TP + FP), mean over classes",
-                                                  .target = SNUG_TARGET_CLASS,
-                                                  .value = precision_value};
-static const snug_metric_info metric_recall = {.name = "recall",
-                                               .doc = "TP / (TP + FN), mean over classes",
-                                               .target = SNUG_TARGET_CLASS,
-                                               .value = recall_value};
-static const snug_metric_info metric_f1 = {.name = "f1",
-                                           .doc = "harmonic mean of precision and recall, mean "
-                                                  "over classes",
-                                           .target = SNUG_TARGET_CLASS,
-                                           .value = f1_value};
-static const snug_metric_info metric_mse = {
-    .name = "mse", .doc = "mean squared error", .target = SNUG_TARGET_VALUE, .value = mse_value};
-static const snug_metric_info metric_mae = {
-    .name = "mae", .doc = "mean absolute error", .target = SNUG_TARGET_VALUE, .value = mae_value};
-static const snug_metric_info metric_r2 = {.name = "r2",
-                                           .doc = "share of the variance that is explained",
-                                           .target = SNUG_TARGET_VALUE,
-                                           .value = r2_value};
+/* ---- tables -----------------------------------------------------------------------------------
+ */
 
 const snug_metric_info *snug_metric_get(int i)
 {
     static const snug_metric_info *const table[] = {
-#define SNUG_METRIC(id) &metric_##id,
+#define SNUG_METRIC(id) &snug_metric_##id,
 #include "train/metrics.def"
 #undef SNUG_METRIC
     };
-    const int n = (int)(sizeof table / sizeof table[0]);
+    const int n = (int)(sizeof table / sizeof(snug_metric_info *));
     return i >= 0 && i < n ? table[i] : NULL;
 }
 
-snug_status snug_tally_create(const snug_data_info *info, snug_tally **out)
+static const snug_tally_kind *find_kind(snug_target_kind target)
+{
+    static const snug_tally_kind *const table[] = {
+#define SNUG_TALLY(id) &snug_tally_##id,
+#include "train/tallies.def"
+#undef SNUG_TALLY
+    };
+    for (size_t i = 0; i < sizeof table / sizeof(snug_tally_kind *); i++)
+        if (table[i]->target == target) return table[i];
+    return NULL;
+}
+
+static double loss_value(const snug_tally *t)
+{
+    const double *sum = snug_tally_sums(t, TALLY_LOSS);
+    return sum[1] > 0 ? sum[0] / sum[1] : (double)NAN;
+}
+
+const snug_metric_info snug_metric_loss = {
+    .name = "loss",
+    .doc = "mean of what training makes small: cross-entropy, or the mse in units of the variance",
+    .value = loss_value};
+
+/* ---- life -------------------------------------------------------------------------------------
+ */
+
+snug_status snug_tally_scores(const snug_data_info *info, int64_t n, snug_scores **out)
+{
+    const snug_tally_kind *kind = find_kind(info->target);
+    *out = NULL;
+    if (!kind || !kind->columns || n <= 0) return SNUG_OK;
+    return snug_scores_create(kind->columns(info), n, out);
+}
+
+snug_status snug_tally_add_block(snug_tally *t, const char *name, snug_dtype dtype, int64_t rows,
+                                 int64_t columns)
+{
+    const snug_type type = {.dtype = dtype, .shape = {.n_dims = 2, .dim = {rows, columns}}};
+    void *data = snug_alloc_array(TAG_TRAIN, (size_t)rows, (size_t)columns * sizeof(double));
+    if (!data) return SNUG_ENOMEM;
+    t->block[t->n_blocks++] = (snug_tally_block){name, {.data = data, .type = type}};
+    return SNUG_OK;
+}
+
+snug_status snug_tally_add_classes(snug_tally *t, const snug_data_info *info)
+{
+    t->class_names = info->class_names;
+    t->by_class = snug_alloc_array(TAG_TRAIN, (size_t)t->n_classes, sizeof *t->by_class);
+    return t->by_class ? SNUG_OK : SNUG_ENOMEM;
+}
+
+static snug_status create(snug_tally *t, const snug_data_info *info)
+{
+    t->kind = find_kind(info->target);
+    CHECK(t->kind, SNUG_EUNSUPPORTED, "there are no metrics for targets of this kind");
+    TRY(snug_tally_add_block(t, "snug.tally.loss", SNUG_F64, 1, 2));
+    return t->kind->create(t, info);
+}
+
+snug_status snug_tally_create(const snug_data_info *info, snug_scores *scores, snug_tally **out)
 {
     snug_tally *t = snug_alloc(TAG_TRAIN, sizeof *t);
     if (!t) return SNUG_ENOMEM;
-    t->target = info->target;
-    if (info->target == SNUG_TARGET_CLASS) {
-        const size_t n = (size_t)info->n_classes;
-        t->n_classes = info->n_classes;
-        t->class_names = info->class_names;
-        t->confusion = snug_alloc_array(TAG_TRAIN, n * n, sizeof *t->confusion);
-        t->by_class = snug_alloc_array(TAG_TRAIN, n, sizeof *t->by_class);
-        if (!t->confusion || !t->by_class) {
-            snug_tally_destroy(t);
-            return SNUG_ENOMEM;
-        }
+    t->scores = scores;
+    t->threshold = (double)NAN;
+    t->sample_elements = snug_shape_elements(&info->sample);
+    t->output_elements = snug_shape_elements(&info->outputs);
+    const snug_status s = create(t, info);
+    if (s != SNUG_OK) {
+        snug_tally_destroy(t);
+        return s;
     }
     snug_tally_reset(t); /* touches every page: the plan measures what is resident */
     *out = t;
@@ -139,7 +106,7 @@ snug_status snug_tally_create(const snug_data_info *info, snug_tally **out)
 void snug_tally_destroy(snug_tally *t)
 {
     if (!t) return;
-    snug_free(t->confusion);
+    for (int i = 0; i < t->n_blocks; i++) snug_free(t->block[i].tensor.data);
     snug_free(t->by_class);
     snug_free(t);
 }
@@ -147,110 +114,90 @@ void snug_tally_destroy(snug_tally *t)
 void snug_tally_reset(snug_tally *t)
 {
     t->samples = 0;
-    memset(t->sum, 0, sizeof t->sum);
-    const size_t n = (size_t)t->n_classes;
-    if (n == 0) return;
-    memset(t->confusion, 0, n * n * sizeof *t->confusion);
-    memset(t->by_class, 0, n * sizeof *t->by_class);
+    for (int i = 0; i < t->n_blocks; i++)
+        memset(t->block[i].tensor.data, 0, snug_type_bytes(&t->block[i].tensor.type));
+    if (t->by_class) memset(t->by_class, 0, (size_t)t->n_classes * sizeof *t->by_class);
+    if (t->scores) snug_scores_reset(t->scores);
 }
 
-static void add_classes(snug_tally *t, int64_t n, const float *outputs, const int32_t *y)
+void snug_tally_add(snug_tally *t, const snug_tally_batch *b)
 {
-    const int64_t c = t->n_classes;
-    for (int64_t i = 0; i < n; i++, outputs += c) {
-        int64_t best = 0;
-        for (int64_t k = 1; k < c; k++)
-            if (outputs[k] > outputs[best]) best = k;
-        if (y[i] >= 0 && y[i] < c) t->confusion[y[i] * c + best]++;
-    }
-}
-
-static void add_values(snug_tally *t, int64_t n, const float *outputs, const float *y)
-{
-    for (int64_t i = 0; i < n; i++) {
-        const double truth = y[i], error = truth - outputs[i];
-        const double off = truth - t->sum[SUM_MEAN];
-        t->sum[SUM_SQUARED] += error * error;
-        t->sum[SUM_ABSOLUTE] += fabs(error);
-        t->sum[SUM_MEAN] += off / (double)(t->samples + i + 1);
-        t->sum[SUM_SPREAD] += off * (truth - t->sum[SUM_MEAN]);
-    }
-}
-
-void snug_tally_add(snug_tally *t, double loss, int64_t n, const float *outputs, const void *y)
-{
-    t->sum[SUM_LOSS] += loss * (double)n;
-    if (t->target == SNUG_TARGET_CLASS)
-        add_classes(t, n, outputs, y);
-    else
-        add_values(t, n, outputs, y);
-    t->samples += n;
+    double *sum = snug_tally_sums(t, TALLY_LOSS);
+    const double weight = t->kind->add(t, b);
+    if (weight > 0) sum[0] += b->loss * weight;
+    sum[1] += weight;
+    t->samples += b->n;
 }
 
 bool snug_tally_sound(const snug_tally *t)
 {
-    int64_t left = t->samples;
-    for (int64_t i = 0; i < t->n_classes * t->n_classes; i++) {
-        if (t->confusion[i] < 0 || t->confusion[i] > left) return false;
-        left -= t->confusion[i];
-    }
-    return true;
+    return !t->kind->sound || t->kind->sound(t);
 }
 
-static double ratio(int64_t a, int64_t b)
+int snug_tally_tensors(snug_tally *t, snug_named_tensor out[SNUG_TALLY_TENSORS])
+{
+    for (int i = 0; i < t->n_blocks; i++)
+        out[i] = (snug_named_tensor){t->block[i].name, t->block[i].tensor};
+    return t->n_blocks;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------
+ */
+
+double snug_tally_ratio(int64_t a, int64_t b)
 {
     return b > 0 ? (double)a / (double)b : 0.0;
 }
 
-static void fill_classes(snug_tally *t)
+double snug_tally_macro(const snug_tally *t, size_t field)
 {
-    const int64_t n = t->n_classes;
-    for (int64_t c = 0; c < n; c++) {
-        int64_t truth = 0, guessed = 0, right = t->confusion[c * n + c];
-        for (int64_t k = 0; k < n; k++) {
-            truth += t->confusion[c * n + k];
-            guessed += t->confusion[k * n + c];
-        }
-        t->by_class[c] = (snug_class_metrics){.precision = ratio(right, guessed),
-                                              .recall = ratio(right, truth),
-                                              .f1 = ratio(2 * right, truth + guessed),
-                                              .support = truth};
+    double sum = 0;
+    int64_t n = 0;
+    for (int64_t c = 0; c < t->n_classes; c++) {
+        const double v = *(const double *)((const char *)&t->by_class[c] + field);
+        if (!isfinite(v)) continue;
+        sum += v;
+        n++;
     }
+    return n > 0 ? sum / (double)n : (double)NAN;
+}
+
+void snug_tally_fill_areas(snug_tally *t)
+{
+    for (int64_t c = 0; c < t->n_classes; c++) {
+        snug_areas a = {(double)NAN, (double)NAN};
+        if (t->scores) a = snug_scores_areas(t->scores, c, t->samples);
+        t->by_class[c].auc = a.roc;
+        t->by_class[c].auc_pr = a.precision;
+    }
+}
+
+static bool applies(const snug_metric_info *m, const snug_tally *t)
+{
+    if (m->target != SNUG_TARGET_NONE && m->target != t->kind->target) return false;
+    if (m->scored && !t->scores) return false;
+    return !m->applies || m->applies(t);
 }
 
 void snug_tally_metrics(snug_tally *t, double seconds, snug_metrics *out)
 {
-    fill_classes(t);
+    if (t->kind->finish) t->kind->finish(t);
     *out = (snug_metrics){.samples = t->samples,
                           .seconds = seconds,
-                          .n_classes = t->n_classes,
+                          .n_classes = t->by_class ? t->n_classes : 0,
                           .class_names = t->class_names,
                           .confusion = t->confusion,
                           .by_class = t->by_class};
     const snug_metric_info *m;
     for (int i = 0; (m = snug_metric_get(i)); i++)
-        if (m->target == SNUG_TARGET_NONE || m->target == t->target)
-            out->metric[out->n++] = (snug_metric){.name = m->name, .value = m->value(t)};
+        if (applies(m, t))
+            out->metric[out->n++] =
+                (snug_metric){.name = m->name, .value = m->value(t), .share = m->share};
 }
 
 double snug_metrics_get(const snug_metrics *m, const char *name)
 {
     for (int i = 0; i < m->n; i++)
         if (strcmp(m->metric[i].name, name) == 0) return m->metric[i].value;
-    return NAN;
-}
-
-int snug_tally_tensors(snug_tally *t, snug_named_tensor out[SNUG_TALLY_TENSORS])
-{
-    out[0] = (snug_named_tensor){
-        .name = "snug.tally.sums",
-        .tensor = {.data = t->sum,
-                   .type = {.dtype = SNUG_F64, .shape = {.n_dims = 1, .dim = {N_SUMS}}}}};
-    if (!t->confusion) return 1;
-    out[1] = (snug_named_tensor){
-        .name = "snug.tally.confusion",
-        .tensor = {.data = t->confusion,
-                   .type = {.dtype = SNUG_I64,
-                            .shape = {.n_dims = 2, .dim = {t->n_classes, t->n_classes}}}}};
-    return 2;
+    return (double)NAN;
 }

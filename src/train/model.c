@@ -21,7 +21,8 @@ struct snug_model {
     snug_layer_list *layers;
     snug_device device;
     int64_t parameters;
-    snug_tally *tally;  /* of the last evaluation */
+    snug_tally *tally; /* of the last evaluation */
+    snug_scores *scores;
     char **class_names; /* likewise; one block */
 };
 
@@ -109,6 +110,7 @@ void snug_model_close(snug_model *m)
     snug_safetensors_close(m->file);
     snug_layers_free(m->layers);
     snug_tally_destroy(m->tally);
+    snug_scores_destroy(m->scores);
     snug_free(m->class_names);
     snug_free(m->path);
     snug_free(m);
@@ -208,7 +210,7 @@ static snug_status check_data(const snug_model *m, const snug_data_info *info, b
 /* Metrics outlive the data set: names are copied into one block. */
 static snug_status keep_class_names(snug_model *m, const snug_data_info *info)
 {
-    const size_t n = (size_t)info->n_classes;
+    const size_t n = info->class_names ? (size_t)info->n_classes : 0;
     size_t bytes = n * sizeof(char *);
     for (size_t i = 0; i < n; i++) bytes += strlen(info->class_names[i]) + 1;
     char **block = snug_alloc(TAG_TRAIN, bytes > 0 ? bytes : 1);
@@ -224,13 +226,16 @@ static snug_status keep_class_names(snug_model *m, const snug_data_info *info)
     return SNUG_OK;
 }
 
-static snug_status make_tally(snug_model *m, const snug_data_info *info)
+static snug_status make_tally(snug_model *m, const snug_data_info *info, snug_part part)
 {
     snug_tally_destroy(m->tally);
+    snug_scores_destroy(m->scores);
     m->tally = NULL;
-    TRY(snug_tally_create(info, &m->tally));
+    m->scores = NULL;
+    TRY(snug_tally_scores(info, info->n[part], &m->scores));
+    TRY(snug_tally_create(info, m->scores, &m->tally));
     TRY(keep_class_names(m, info));
-    m->tally->class_names = (const char *const *)m->class_names;
+    if (m->tally->class_names) m->tally->class_names = (const char *const *)m->class_names;
     return SNUG_OK;
 }
 
@@ -242,10 +247,8 @@ static snug_status eval_batches(const snug_model *m, session *s)
         CHECK(!snug_context_interrupted(m->ctx), SNUG_EINTERRUPTED, "evaluation interrupted");
         TRY(snug_exec_run(s->exec, &step, &n));
         if (n == 0) return SNUG_OK;
-        const snug_tensor loss = snug_exec_tensor(s->exec, SNUG_LOSS);
-        snug_tally_add(m->tally, snug_load(&loss, 0), n,
-                       snug_exec_tensor(s->exec, SNUG_OUTPUTS).data,
-                       snug_exec_tensor(s->exec, SNUG_Y).data);
+        const snug_tally_batch b = snug_exec_batch(s->exec, n);
+        snug_tally_add(m->tally, &b);
         step.skip_prologue = true;
     }
 }
@@ -258,7 +261,7 @@ snug_status snug_model_eval(snug_model *m, snug_dataset *d, snug_part part, int6
     const double began = snug_now();
     session s = {0};
     TRY(check_data(m, info, true));
-    TRY(make_tally(m, info));
+    TRY(make_tally(m, info, part));
     snug_status status = session_open(&s, m, d, USE_EVAL, &pass, batch);
     if (status == SNUG_OK) status = eval_batches(m, &s);
     session_close(&s);

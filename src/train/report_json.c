@@ -91,14 +91,21 @@ static json_t *values_json(const snug_metrics *m)
     return json;
 }
 
+/* By number where the data has no names. */
+static json_t *class_name(const snug_metrics *m, int64_t i)
+{
+    return m->class_names ? json_string(m->class_names[i]) : json_sprintf("%lld", (long long)i);
+}
+
 static json_t *by_class_json(const snug_metrics *m)
 {
     json_t *list = json_array();
     for (int64_t i = 0; i < m->n_classes; i++) {
         const snug_class_metrics *c = &m->by_class[i];
-        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:I}", "class",
-                                              m->class_names[i], "precision", number(c->precision),
+        json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "class",
+                                              class_name(m, i), "precision", number(c->precision),
                                               "recall", number(c->recall), "f1", number(c->f1),
+                                              "auc", number(c->auc), "auc_pr", number(c->auc_pr),
                                               "support", (json_int_t)c->support));
     }
     return list;
@@ -121,10 +128,8 @@ snug_status snug_metrics_json(const snug_metrics *m, char **out)
 {
     json_t *json = json_pack("{s:I, s:o, s:o}", "samples", (json_int_t)m->samples, "seconds",
                              number(m->seconds), "metrics", values_json(m));
-    if (m->confusion) {
-        json_object_set_new(json, "confusion_matrix", confusion_json(m));
-        json_object_set_new(json, "by_class", by_class_json(m));
-    }
+    if (m->confusion) json_object_set_new(json, "confusion_matrix", confusion_json(m));
+    if (m->by_class) json_object_set_new(json, "by_class", by_class_json(m));
     return dump(json, out);
 }
 

@@ -68,6 +68,20 @@ static void count_steps(snug_trainer *t)
     t->report.steps = r->train.steps ? r->train.steps : r->train.epochs * t->report.steps_per_epoch;
 }
 
+/* The training part is tallied while the weights change: the scores of its samples do not belong
+ * together. */
+static snug_status make_tallies(snug_trainer *t)
+{
+    const int64_t *n = t->info->n;
+    const int64_t most =
+        n[SNUG_PART_TEST] > n[SNUG_PART_VALIDATION] ? n[SNUG_PART_TEST] : n[SNUG_PART_VALIDATION];
+    TRY(snug_tally_scores(t->info, most, &t->scores));
+    for (int part = 0; part < SNUG_N_PARTS; part++)
+        TRY(snug_tally_create(t->info, part == SNUG_PART_TRAIN ? NULL : t->scores,
+                              &t->tally[part]));
+    return SNUG_OK;
+}
+
 static snug_status create(snug_trainer *t, const snug_recipe *recipe)
 {
     TRY(snug_run_folder_check(t));
@@ -76,8 +90,7 @@ static snug_status create(snug_trainer *t, const snug_recipe *recipe)
     TRY(open_data(t));
     TRY(take_model(t));
     count_steps(t);
-    for (int part = 0; part < SNUG_N_PARTS; part++)
-        TRY(snug_tally_create(t->info, &t->tally[part]));
+    TRY(make_tallies(t));
     TRY(snug_device_find("cpu")->open(t->ctx, 0, &t->device));
     return snug_trainer_make_plan(t);
 }
@@ -123,6 +136,7 @@ void snug_trainer_destroy(snug_trainer *t)
     snug_built_free(&t->eval);
     snug_persistent_free(&t->persistent);
     for (int part = 0; part < SNUG_N_PARTS; part++) snug_tally_destroy(t->tally[part]);
+    snug_scores_destroy(t->scores);
     if (t->device.driver) t->device.driver->close(&t->device);
     snug_dataset_close(t->data);
     snug_recipe_destroy(t->recipe);

@@ -51,6 +51,7 @@ struct snug_trainer {
 
     snug_progress progress;
     snug_tally *tally[SNUG_N_PARTS];
+    snug_scores *scores; /* of the evaluation at hand: the parts share them */
     snug_metrics metrics[SNUG_N_PARTS];
     bool has_metrics[SNUG_N_PARTS];
     int64_t metrics_step[SNUG_N_PARTS]; /* at which step they were taken */
