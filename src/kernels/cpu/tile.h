@@ -5,6 +5,7 @@
 #define KERNELS_CPU_TILE_H
 
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/spans.h"
 
 /* How A's rows lie: BLOCK_LDA apart; adjacent, one k a_step from the next; a_row apart. */
 enum { TILE_ROWS, TILE_BY_K, TILE_STRIDED, TILE_LAYOUTS };
@@ -19,7 +20,6 @@ typedef struct tile_run {
     int merges; /* then add the partials before, the last first */
 } tile_run;
 
-#define ALWAYS_INLINE inline __attribute__((always_inline))
 /* gcc unrolls by itself only after it has decided to keep the array in memory. */
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
@@ -34,8 +34,8 @@ typedef struct tile_place {
 
 /* One run of k. `q` holds a pointer for every three rows: with a base, twice and four times a
  * register, an address takes no more instructions than a load. */
-static ALWAYS_INLINE void tile_k(const tile_run *t, int mr, int nv, int layout, tile_place *at,
-                                 vf c[TILE_M][TILE_V])
+ALWAYS_INLINE void tile_k(const tile_run *t, int mr, int nv, int layout, tile_place *at,
+                          vf c[TILE_M][TILE_V])
 {
     const int64_t row = layout == TILE_ROWS ? BLOCK_LDA : layout == TILE_BY_K ? 1 : t->a_row;
     const int64_t step = layout == TILE_BY_K ? t->a_step : 1;
@@ -60,7 +60,7 @@ static ALWAYS_INLINE void tile_k(const tile_run *t, int mr, int nv, int layout, 
     at->b = b;
 }
 
-static ALWAYS_INLINE void tile_any(const tile_run *t, int mr, int nv, int layout)
+ALWAYS_INLINE void tile_any(const tile_run *t, int mr, int nv, int layout)
 {
     vf c[TILE_M][TILE_V];
     tile_place at = {t->a, t->b};
