@@ -162,6 +162,16 @@ SNUG_API snug_value *snug_softmax_cross_entropy(snug_graph *g, snug_value *logit
 SNUG_API snug_value *snug_mse(snug_graph *g, snug_value *prediction,
                               snug_value *target); /* mean over all */
 
+/* Any operator by its name (`snug help ops` and docs/ops.md list them), its attributes as text:
+ *     snug_apply_named(g, "leaky_relu", "slope=0.2", 1, &x)
+ * NULL or "": the defaults. Returns the first output; NULL after an error, which the graph keeps:
+ * an unknown operator or attribute (the nearest is offered), a value out of range, wrong inputs. */
+SNUG_API snug_value *snug_apply_named(snug_graph *g, const char *op, const char *attrs, int n_in,
+                                      snug_value *const *in);
+/* The same, all outputs into out[], which must have room for as many as the operator makes. */
+SNUG_API snug_status snug_apply_named_all(snug_graph *g, const char *op, const char *attrs,
+                                          int n_in, snug_value *const *in, snug_value **out);
+
 /* The graph as text or as a Graphviz DOT file, into a malloc'ed string that the caller frees. */
 SNUG_API snug_status snug_graph_print(const snug_graph *g, bool dot, char **out) SNUG_MUST_USE;
 

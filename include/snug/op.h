@@ -219,7 +219,7 @@ SNUG_API snug_cost snug_cost_elementwise(const snug_sig *); /* one flop an outpu
  * output, NULL after an error (which the graph keeps). */
 SNUG_API snug_value *snug_apply(snug_graph *g, const snug_op *op, const char *name,
                                 const void *attrs, int n_in, snug_value *const *in);
-/* The same by registered name, all outputs into out[]. */
+/* The same, all outputs into out[]. */
 SNUG_API snug_status snug_apply_all(snug_graph *g, const snug_op *op, const char *name,
                                     const void *attrs, int n_in, snug_value *const *in,
                                     snug_value **out);

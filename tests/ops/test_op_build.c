@@ -188,6 +188,61 @@ static void shapes_of_the_others(void **state)
     snug_graph_destroy(g);
 }
 
+static void operators_by_name(void **state)
+{
+    (void)state;
+    snug_graph *g = graph(SNUG_MODE_TRAIN);
+    snug_value *x = INPUT(g, 6, 9, 9, 4), *out[SNUG_MAX_OUT] = {NULL};
+    snug_value *y = snug_apply_named(g, "clip", " max = 2.5 , min=-1", 1, &x);
+    const snug_unary_attrs *clip = y->producer->attrs;
+    assert_true(clip->min == -1 && clip->max == 2.5);
+    y = snug_apply_named(g, "leaky_relu", NULL, 1, &x);
+    assert_true(((const snug_unary_attrs *)y->producer->attrs)->slope == 0.01);
+    snug_value *in[] = {x, x, x};
+    has_shape(snug_apply_named(g, "add", "", 2, in), "[6, 9, 9, 4]");
+    ok(snug_apply_named_all(g, "max_pool2d", "kernel_h=3,kernel_w=3,stride_h=2,stride_w=2", 1, &x,
+                            out));
+    has_shape(out[0], "[6, 4, 4, 4]");
+    assert_int_equal(snug_value_type(out[1]).dtype, SNUG_U8);
+    snug_value *flat = snug_flatten(g, x);
+    y = snug_apply_named(g, "matmul", "trans_a=true, act=relu", 2, (snug_value *[]){flat, flat});
+    const snug_matmul_attrs *m = y->producer->attrs;
+    assert_true(m->trans_a == 1 && m->trans_b == 0 && m->act == ACT_RELU);
+    ok(snug_graph_check(g));
+    snug_graph_destroy(g);
+}
+
+static void names_and_attributes_are_checked(void **state)
+{
+    (void)state;
+    static const struct wrong {
+        const char *op, *attrs, *says;
+        int n_in;
+    } rows[] = {
+        {"leaky_rleu", "", "no operator 'leaky_rleu'; did you mean 'leaky_relu'?", 1},
+        {"", "", "no operator ''", 1},
+        {"leaky_relu", "slop=1", "leaky_relu has no attribute 'slop'; did you mean 'slope'?", 1},
+        {"relu", "slope=1", "relu has no attribute 'slope': it has none", 1},
+        {"leaky_relu", "slope=-1", "'slope' must be from 0 to 100, not -1", 1},
+        {"leaky_relu", "slope=nan", "'slope' must be", 1},
+        {"leaky_relu", "slope=steep", "'slope' must be a number from 0 to 100, not 'steep'", 1},
+        {"leaky_relu", "slope", "'slope' has no value", 1},
+        {"leaky_relu", "slope=", "attributes are written", 1},
+        {"leaky_relu", "=1", "attributes are written", 1},
+        {"leaky_relu", "slope=0.1,,", "attributes are written", 1},
+        {"matmul", "act=tanhh", "'act' must be a whole number", 2},
+        {"matmul", "trans_a=1.5", "'trans_a' must be a whole number", 2},
+        {"add", "", "add 'add' takes 2 to 2 inputs, not 1", 1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snug_graph *g = graph(SNUG_MODE_TRAIN);
+        snug_value *x = INPUT(g, 6, 8), *in[] = {x, x};
+        assert_null(snug_apply_named(g, rows[i].op, rows[i].attrs, rows[i].n_in, in));
+        fails(snug_graph_check(g), SNUG_EINVAL, rows[i].says);
+        snug_graph_destroy(g);
+    }
+}
+
 /* One mistake each; the message says what, where, and both shapes. */
 typedef struct mistake {
     snug_value *(*make)(snug_graph *g, snug_value *x); /* x is [6, 8, 8, 4] */
@@ -281,6 +336,8 @@ int main(void)
         cmocka_unit_test(norms_of_rows_have_what_is_asked),
         cmocka_unit_test(dropout_has_a_key_of_its_own),
         cmocka_unit_test(shapes_of_the_others),
+        cmocka_unit_test(operators_by_name),
+        cmocka_unit_test(names_and_attributes_are_checked),
         cmocka_unit_test(mistakes_are_told_once),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
