@@ -98,6 +98,13 @@ typedef struct snug_embedding_attrs {
     int64_t rows; /* of the gradient */
 } snug_embedding_attrs;
 
+/* rope(x [N, T, C], position i32 []?) -> y: the first heads * width columns turned. */
+typedef struct snug_rope_attrs {
+    int64_t width, heads;
+    double base;
+    int64_t interleaved, inverse;
+} snug_rope_attrs;
+
 /* attention(q [N, T, H*D], k, v [N, S, K*D], extras) -> y [N, T, H*D], lse [N, H, T];
  * attention_grad(dy, y, lse, q, k, v, extras) -> dq, dk, dv; self_attention and its gradient, of
  * one packed qkv [N, T, (H + 2K)*D]. Extras in any order: lengths i32 [N], segments i32 [N, T]. */

@@ -78,7 +78,26 @@ def ragged_attention():
     add("self_attention_grad:ragged", [dy, y, lse, x] + extras, [dx], "111111", heads=heads, causal=1)
 
 
+def rotations():
+    """Complex numbers, as Llama's own code has them: pairs are interleaved there."""
+    width, heads, t = 8, 2, 6
+    frequency = 10000.0**(-torch.arange(0, width, 2, dtype=torch.float64) / width)
+    for words, first in [("start", 0), ("later", 7)]:
+        turn = torch.polar(torch.ones(t, width // 2, dtype=torch.float64),
+                           torch.outer(torch.arange(first, first + t, dtype=torch.float64), frequency))
+        x = normal(3, t, heads * width + 3)
+        pairs = torch.view_as_complex(x[:, :, :-3].reshape(3, t, heads, width // 2, 2).contiguous())
+        y = torch.view_as_real(pairs * turn[None, :, None, :])
+        position = [torch.tensor(first, dtype=torch.int32)]
+        inter = torch.cat([y.reshape(3, t, heads * width), x[:, :, -3:]], 2)
+        add(f"rope:interleaved {words}", [x] + position, [inter], "10", width=width, heads=heads, interleaved=1)
+        half = lambda v: torch.cat(
+            [v[:, :, :-3].reshape(3, t, heads, width // 2, 2).transpose(3, 4).reshape(3, t, -1), v[:, :, -3:]], 2)
+        add(f"rope:halves {words}", [half(x)] + position, [half(inter)], "10", width=width, heads=heads)
+
+
 embeddings()
+rotations()
 attentions()
 ragged_attention()
 save(__file__)

@@ -109,9 +109,10 @@ static void take_keys(const forward *f, const workspace *w, const int64_t at[2],
     const attention *a = &f->a;
     int64_t n = at[0], kv_head = at[1] / attention_group(a), all = padded_width(a->width);
     int64_t keys = least(a->s - first_key, KEYS);
-    pack_columns(a, f->k + attention_at(a, &a->k, n, first_key, kv_head), a->k.row, keys, w->keys);
-    pack_rows(a, f->v + attention_at(a, &a->v, n, first_key, kv_head), a->v.row, keys,
-              padded(keys, TILE_N), 1, w->values);
+    const head_rows k = {f->k + attention_at(a, &a->k, n, first_key, kv_head), a->k.row, keys};
+    const head_rows v = {f->v + attention_at(a, &a->v, n, first_key, kv_head), a->v.row, keys};
+    pack_columns(a, &k, w->keys);
+    pack_rows(a, &v, padded(keys, TILE_N), 1, w->values);
     for (int64_t i = 0; i < rows; i += TILE_M) {
         int64_t height = least(rows - i, TILE_M);
         int64_t n_panels = visible_panels(a, n, t0 + i, height, first_key);
@@ -156,8 +157,8 @@ static void forward_task(void *arg, int64_t task, int thread)
     const int64_t at[2] = {task / f->blocks / a->heads, task / f->blocks % a->heads};
     int64_t t0 = task % f->blocks * QUERIES, rows = least(a->t - t0, QUERIES), end = 0;
     int64_t all = padded_width(a->width);
-    pack_rows(a, f->q + attention_at(a, &a->q, at[0], t0, at[1]), a->q.row, rows,
-              padded(rows, TILE_STEP), (float)a->scale, w.q);
+    const head_rows q = {f->q + attention_at(a, &a->q, at[0], t0, at[1]), a->q.row, rows};
+    pack_rows(a, &q, padded(rows, TILE_STEP), (float)a->scale, w.q);
     memset(w.o, 0, (size_t)(QUERIES * all) * sizeof *w.o);
     for (int64_t i = 0; i < rows; i++) {
         int64_t e = attention_end(a, at[0], t0 + i);

@@ -32,14 +32,20 @@ static inline int64_t padded_width(int64_t width)
     return padded(width, TILE_N);
 }
 
-/* Rows [0, n) times `factor` into [rows][padded width], the rest zeros. from: `row` floats apart.
- */
-static inline void pack_rows(const attention *a, const float *from, int64_t row, int64_t n,
-                             int64_t rows, float factor, float *to)
+/* One head's columns of n positions, `row` floats from one to the next. */
+typedef struct head_rows {
+    const float *from;
+    int64_t row, n;
+} head_rows;
+
+/* Times `factor` into [rows][padded width], zeros behind them. */
+static inline void pack_rows(const attention *a, const head_rows *x, int64_t rows, float factor,
+                             float *to)
 {
-    int64_t width = a->width, all = padded_width(width);
+    int64_t width = a->width, all = padded_width(width), n = x->n;
+    const float *from = x->from;
     const vf scale = vset1(factor);
-    for (int64_t i = 0; i < n; i++, from += row, to += all) {
+    for (int64_t i = 0; i < n; i++, from += x->row, to += all) {
         int64_t d = 0;
         for (; d < width; d += VLEN)
             vstore(to + d, vmul(vload_n(from + d, vlanes(d, width)), scale));
@@ -48,18 +54,17 @@ static inline void pack_rows(const attention *a, const float *from, int64_t row,
     if (rows > n) memset(to, 0, (size_t)((rows - n) * all) * sizeof *to);
 }
 
-/* n keys as the right side of a product: [panel][d][TILE_N], whole panels. */
-static inline void pack_columns(const attention *a, const float *from, int64_t row, int64_t n,
-                                float *to)
+/* Keys as the right side of a product: [panel][d][TILE_N], whole panels. */
+static inline void pack_columns(const attention *a, const head_rows *x, float *to)
 {
-    int64_t width = a->width;
+    int64_t width = a->width, n = x->n;
     for (int64_t j = 0; j < padded(n, TILE_N); j += VLEN) {
         float *panel = to + j / TILE_N * width * TILE_N + j % TILE_N;
         for (int64_t d = 0; d < width; d += VLEN) {
             vf r[VLEN];
             int lanes = vlanes(d, width);
             for (int i = 0; i < VLEN; i++)
-                r[i] = j + i < n ? vload_n(from + (j + i) * row + d, lanes) : vzero();
+                r[i] = j + i < n ? vload_n(x->from + (j + i) * x->row + d, lanes) : vzero();
             vtranspose(r);
             for (int i = 0; i < lanes; i++) vstore(panel + (d + i) * TILE_N, r[i]);
         }

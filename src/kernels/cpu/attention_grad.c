@@ -71,9 +71,10 @@ static void load_queries(const backward *b, const workspace *w, const queries *x
     const attention *a = &b->a;
     int64_t rows = padded(x->rows, TILE_M), columns = a->heads * a->width;
     int64_t at = ((x->n * a->t + x->t0) * a->heads + x->head) * a->width;
-    pack_rows(a, b->q + attention_at(a, &a->q, x->n, x->t0, x->head), a->q.row, x->rows, rows,
-              (float)a->scale, w->q);
-    pack_rows(a, b->dy + at, columns, x->rows, rows, 1, w->dy);
+    const head_rows q = {b->q + attention_at(a, &a->q, x->n, x->t0, x->head), a->q.row, x->rows};
+    const head_rows dy = {b->dy + at, columns, x->rows};
+    pack_rows(a, &q, rows, (float)a->scale, w->q);
+    pack_rows(a, &dy, rows, 1, w->dy);
     for (int64_t i = 0; i < x->rows; i++) {
         w->dot[i] = dot(b->dy + at + i * columns, b->y + at + i * columns, a->width);
         w->lse[i] = b->lse[(x->n * a->heads + x->head) * a->t + x->t0 + i];
@@ -145,11 +146,11 @@ static void take_keys(const backward *b, const workspace *w, const queries *x, i
     const attention *a = &b->a;
     int64_t kv_head = x->head / attention_group(a), all = padded_width(a->width);
     int64_t keys = least(a->s - first_key, KEYS), seen = 0, begin[KEYS / TILE_N];
-    const float *k = b->k + attention_at(a, &a->k, x->n, first_key, kv_head);
-    pack_columns(a, k, a->k.row, keys, w->keys);
-    pack_rows(a, k, a->k.row, keys, padded(keys, TILE_N), 1, w->rows);
-    pack_columns(a, b->v + attention_at(a, &a->v, x->n, first_key, kv_head), a->v.row, keys,
-                 w->values);
+    const head_rows k = {b->k + attention_at(a, &a->k, x->n, first_key, kv_head), a->k.row, keys};
+    const head_rows v = {b->v + attention_at(a, &a->v, x->n, first_key, kv_head), a->v.row, keys};
+    pack_columns(a, &k, w->keys);
+    pack_columns(a, &v, w->values);
+    pack_rows(a, &k, padded(keys, TILE_N), 1, w->rows);
     for (int64_t i = 0; i < x->rows; i += TILE_M) {
         int64_t n_panels = visible_panels(a, x->n, x->t0 + i, TILE_M, first_key);
         weigh_tile(b, w, x, i, first_key, n_panels);
