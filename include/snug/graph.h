@@ -156,6 +156,17 @@ SNUG_API snug_value *snug_reshape(snug_graph *g, snug_value *x, int n_dims,
                                   const int64_t *dim); /* of a sample */
 SNUG_API snug_value *snug_dropout(snug_graph *g, snug_value *x,
                                   double rate); /* identity in SNUG_MODE_EVAL */
+/* Axis i of the result is axis perm[i] of x; the batch axis stays in front. */
+SNUG_API snug_value *snug_transpose(snug_graph *g, snug_value *x, const int *perm);
+/* Axes count from the end when negative; none of these cuts the batch axis. Elements start up to
+ * stop: of one axis, the others whole. */
+SNUG_API snug_value *snug_slice(snug_graph *g, snug_value *x, int axis, int64_t start,
+                                int64_t stop);
+SNUG_API snug_value *snug_concat(snug_graph *g, int n, snug_value *const *x, int axis);
+/* n equal parts into parts[]; NULLs after an error. */
+SNUG_API void snug_split_equal(snug_graph *g, snug_value *x, int axis, int n, snug_value **parts);
+SNUG_API snug_value *snug_softmax(snug_graph *g, snug_value *x, int axis);
+SNUG_API snug_value *snug_log_softmax(snug_graph *g, snug_value *x, int axis);
 /* Mean over the batch. labels: i32 [N]. probabilities may be NULL; else receives [N, C]. */
 SNUG_API snug_value *snug_softmax_cross_entropy(snug_graph *g, snug_value *logits,
                                                 snug_value *labels, snug_value **probabilities);

@@ -207,7 +207,14 @@ typedef struct snug_op {
         const snug_call *); /* any shape, any float type, double accumulation; cannot fail */
     size_t (*ref_scratch)(const snug_sig *); /* bytes of scratch that ref needs; NULL: none */
     const snug_case *cases;                  /* ends with a NULL name */
+    int (*outputs)(const void *attrs);       /* how many of n_out outputs there are; NULL: all */
 } snug_op;
+
+/* Outputs of a node with these attributes. */
+static inline int snug_op_outputs(const snug_op *op, const void *attrs)
+{
+    return op->outputs ? op->outputs(attrs) : op->n_out;
+}
 
 /* Rules that many operators share. */
 SNUG_API snug_status snug_shape_same(snug_infer *); /* every output like in[0] */

@@ -342,9 +342,10 @@ static snug_status infer(const snug_op *op, const char *name, const void *attrs,
 {
     snug_type types[SNUG_MAX_IN];
     for (int i = 0; i < n_in; i++) types[i] = in[i]->type;
-    memset(out, 0, sizeof(snug_type) * op->n_out);
+    int n_out = snug_op_outputs(op, attrs);
+    memset(out, 0, sizeof(snug_type) * (size_t)n_out);
     snug_infer f = {
-        .name = name, .attrs = attrs, .n_in = n_in, .n_out = op->n_out, .in = types, .out = out};
+        .name = name, .attrs = attrs, .n_in = n_in, .n_out = n_out, .in = types, .out = out};
     return op->shape(&f);
 }
 
@@ -387,7 +388,7 @@ static snug_status make_node(snug_graph *g, const wanted *w, snug_node **out)
     n->name = name;
     n->op = op;
     n->n_in = (uint8_t)w->n_in;
-    n->n_out = op->n_out;
+    n->n_out = (uint8_t)snug_op_outputs(op, n->attrs);
     n->section = SECTION_BODY;
     memcpy(n->in, w->in, sizeof *w->in * (size_t)w->n_in);
     TRY(add_outputs(g, n, types));

@@ -119,6 +119,40 @@ typedef struct snug_reshape_attrs {
     int64_t n_dims, dim[SNUG_MAX_DIMS];
 } snug_reshape_attrs;
 
+/* transpose(x): axis i of the output is axis perm[i] of x. The batch axis stays in front. */
+typedef struct snug_transpose_attrs {
+    int64_t perm[SNUG_MAX_DIMS];
+} snug_transpose_attrs;
+
+/* slice(x): of each axis the elements start, start + step, .. before stop, negative ones counted
+ * from the end and all of them cut to the axis, as in NumPy; step 0 takes the axis whole, as an
+ * axis of samples must be. slice_grad(dy): dim is x's shape, 0 where step is. */
+typedef struct snug_slice_attrs {
+    int64_t start[SNUG_MAX_DIMS], stop[SNUG_MAX_DIMS], step[SNUG_MAX_DIMS], dim[SNUG_MAX_DIMS];
+} snug_slice_attrs;
+
+/* pad(x): elements before and after each axis; pad_grad(dy). */
+enum { PAD_CONSTANT, PAD_EDGE, PAD_REFLECT, PAD_WRAP };
+typedef struct snug_pad_attrs {
+    int64_t mode, before[SNUG_MAX_DIMS], after[SNUG_MAX_DIMS];
+    double value; /* of PAD_CONSTANT */
+} snug_pad_attrs;
+
+/* concat(x0, .., x7) and softmax's relatives: along an axis, counted from the end when negative. */
+typedef struct snug_axis_attrs {
+    int64_t axis;
+} snug_axis_attrs;
+
+/* split(x) -> n parts along an axis; size 0: equal ones. */
+typedef struct snug_split_attrs {
+    int64_t axis, n, size[SNUG_MAX_OUT];
+} snug_split_attrs;
+
+/* tile(x): each axis so many times, 0 as 1; tile_grad(dy) with the same. */
+typedef struct snug_tile_attrs {
+    int64_t times[SNUG_MAX_DIMS];
+} snug_tile_attrs;
+
 /* Updates, X_update(w, g, states.., hyper[, scale]) -> w', states'..: sgd has no state; momentum,
  * rmsprop, adagrad and lion have one; adam and adadelta have two. hyper f32 [4]: learning rate, 1 -
  * beta1^t, 1 - beta2^t, unused. scale: a scalar that multiplies g first (gradient clipping by

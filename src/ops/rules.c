@@ -67,6 +67,20 @@ snug_status snug_infer_vector(const snug_infer *f, int i, int j)
     return SNUG_OK;
 }
 
+snug_status snug_infer_axis(const snug_infer *f, int i, int64_t axis, int *out)
+{
+    const snug_shape *s = &f->in[i].shape;
+    int d = snug_shape_axis(s, axis);
+    char a[SNUG_SHAPE_TEXT + 16];
+    CHECK(d >= 0, SNUG_ESHAPE, "'%s': input %d is %s and has no axis %" PRId64, f->name, i,
+          type_text(&f->in[i], a), axis);
+    CHECK(s->kind[d] == SNUG_AXIS_FIXED, SNUG_ESHAPE,
+          "'%s': axis %d of input %d, %s, counts samples: choose another axis", f->name, d, i,
+          type_text(&f->in[i], a));
+    *out = d;
+    return SNUG_OK;
+}
+
 snug_status snug_infer_scalar(const snug_infer *f, int i)
 {
     TRY(snug_infer_float(f, i, -1));

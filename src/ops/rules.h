@@ -23,6 +23,19 @@
         .name = #field, .kind = SNUG_ATTR_BOOL, .offset = offsetof(type, field), .min = 0,         \
         .max = 1, .initial = 0, .help = help_                                                      \
     }
+/* One row an axis of an array field: "start0" to "start5". */
+#define ATTR_AXIS(type, field, i, min_, max_, initial_, help_)                                     \
+    {                                                                                              \
+        .name = #field #i, .kind = SNUG_ATTR_INT, .offset = offsetof(type, field[i]), .min = min_, \
+        .max = max_, .initial = initial_, .help = help_                                            \
+    }
+#define ATTR_AXES(type, field, min_, max_, initial_, help_)                                        \
+    ATTR_AXIS(type, field, 0, min_, max_, initial_, help_ " 0"),                                   \
+        ATTR_AXIS(type, field, 1, min_, max_, initial_, help_ " 1"),                               \
+        ATTR_AXIS(type, field, 2, min_, max_, initial_, help_ " 2"),                               \
+        ATTR_AXIS(type, field, 3, min_, max_, initial_, help_ " 3"),                               \
+        ATTR_AXIS(type, field, 4, min_, max_, initial_, help_ " 4"),                               \
+        ATTR_AXIS(type, field, 5, min_, max_, initial_, help_ " 5")
 /* The activation that a pass fuses into an operator; `last` is the last one it knows. */
 #define ATTR_ACT(type, last)                                                                       \
     {                                                                                              \
@@ -50,12 +63,30 @@ snug_status snug_infer_rank(const snug_infer *f, int i, int n_dims, const char *
 snug_status snug_infer_same(const snug_infer *f, int i, int j) SNUG_MUST_USE;
 /* Input i is a fixed vector as long as the last axis of input j. */
 snug_status snug_infer_vector(const snug_infer *f, int i, int j) SNUG_MUST_USE;
+/* Input i has the axis (counted from the end when negative), and it is of fixed length; *out is its
+ * number. */
+snug_status snug_infer_axis(const snug_infer *f, int i, int64_t axis, int *out) SNUG_MUST_USE;
 /* Input i is one number of any floating type. */
 snug_status snug_infer_scalar(const snug_infer *f, int i) SNUG_MUST_USE;
 
 static inline snug_shape snug_shape_scalar(void)
 {
     return (snug_shape){.n_dims = 0};
+}
+
+/* An axis counted from the end when negative; -1 when the shape has no such axis. */
+static inline int snug_shape_axis(const snug_shape *s, int64_t axis)
+{
+    if (axis < 0) axis += s->n_dims;
+    return axis >= 0 && axis < s->n_dims ? (int)axis : -1;
+}
+
+/* Elements of the axes [begin, end). */
+static inline int64_t snug_shape_span(const snug_shape *s, int begin, int end)
+{
+    int64_t n = 1;
+    for (int d = begin; d < end; d++) n *= s->dim[d];
+    return n;
 }
 
 static inline bool snug_shape_has_batch(const snug_shape *s)

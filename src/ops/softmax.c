@@ -64,6 +64,13 @@ static snug_cost softmax_cost(const snug_sig *s)
     return snug_cost_of(s, 20 * (double)snug_shape_elements(&s->in[0].shape));
 }
 
+static snug_status softmax_grad(snug_grad *g)
+{
+    if (!g->dout[0]) return SNUG_OK;
+    snug_value *in[] = {g->dout[0], g->out[0]};
+    return snug_apply_all(g->graph, &snug_op_softmax_grad, NULL, NULL, 2, in, &g->din[0]);
+}
+
 static void softmax_ref(const snug_call *c)
 {
     const snug_shape *x = &c->in[0].type.shape;
@@ -84,14 +91,15 @@ static const snug_case softmax_cases[] = {
 const snug_op snug_op_softmax = {
     .name = "softmax",
     .doc = "softmax(x [.., C]) -> p [.., C]\n"
-           "p[c] = exp(x[c]) / the sum of exp(x). No gradient: training uses\n"
-           "softmax_cross_entropy.",
+           "p[c] = exp(x[c]) / the sum of exp(x).\n"
+           "Gradient: softmax_grad(dp, p).",
     .n_in_min = 1,
     .n_in_max = 1,
     .n_out = 1,
     .inplace = {1},
     .shape = softmax_shape,
     .axes = softmax_axes,
+    .grad = softmax_grad,
     .cost = softmax_cost,
     .ref = softmax_ref,
     .cases = softmax_cases};

@@ -79,9 +79,9 @@ static snug_status make_inputs(const snug_case *k, bench_case *b)
 }
 
 /* Updates write where they read; everything else has outputs of its own. */
-static snug_status make_outputs(const snug_op *op, bench_case *b)
+static snug_status make_outputs(const snug_op *op, const snug_case *k, bench_case *b)
 {
-    for (int i = 0; i < op->n_out; i++) {
+    for (int i = 0; i < snug_op_outputs(op, k->attrs); i++) {
         bool over = (op->flags & SNUG_OP_UPDATE) && op->inplace[i];
         if (over)
             b->out[i] = b->in[op->inplace[i] - 1];
@@ -93,7 +93,7 @@ static snug_status make_outputs(const snug_op *op, bench_case *b)
 
 static void free_case(const snug_op *op, const snug_case *k, bench_case *b)
 {
-    for (int i = 0; i < op->n_out; i++)
+    for (int i = 0; i < snug_op_outputs(op, k->attrs); i++)
         if (!(op->flags & SNUG_OP_UPDATE) || !op->inplace[i]) free_tensor(&b->out[i]);
     for (int i = 0; i < k->n_in; i++) free_tensor(&b->in[i]);
     snug_free(b->scratch);
@@ -207,16 +207,16 @@ static snug_status bench_one(const bench_all *all, const snug_op *op, const snug
     snug_infer infer = {.name = k->name,
                         .attrs = k->attrs,
                         .n_in = k->n_in,
-                        .n_out = op->n_out,
+                        .n_out = snug_op_outputs(op, k->attrs),
                         .in = b.in_type,
                         .out = b.out_type};
     TRY(op->shape(&infer));
-    snug_sig sig = {k->attrs, k->n_in, op->n_out, b.in_type, b.out_type};
+    snug_sig sig = {k->attrs, k->n_in, infer.n_out, b.in_type, b.out_type};
     const snug_kernel *kernel = snug_kernel_find(all->ctx->tiers, op->name, &sig);
     if (!kernel) return SNUG_OK;
     timing t = {0};
     snug_status status = make_inputs(k, &b);
-    if (status == SNUG_OK) status = make_outputs(op, &b);
+    if (status == SNUG_OK) status = make_outputs(op, k, &b);
     if (status == SNUG_OK) status = time_beside_pulses(all->ctx, kernel, &sig, &b, &t);
     free_case(op, k, &b);
     TRY(status);

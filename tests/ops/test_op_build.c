@@ -326,6 +326,33 @@ static int teardown(void **state)
     return 0;
 }
 
+static void moves_keep_the_batch_in_front(void **state)
+{
+    (void)state;
+    snug_graph *g = graph(SNUG_MODE_TRAIN);
+    snug_value *x = INPUT(g, 7, 3, 8), *part[2];
+    has_shape(snug_transpose(g, x, (int[]){0, 2, 1}), "[7, 8, 3]");
+    has_shape(snug_slice(g, x, -1, 2, -1), "[7, 3, 5]");
+    snug_split_equal(g, x, 2, 2, part);
+    has_shape(part[1], "[7, 3, 4]");
+    has_shape(snug_concat(g, 2, (snug_value *[]){x, part[0]}, -1), "[7, 3, 12]");
+    has_shape(snug_softmax(g, x, 1), "[7, 3, 8]");
+    has_shape(snug_log_softmax(g, x, -1), "[7, 3, 8]");
+    ok(snug_graph_check(g));
+    snug_transpose(g, x, (int[]){1, 0, 2});
+    fails(snug_graph_check(g), SNUG_ESHAPE, "counts samples and must stay in front");
+    snug_graph_destroy(g);
+    g = graph(SNUG_MODE_TRAIN);
+    snug_slice(g, INPUT(g, 7, 3), 0, 1, 2);
+    fails(snug_graph_check(g), SNUG_ESHAPE, "counts samples and can only be taken whole");
+    snug_graph_destroy(g);
+    g = graph(SNUG_MODE_TRAIN);
+    snug_split_equal(g, INPUT(g, 7, 3), 1, 2, part);
+    fails(snug_graph_check(g), SNUG_ESHAPE, "leave 1 elements over");
+    assert_null(part[0]);
+    snug_graph_destroy(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +365,7 @@ int main(void)
         cmocka_unit_test(shapes_of_the_others),
         cmocka_unit_test(operators_by_name),
         cmocka_unit_test(names_and_attributes_are_checked),
+        cmocka_unit_test(moves_keep_the_batch_in_front),
         cmocka_unit_test(mistakes_are_told_once),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -85,8 +85,8 @@ static void read_case(const char *name, snug_dtype dtype, op_run *r)
     *r = (op_run){.op = snug_context_find_op(ctx, op)};
     assert_non_null(r->op);
     r->step = op_step(0);
-    r->n_out = r->op->n_out;
     read_attrs(name, r);
+    r->n_out = snug_op_outputs(r->op, r->attrs);
     while (r->n_in < SNUG_MAX_IN && read_input(name, r, r->n_in, dtype)) r->n_in++;
     ok(op_infer(r));
     for (int o = 0; o < r->n_out; o++) r->out[o] = op_tensor(&r->out_type[o]);

@@ -128,8 +128,9 @@ static inline void op_run_alloc(op_run *r)
 static inline snug_status op_run_types(op_run *r, const snug_op *op, const snug_case *k,
                                        snug_dtype dtype)
 {
-    *r = (op_run){.op = op, .kase = k, .n_in = k->n_in, .n_out = op->n_out};
+    *r = (op_run){.op = op, .kase = k, .n_in = k->n_in};
     r->attrs = op_attrs(op, k->attrs);
+    r->n_out = snug_op_outputs(op, r->attrs);
     for (int i = 0; i < r->n_in; i++) r->in_type[i] = op_in_type(&k->in[i], dtype);
     r->step = op_step(op_case_batch(k));
     return op_infer(r);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log_softmax and the gradients of softmax and log_softmax, rows of C classes. Sums of a row are
+ * made by four vector accumulators over CHUNK elements at a time, chunks in order in float. */
+#include "kernels/cpu/spans.h"
+#include "kernels/cpu/vmath.h"
+#include "ops/rules.h"
+
+enum { CHUNK = 256 * VLEN };
+
+/* What a row gives at element i, zeros behind its end. */
+typedef vf (*row_term)(const void *arg, int64_t i, int n);
+
+ALWAYS_INLINE float row_sum(int64_t n, row_term term, const void *arg)
+{
+    vf total = vzero();
+    for (int64_t chunk = 0; chunk < n; chunk += CHUNK) {
+        int64_t end = n - chunk < CHUNK ? n : chunk + CHUNK, i = chunk;
+        vf s[4] = {vzero(), vzero(), vzero(), vzero()};
+        for (; i + 4 * VLEN <= end; i += 4 * VLEN)
+            for (int v = 0; v < 4; v++) s[v] = vadd(s[v], term(arg, i + v * VLEN, VLEN));
+        for (int v = 0; i < end; v++, i += VLEN) s[v] = vadd(s[v], term(arg, i, vlanes(i, end)));
+        total = vadd(total, vadd(vadd(s[0], s[1]), vadd(s[2], s[3])));
+    }
+    return vsum(total);
+}
+
+/* Rows of a task, of work like `span` elements. */
+static int64_t rows_grain(int64_t n_columns, int64_t span)
+{
+    return n_columns < span ? span / n_columns : 1;
+}
+
+static void run_rows(const snug_call *c, int64_t span, span_fn fn)
+{
+    const snug_shape *s = &c->in[0].type.shape;
+    spans_run(c, snug_shape_rows(s), rows_grain(snug_shape_last(s), span), fn);
+}
+
+/* One row of a call: two inputs, or one, and what all its elements share. */
+typedef struct row {
+    const float *a, *b;
+    float *y;
+    vf shared;
+} row;
+
+static row row_of(const snug_call *c, int64_t r, int64_t n)
+{
+    return (row){.a = (const float *)c->in[0].data + r * n,
+                 .b = (const float *)c->in[c->n_in > 1].data + r * n,
+                 .y = (float *)c->out[0].data + r * n};
+}
+
+/* ---- softmax_grad -----------------------------------------------------------------------------
+ */
+
+ALWAYS_INLINE vf product(const void *arg, int64_t i, int n)
+{
+    const row *w = arg;
+    return vmul(vload_upto(w->a + i, n), vload_upto(w->b + i, n));
+}
+
+ALWAYS_INLINE void softmax_grad_at(const void *arg, int64_t i, int n)
+{
+    const row *w = arg;
+    vf d = vsub(vload_upto(w->a + i, n), w->shared);
+    vstore_upto(w->y + i, vmul(vload_upto(w->b + i, n), d), n);
+}
+
+static void softmax_grad_rows(const snug_call *c, int64_t begin, int64_t end)
+{
+    int64_t n = snug_shape_last(&c->in[0].type.shape);
+    for (int64_t r = begin; r < end; r++) {
+        row w = row_of(c, r, n);
+        w.shared = vset1(row_sum(n, product, &w));
+        span_each(0, n, softmax_grad_at, &w);
+    }
+}
+
+static void k_softmax_grad_f32(const snug_call *c)
+{
+    run_rows(c, SPAN_STREAM, softmax_grad_rows);
+}
+
+/* ---- log_softmax ------------------------------------------------------------------------------
+ */
+
+/* vmax gives its second argument when either is NaN, so the next number would forget it: NaN is
+ * found by the sum instead. */
+static float row_max(const float *x, int64_t n)
+{
+    vf best = vset1(-INFINITY);
+    int64_t i = 0;
+    for (; i + VLEN <= n; i += VLEN) best = vmax(vload(x + i), best);
+    if (i < n) {
+        int rest = (int)(n - i);
+        best = vmax(vselect(vmask_n(rest), vload_n(x + i, rest), vset1(-INFINITY)), best);
+    }
+    return vmax_lanes(best);
+}
+
+ALWAYS_INLINE vf exp_below(const void *arg, int64_t i, int n)
+{
+    const row *w = arg;
+    vf e = vexp(vsub(vload_upto(w->a + i, n), w->shared));
+    return n < VLEN ? vselect(vmask_n(n), e, vzero()) : e;
+}
+
+/* x - max first: both subtractions then round at the result's size. */
+typedef struct shifted {
+    row w;
+    vf log_sum;
+} shifted;
+
+ALWAYS_INLINE void log_softmax_at(const void *arg, int64_t i, int n)
+{
+    const shifted *s = arg;
+    vf d = vsub(vload_upto(s->w.a + i, n), s->w.shared);
+    vstore_upto(s->w.y + i, vsub(d, s->log_sum), n);
+}
+
+static void log_softmax_rows(const snug_call *c, int64_t begin, int64_t end)
+{
+    int64_t n = snug_shape_last(&c->in[0].type.shape);
+    for (int64_t r = begin; r < end; r++) {
+        shifted s = {.w = row_of(c, r, n)};
+        s.w.shared = vset1(row_max(s.w.a, n));
+        s.log_sum = vlog(vset1(row_sum(n, exp_below, &s.w)));
+        span_each(0, n, log_softmax_at, &s);
+    }
+}
+
+static void k_log_softmax_f32(const snug_call *c)
+{
+    run_rows(c, SPAN_MATH, log_softmax_rows);
+}
+
+ALWAYS_INLINE vf first_input(const void *arg, int64_t i, int n)
+{
+    const row *w = arg;
+    return vload_upto(w->a + i, n);
+}
+
+ALWAYS_INLINE void log_softmax_grad_at(const void *arg, int64_t i, int n)
+{
+    const row *w = arg;
+    vf p = vexp(vload_upto(w->b + i, n));
+    vstore_upto(w->y + i, vsub(vload_upto(w->a + i, n), vmul(p, w->shared)), n);
+}
+
+static void log_softmax_grad_rows(const snug_call *c, int64_t begin, int64_t end)
+{
+    int64_t n = snug_shape_last(&c->in[0].type.shape);
+    for (int64_t r = begin; r < end; r++) {
+        row w = row_of(c, r, n);
+        w.shared = vset1(row_sum(n, first_input, &w));
+        span_each(0, n, log_softmax_grad_at, &w);
+    }
+}
+
+static void k_log_softmax_grad_f32(const snug_call *c)
+{
+    run_rows(c, SPAN_MATH, log_softmax_grad_rows);
+}
+
+KERNEL_TABLE(softmax_rows) = {
+    {.op = "softmax_grad", .name = "k_softmax_grad_f32", .run = k_softmax_grad_f32},
+    {.op = "log_softmax", .name = "k_log_softmax_f32", .run = k_log_softmax_f32},
+    {.op = "log_softmax_grad", .name = "k_log_softmax_grad_f32", .run = k_log_softmax_grad_f32},
+    {0},
+};
