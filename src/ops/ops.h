@@ -179,6 +179,12 @@ typedef struct snug_accumulate_attrs {
     int64_t n_micro; /* a power of two, at least 2 */
 } snug_accumulate_attrs;
 
+/* sequence_mask(x, lengths), sequence_mean(x[, lengths]), sequence_last(x[, lengths]),
+ * sequence_max(x[, lengths]) over the steps of x [N, T, C]; steps: of their gradients' results. */
+typedef struct snug_sequence_attrs {
+    int64_t steps;
+} snug_sequence_attrs;
+
 /* Recurrent operators (recurrent.h): lstm(z, w_hh[, h0, c0][, lengths]), gru(z, w_hh, b_hn[, h0][,
  * lengths]), rnn(z, w_hh[, h0][, lengths]), their gradients, recurrent_grad_weight. The fields say
  * which optional inputs there are. */

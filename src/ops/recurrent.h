@@ -65,9 +65,7 @@ static inline recurrent recurrent_of(const recurrent_form *form, const snug_call
 /* Steps of sample n. */
 static inline int64_t recurrent_length(const recurrent *r, int64_t n)
 {
-    if (!r->lengths) return r->t;
-    int64_t length = ((const int32_t *)r->lengths->data)[n];
-    return length < 0 ? 0 : length < r->t ? length : r->t;
+    return r->lengths ? snug_sequence_length(r->lengths, n, r->t) : r->t;
 }
 
 /* The place of the k-th step walked of a sample that has `length`. */

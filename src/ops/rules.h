@@ -100,6 +100,13 @@ static inline int64_t snug_each_sample(const snug_step *s, int64_t n)
     return s->n_here > 0 ? n / s->n_here : 0;
 }
 
+/* How many of T steps sample n has, by an i32 tensor of lengths. */
+static inline int64_t snug_sequence_length(const snug_tensor *lengths, int64_t n, int64_t steps)
+{
+    int64_t length = ((const int32_t *)lengths->data)[n];
+    return length < 0 ? 0 : length < steps ? length : steps;
+}
+
 static inline int64_t snug_shape_last(const snug_shape *s)
 {
     return s->n_dims > 0 ? s->dim[s->n_dims - 1] : 1;

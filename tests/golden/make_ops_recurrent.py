@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes ops_recurrent.safetensors: lstm, gru, rnn and their gradients, by PyTorch's modules. See golden.py.
+"""Writes ops_recurrent.safetensors: lstm, gru, rnn, pooling over steps and their gradients. See golden.py.
 
 Snug's operators begin after the product with the inputs: z = x w_ih + bias. Samples of unequal length go through
 PyTorch's packed sequences; walking backwards is the second half of a bidirectional module.
@@ -127,6 +127,26 @@ for words in WORDS:
     recurrent("rnn", torch.nn.RNN, words, 1)
     for name, gates in [("lstm", 4), ("gru", 3), ("rnn", 1)]:
         gradient(name, words, gates)
+def pooling():
+    for words, counts in [("whole", None), ("lengths", torch.tensor(LENGTHS, dtype=torch.int32))]:
+        x = normal(N, T, I).requires_grad_()
+        given = [] if counts is None else [counts]
+        live = torch.arange(T)[None] < (torch.full((N,), T) if counts is None else counts)[:, None]
+        last = live.sum(1) - 1
+        dy = normal(N, I)
+        best, place = x.masked_fill(~live[..., None], -torch.inf).max(1)
+        for name, y in [("mean", (x * live[..., None]).sum(1) / live.sum(1)[:, None]),
+                        ("last", x[torch.arange(N), last]), ("max", best)]:
+            (dx,) = torch.autograd.grad(y, [x], dy, retain_graph=True)
+            more = [place.int()] if name == "max" else []
+            add(f"sequence_{name}:{words}", [x, *given], [y, *more], "1" * (1 + len(given)))
+            beside = more or given
+            add(f"sequence_{name}_grad:{words}", [dy, *beside], [dx], "1" * (1 + len(beside)), steps=T)
+        if given:
+            add("sequence_mask:lengths", [x, *given], [x * live[..., None]], "11")
+
+
+pooling()
 recurrent("rnn", torch.nn.RNN, "relu", 1, nonlinearity="relu")
 gradient("relu", "plain", 1)
 save(__file__)
