@@ -97,6 +97,7 @@ typedef struct snug_conv2d_config {
     bool same;                    /* pad so that out = ceil(in / stride) */
     int64_t groups;               /* 0 means 1 */
     bool no_bias;
+    int64_t dilation[2]; /* 0 means 1 */
 } snug_conv2d_config;
 
 /* x [.., in] -> [.., units]; parameters NAME.weight [in, units], NAME.bias [units]. */

@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conv2d: two-dimensional convolution on [N, H, W, C]. */
+/* Convolutions on images [N, H, W, C]: conv2d, and depthwise_conv2d, whose channels do not mix. */
 #include "models/layer.h"
 
 enum { PAD_SAME = -1, PAD_VALID = -2 };
 
-typedef struct conv2d_attrs {
-    int64_t filters, kernel[2], stride[2];
+typedef struct conv_attrs {
+    int64_t filters, multiplier; /* conv2d; depthwise_conv2d */
+    int64_t kernel[2], stride[2];
     int64_t padding; /* PAD_SAME, PAD_VALID, or as many on each side */
+    int64_t dilation[2];
     int64_t groups;
     bool bias;
-} conv2d_attrs;
+} conv_attrs;
 
-static snug_value *build(const snug_layer_build *b, const void *attrs, snug_value *x)
+static snug_value *convolve(const snug_layer_build *b, const conv_attrs *a, snug_value *x)
 {
-    const conv2d_attrs *a = attrs;
-    if (snug_layer_rank(x) != 4)
-        return snug_layer_refuse(b, x, "images [N, height, width, channels]",
-                                 "it belongs before `- flatten`, and tables need linear layers");
     int64_t pad = a->padding > 0 ? a->padding : 0;
     snug_conv2d_config config = {.filters = a->filters,
                                  .kernel = {a->kernel[0], a->kernel[1]},
@@ -24,33 +22,86 @@ static snug_value *build(const snug_layer_build *b, const void *attrs, snug_valu
                                  .pad = {pad, pad, pad, pad},
                                  .same = a->padding == PAD_SAME,
                                  .groups = a->groups,
-                                 .no_bias = !a->bias};
+                                 .no_bias = !a->bias,
+                                 .dilation = {a->dilation[0], a->dilation[1]}};
     return snug_conv2d(b->graph, x, &config, b->name);
+}
+
+static snug_value *refuse(const snug_layer_build *b, const snug_value *x)
+{
+    return snug_layer_refuse(b, x, "images [N, height, width, channels]",
+                             "it belongs before `- flatten`, and tables need linear layers");
+}
+
+static snug_value *build_conv2d(const snug_layer_build *b, const void *attrs, snug_value *x)
+{
+    return snug_layer_rank(x) == 4 ? convolve(b, attrs, x) : refuse(b, x);
+}
+
+static snug_value *build_depthwise(const snug_layer_build *b, const void *attrs, snug_value *x)
+{
+    conv_attrs a = *(const conv_attrs *)attrs;
+    if (snug_layer_rank(x) != 4) return refuse(b, x);
+    a.groups = snug_value_type(x).shape.dim[3];
+    a.filters = a.groups * a.multiplier;
+    return convolve(b, &a, x);
 }
 
 static const char *const padding_words[] = {"same", "valid", NULL};
 
-static const snug_layer_key keys[] = {
-    {"filters", LAYER_INT, offsetof(conv2d_attrs, filters), 1, 1 << 16, NULL, NULL,
-     "channels of the result"},
-    {"kernel", LAYER_PAIR, offsetof(conv2d_attrs, kernel), 1, 255, NULL, "3",
-     "window: one number or [height, width]"},
-    {"stride", LAYER_PAIR, offsetof(conv2d_attrs, stride), 1, 255, NULL, "1",
-     "step of the window: one number or [height, width]"},
-    {"padding", LAYER_INT, offsetof(conv2d_attrs, padding), 0, 255, padding_words, "same",
-     "zeros around: `same` (result of size / stride, rounded up), `valid` (none), or how many on "
-     "each side"},
-    {"groups", LAYER_INT, offsetof(conv2d_attrs, groups), 1, 1 << 16, NULL, "1",
-     "groups of channels that do not mix; as many as channels: depthwise"},
-    {"bias", LAYER_BOOL, offsetof(conv2d_attrs, bias), 0, 0, NULL, "true",
-     "add a bias to each channel; of no use before batch_norm"},
+#define KEY(name, kind, field, ...)                                                                \
+    {                                                                                              \
+        name, kind, offsetof(conv_attrs, field), __VA_ARGS__                                       \
+    }
+#define KERNEL                                                                                     \
+    KEY("kernel", LAYER_PAIR, kernel, 1, 255, NULL, "3", "window: one number or [height, width]")
+#define STRIDE                                                                                     \
+    KEY("stride", LAYER_PAIR, stride, 1, 255, NULL, "1",                                           \
+        "step of the window: one number or [height, width]")
+#define PADDING                                                                                    \
+    KEY("padding", LAYER_INT, padding, 0, 255, padding_words, "same",                              \
+        "zeros around: `same` (result of size / stride, rounded up), `valid` (none), or how many " \
+        "on each side")
+#define DILATION                                                                                   \
+    KEY("dilation", LAYER_PAIR, dilation, 1, 255, NULL, "1",                                       \
+        "how far apart the pixels of the window lie: one number or [height, width]")
+#define BIAS                                                                                       \
+    KEY("bias", LAYER_BOOL, bias, 0, 0, NULL, "true",                                              \
+        "add a bias to each channel; of no use before batch_norm")
+
+static const snug_layer_key conv2d_keys[] = {
+    KEY("filters", LAYER_INT, filters, 1, 1 << 20, NULL, NULL, "channels of the result"),
+    KERNEL,
+    STRIDE,
+    PADDING,
+    DILATION,
+    KEY("groups", LAYER_INT, groups, 1, 1 << 16, NULL, "1", "groups of channels that do not mix"),
+    BIAS,
     {0}};
 
 const snug_layer_kind snug_layer_conv2d = {
     .info.name = "conv2d",
     .info.doc = "convolution on images [N, height, width, channels]",
     .prefix = "conv",
-    .keys = keys,
-    .attrs_bytes = sizeof(conv2d_attrs),
-    .build = build,
+    .keys = conv2d_keys,
+    .attrs_bytes = sizeof(conv_attrs),
+    .build = build_conv2d,
+};
+
+static const snug_layer_key depthwise_keys[] = {
+    KERNEL,
+    STRIDE,
+    PADDING,
+    DILATION,
+    KEY("multiplier", LAYER_INT, multiplier, 1, 255, NULL, "1", "filters of each channel"),
+    BIAS,
+    {0}};
+
+const snug_layer_kind snug_layer_depthwise_conv2d = {
+    .info.name = "depthwise_conv2d",
+    .info.doc = "convolution of each channel of an image by itself",
+    .prefix = "depthwise",
+    .keys = depthwise_keys,
+    .attrs_bytes = sizeof(conv_attrs),
+    .build = build_depthwise,
 };

@@ -64,10 +64,13 @@ static snug_status conv_attrs(const snug_conv2d_config *config, const snug_value
     w[0] = or_default(config->kernel[0], 3), w[1] = or_default(config->kernel[1], 3);
     *a = (snug_conv2d_attrs){.stride_h = or_default(config->stride[0], 1),
                              .stride_w = or_default(config->stride[1], 1),
+                             .dilation_h = or_default(config->dilation[0], 1),
+                             .dilation_w = or_default(config->dilation[1], 1),
                              .groups = or_default(config->groups, 1)};
-    CHECK(w[0] > 0 && w[1] > 0 && w[0] < 1 << 20 && w[1] < 1 << 20 && a->stride_h > 0 &&
-              a->stride_w > 0 && a->stride_h < 1 << 20 && a->stride_w < 1 << 20,
-          SNUG_EINVAL, "'%s': kernel and stride must be 1 to %d", name, (1 << 20) - 1);
+    const int64_t steps[] = {w[0], w[1], a->stride_h, a->stride_w, a->dilation_h, a->dilation_w};
+    for (int i = 0; i < 6; i++)
+        CHECK(steps[i] > 0 && steps[i] < 1 << 20, SNUG_EINVAL,
+              "'%s': kernel, stride and dilation must be 1 to %d", name, (1 << 20) - 1);
     CHECK(a->groups > 0 && in[3] % a->groups == 0 && config->filters % a->groups == 0, SNUG_ESHAPE,
           "'%s': %" PRId64 " groups do not divide the channels of %s and %" PRId64 " filters", name,
           a->groups, snug_shape_text(&x->type.shape, text, sizeof text), config->filters);
@@ -75,8 +78,8 @@ static snug_status conv_attrs(const snug_conv2d_config *config, const snug_value
     a->pad_top = config->pad[0], a->pad_bottom = config->pad[1];
     a->pad_left = config->pad[2], a->pad_right = config->pad[3];
     if (!config->same) return SNUG_OK;
-    pad_same(in[1], w[0], a->stride_h, &a->pad_top, &a->pad_bottom);
-    pad_same(in[2], w[1], a->stride_w, &a->pad_left, &a->pad_right);
+    pad_same(in[1], (w[0] - 1) * a->dilation_h + 1, a->stride_h, &a->pad_top, &a->pad_bottom);
+    pad_same(in[2], (w[1] - 1) * a->dilation_w + 1, a->stride_w, &a->pad_left, &a->pad_right);
     return SNUG_OK;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two-dimensional convolution (cross-correlation) over x [N, H, W, C] with w [KH, KW, C / groups,
- * F]: y[n, oy, ox, f] = act(bias[f] + sum_{ky, kx, c} x[n, oy*sh + ky - top, ox*sw + kx - left, c']
- *                                                     * w[ky, kx, c, f])
- * where c' = c + (C / groups) * (f's group) and x is 0 outside. Gradients as in LeCun et al. 1998:
+ * F]: y[n, oy, ox, f] = act(bias[f] + sum_{ky, kx, c} w[ky, kx, c, f]
+ *                                   * x[n, oy*sh + ky*dh - top, ox*sw + kx*dw - left, c'])
+ * where c' = c + (C / groups) * (f's group), (dh, dw) is the dilation (Yu and Koltun 2016), and x
+ * is 0 outside. Gradients as in LeCun et al. 1998:
  *     dx = the same sum taken from the other side, dw[ky, kx, c, f] = sum_{n, oy, ox} x * dy. */
 #include "ops/activation.h"
 #include "ops/cases.h"
@@ -16,6 +17,8 @@
 #define CONV_ROWS                                                                                  \
     ATTR_INT(snug_conv2d_attrs, stride_h, 1, MAX_STEP, 1, "vertical stride"),                      \
         ATTR_INT(snug_conv2d_attrs, stride_w, 1, MAX_STEP, 1, "horizontal stride"),                \
+        ATTR_INT(snug_conv2d_attrs, dilation_h, 1, MAX_STEP, 1, "rows from one of w to the next"), \
+        ATTR_INT(snug_conv2d_attrs, dilation_w, 1, MAX_STEP, 1, "columns likewise"),               \
         ATTR_INT(snug_conv2d_attrs, pad_top, 0, MAX_STEP, 0, "rows of zeros above"),               \
         ATTR_INT(snug_conv2d_attrs, pad_bottom, 0, MAX_STEP, 0, "rows of zeros below"),            \
         ATTR_INT(snug_conv2d_attrs, pad_left, 0, MAX_STEP, 0, "columns of zeros to the left"),     \
@@ -46,11 +49,12 @@ typedef struct conv {
     int64_t h, w, c, kh, kw, cg, f, fg, oh, ow; /* cg, fg: channels and filters of a group */
 } conv;
 
-/* Output extent of one axis; fails when the window does not fit. */
-static snug_status out_extent(const snug_infer *f, int64_t in, int64_t pad, const int64_t k[2],
+/* Output extent of one axis, of kernel, stride and dilation k; fails when the window does not fit.
+ */
+static snug_status out_extent(const snug_infer *f, int64_t in, int64_t pad, const int64_t k[3],
                               int64_t *out)
 {
-    int64_t kernel = k[0], stride = k[1];
+    int64_t kernel = (k[0] - 1) * k[2] + 1, stride = k[1];
     char a[SNUG_SHAPE_TEXT], b[SNUG_SHAPE_TEXT];
     CHECK(in <= MAX_EXTENT && kernel >= 1 && kernel <= in + pad, SNUG_ESHAPE,
           "convolution '%s': a window of %" PRId64 " does not fit into %" PRId64
@@ -64,8 +68,10 @@ static snug_status out_extent(const snug_infer *f, int64_t in, int64_t pad, cons
 static snug_status out_size(const snug_infer *f, conv *v)
 {
     const snug_conv2d_attrs *a = v->a;
-    TRY(out_extent(f, v->h, a->pad_top + a->pad_bottom, (int64_t[]){v->kh, a->stride_h}, &v->oh));
-    return out_extent(f, v->w, a->pad_left + a->pad_right, (int64_t[]){v->kw, a->stride_w}, &v->ow);
+    const int64_t kh[] = {v->kh, a->stride_h, a->dilation_h};
+    const int64_t kw[] = {v->kw, a->stride_w, a->dilation_w};
+    TRY(out_extent(f, v->h, a->pad_top + a->pad_bottom, kh, &v->oh));
+    return out_extent(f, v->w, a->pad_left + a->pad_right, kw, &v->ow);
 }
 
 static snug_status check_groups(const snug_infer *f, const conv *v)
@@ -295,8 +301,8 @@ static double conv_window(const conv *v, const snug_tensor *x, const snug_tensor
     int64_t first = o[3] / v->fg * v->cg;
     for (int64_t k = 0; k < v->kh * v->kw; k++) {
         int64_t ky = k / v->kw, kx = k % v->kw;
-        int64_t iy = o[1] * v->a->stride_h + ky - v->a->pad_top;
-        int64_t ix = o[2] * v->a->stride_w + kx - v->a->pad_left;
+        int64_t iy = o[1] * v->a->stride_h + ky * v->a->dilation_h - v->a->pad_top;
+        int64_t ix = o[2] * v->a->stride_w + kx * v->a->dilation_w - v->a->pad_left;
         if (iy < 0 || iy >= v->h || ix < 0 || ix >= v->w) continue;
         for (int64_t c = 0; c < v->cg; c++)
             sum += element(x, o[0], iy, ix, first + c) * element(w, ky, kx, c, o[3]);
@@ -317,10 +323,9 @@ static void conv2d_ref(const snug_call *c)
     }
 }
 
-/* The output row (or column) that sees input `in` at kernel place k; -1: none. */
-static int64_t output_of(int64_t in, int64_t k, int64_t pad, int64_t stride, int64_t n_out)
+/* The output row (or column) whose window begins at padded place `from`; -1: none. */
+static int64_t output_of(int64_t from, int64_t stride, int64_t n_out)
 {
-    int64_t from = in + pad - k;
     return from >= 0 && from % stride == 0 && from / stride < n_out ? from / stride : -1;
 }
 
@@ -331,8 +336,10 @@ static double conv_back(const conv *v, const snug_tensor *dy, const snug_tensor 
     int64_t first = p[3] / v->cg * v->fg, c = p[3] % v->cg;
     for (int64_t k = 0; k < v->kh * v->kw; k++) {
         int64_t ky = k / v->kw, kx = k % v->kw;
-        int64_t oy = output_of(p[1], ky, v->a->pad_top, v->a->stride_h, v->oh);
-        int64_t ox = output_of(p[2], kx, v->a->pad_left, v->a->stride_w, v->ow);
+        int64_t top = p[1] + v->a->pad_top - ky * v->a->dilation_h;
+        int64_t left = p[2] + v->a->pad_left - kx * v->a->dilation_w;
+        int64_t oy = output_of(top, v->a->stride_h, v->oh);
+        int64_t ox = output_of(left, v->a->stride_w, v->ow);
         if (oy < 0 || ox < 0) continue;
         for (int64_t f = first; f < first + v->fg; f++)
             sum += element(dy, p[0], oy, ox, f) * element(w, ky, kx, c, f);
@@ -366,10 +373,10 @@ static double weight_partial(const void *arg, int64_t begin, int64_t end)
     int64_t channel = w->k[3] / v->fg * v->cg + w->k[2];
     for (int64_t r = begin * v->oh; r < end * v->oh; r++) {
         int64_t n = r / v->oh, oy = r % v->oh;
-        int64_t iy = oy * v->a->stride_h + w->k[0] - v->a->pad_top;
+        int64_t iy = oy * v->a->stride_h + w->k[0] * v->a->dilation_h - v->a->pad_top;
         if (iy < 0 || iy >= v->h) continue;
         for (int64_t ox = 0; ox < v->ow; ox++) {
-            int64_t ix = ox * v->a->stride_w + w->k[1] - v->a->pad_left;
+            int64_t ix = ox * v->a->stride_w + w->k[1] * v->a->dilation_w - v->a->pad_left;
             if (ix < 0 || ix >= v->w) continue;
             sum += element(w->x, n, iy, ix, channel) * element(w->dy, n, oy, ox, w->k[3]);
         }
@@ -392,8 +399,10 @@ static void grad_weight_ref(const snug_call *c)
 /* ---- cases ------------------------------------------------------------------------------------
  */
 
-#define STRIDE(s) .stride_h = s, .stride_w = s
-#define PAD(p)    .pad_top = p, .pad_bottom = p, .pad_left = p, .pad_right = p
+#define DILATION(h, w) .dilation_h = h, .dilation_w = w
+#define STEP(s)        .stride_h = s, .stride_w = s
+#define STRIDE(s)      STEP(s), DILATION(1, 1)
+#define PAD(p)         .pad_top = p, .pad_bottom = p, .pad_left = p, .pad_right = p
 
 static const snug_conv2d_attrs valid = {STRIDE(1), .groups = 1},
                                same3 = {STRIDE(1), PAD(1), .groups = 1},
@@ -402,12 +411,24 @@ static const snug_conv2d_attrs valid = {STRIDE(1), .groups = 1},
                                point2 = {STRIDE(2), .groups = 1},
                                lopsided = {.stride_h = 2,
                                            .stride_w = 3,
+                                           DILATION(1, 1),
                                            .pad_top = 2,
                                            .pad_right = 1,
                                            .groups = 1},
                                grouped = {STRIDE(1), PAD(1), .groups = 2},
                                depthwise = {STRIDE(1), PAD(1), .groups = 6},
-                               relu = {STRIDE(1), PAD(1), .groups = 1, .act = ACT_RELU};
+                               relu = {STRIDE(1), PAD(1), .groups = 1, .act = ACT_RELU},
+                               dilated = {STEP(1), DILATION(2, 3), PAD(2), .groups = 1},
+                               causal = {STEP(1), DILATION(1, 4), .pad_left = 8, .groups = 1},
+                               column = {STEP(1), DILATION(3, 1), .pad_top = 6, .groups = 1},
+                               apart = {.stride_h = 3,
+                                        .stride_w = 4,
+                                        DILATION(2, 6),
+                                        .pad_top = 1,
+                                        .pad_left = 7,
+                                        .pad_right = 2,
+                                        .groups = 2},
+                               tcn = {STEP(1), DILATION(1, 8), .pad_left = 16, .groups = 1};
 
 static const snug_case conv2d_cases[] = {
     {.name = "one", .attrs = &valid, .n_in = 2, .in = {BATCH(1, 1, 1, 1), FIXED(1, 1, 1, 1)}},
@@ -440,6 +461,21 @@ static const snug_case conv2d_cases[] = {
      .no_grad = true,
      .n_in = 3,
      .in = {BATCH(2, 5, 4, 3), FIXED(3, 3, 3, 4), FIXED(4)}},
+    {.name = "dilated",
+     .attrs = &dilated,
+     .n_in = 3,
+     .in = {BATCH(3, 9, 8, 3), FIXED(3, 2, 3, 4), FIXED(4)}},
+    {.name = "causal", .attrs = &causal, .n_in = 2, .in = {BATCH(3, 1, 11, 3), FIXED(1, 3, 3, 5)}},
+    {.name = "column", .attrs = &column, .n_in = 2, .in = {BATCH(3, 11, 1, 3), FIXED(3, 1, 3, 5)}},
+    {.name = "dilated with a stride",
+     .attrs = &apart,
+     .n_in = 2,
+     .in = {BATCH(2, 9, 13, 4), FIXED(3, 4, 2, 6)}},
+    {.name = "tcn",
+     .attrs = &tcn,
+     .bench = true,
+     .n_in = 2,
+     .in = {BATCH(32, 1, 256, 32), FIXED(1, 3, 32, 32)}},
     {.name = "lenet 1",
      .attrs = &same5,
      .bench = true,
@@ -491,10 +527,16 @@ BACK(g_valid, 6, 5, 3, 2, STRIDE(1), .groups = 1);
 BACK(g_same5, 4, 3, 5, 5, STRIDE(1), PAD(2), .groups = 1);
 BACK(g_down, 8, 6, 3, 3, STRIDE(2), .pad_bottom = 1, .pad_right = 1, .groups = 1);
 BACK(g_point2, 5, 4, 1, 1, STRIDE(2), .groups = 1);
-BACK(g_lopsided, 7, 8, 3, 2, .stride_h = 2, .stride_w = 3, .pad_top = 2, .pad_right = 1,
-     .groups = 1);
+BACK(g_lopsided, 7, 8, 3, 2, .stride_h = 2, .stride_w = 3, DILATION(1, 1), .pad_top = 2,
+     .pad_right = 1, .groups = 1);
+BACK(g_dilated, 9, 8, 3, 2, STEP(1), DILATION(2, 3), PAD(2), .groups = 1);
+BACK(g_causal, 1, 11, 1, 3, STEP(1), DILATION(1, 4), .pad_left = 8, .groups = 1);
+BACK(g_column, 11, 1, 3, 1, STEP(1), DILATION(3, 1), .pad_top = 6, .groups = 1);
+BACK(g_apart, 9, 13, 3, 4, .stride_h = 3, .stride_w = 4, DILATION(2, 6), .pad_top = 1,
+     .pad_left = 7, .pad_right = 2, .groups = 2);
 BACK(g_grouped, 5, 4, 3, 3, STRIDE(1), PAD(1), .groups = 2);
 BACK(g_depthwise, 5, 4, 3, 3, STRIDE(1), PAD(1), .groups = 6);
+BACK(g_tcn, 1, 256, 1, 3, STEP(1), DILATION(1, 8), .pad_left = 16, .groups = 1);
 BACK(g_lenet1, 28, 28, 5, 5, STRIDE(1), PAD(2), .groups = 1);
 BACK(g_lenet2, 14, 14, 5, 5, STRIDE(1), .groups = 1);
 BACK(g_stem, 32, 32, 3, 3, STRIDE(1), PAD(1), .groups = 1);
@@ -526,6 +568,27 @@ static const snug_case grad_input_cases[] = {
      .attrs = &g_depthwise,
      .n_in = 2,
      .in = {BATCH(3, 5, 4, 6), FIXED(3, 3, 1, 6)}},
+    {.name = "dilated",
+     .attrs = &g_dilated,
+     .n_in = 2,
+     .in = {BATCH(3, 9, 9, 4), FIXED(3, 2, 3, 4)}},
+    {.name = "causal",
+     .attrs = &g_causal,
+     .n_in = 2,
+     .in = {BATCH(3, 1, 11, 5), FIXED(1, 3, 3, 5)}},
+    {.name = "column",
+     .attrs = &g_column,
+     .n_in = 2,
+     .in = {BATCH(3, 11, 1, 5), FIXED(3, 1, 3, 5)}},
+    {.name = "dilated with a stride",
+     .attrs = &g_apart,
+     .n_in = 2,
+     .in = {BATCH(2, 2, 1, 6), FIXED(3, 4, 2, 6)}},
+    {.name = "tcn",
+     .attrs = &g_tcn,
+     .bench = true,
+     .n_in = 2,
+     .in = {BATCH(32, 1, 256, 32), FIXED(1, 3, 32, 32)}},
     {.name = "lenet 2",
      .attrs = &g_lenet2,
      .bench = true,
@@ -578,6 +641,27 @@ static const snug_case grad_weight_cases[] = {
      .n_in = 2,
      .in = {BATCH(3, 5, 4, 6), BATCH(3, 5, 4, 6)}},
     {.name = "fixed", .attrs = &g_valid, .n_in = 2, .in = {FIXED(3, 6, 5, 3), FIXED(3, 4, 4, 4)}},
+    {.name = "dilated",
+     .attrs = &g_dilated,
+     .n_in = 2,
+     .in = {BATCH(3, 9, 8, 3), BATCH(3, 9, 9, 4)}},
+    {.name = "causal",
+     .attrs = &g_causal,
+     .n_in = 2,
+     .in = {BATCH(3, 1, 11, 3), BATCH(3, 1, 11, 5)}},
+    {.name = "column",
+     .attrs = &g_column,
+     .n_in = 2,
+     .in = {BATCH(3, 11, 1, 3), BATCH(3, 11, 1, 5)}},
+    {.name = "dilated with a stride",
+     .attrs = &g_apart,
+     .n_in = 2,
+     .in = {BATCH(2, 9, 13, 4), BATCH(2, 2, 1, 6)}},
+    {.name = "tcn",
+     .attrs = &g_tcn,
+     .bench = true,
+     .n_in = 2,
+     .in = {BATCH(32, 1, 256, 32), BATCH(32, 1, 256, 32)}},
     {.name = "lenet 1",
      .attrs = &g_lenet1,
      .bench = true,
@@ -619,9 +703,10 @@ const snug_op snug_op_conv2d = {
     .name = "conv2d",
     .doc = "conv2d(x [N, H, W, C], w [KH, KW, C / groups, F], bias [F]?) -> y [N, OH, OW, F]\n"
            "y = act(bias + the sum over window and channels of x * w), OH = (H + pad_top +\n"
-           "pad_bottom - KH) / stride_h + 1, rounded down; OW likewise. Zeros outside x.\n"
+           "pad_bottom - dilation_h * (KH - 1) - 1) / stride_h + 1, rounded down; OW likewise.\n"
+           "Zeros outside x. With a dilation, elements of the window lie so far apart.\n"
            "Gradient: conv2d_grad_input(dy, w), conv2d_grad_weight(x, dy), sum_rows(dy)\n"
-           "(LeCun et al. 1998).",
+           "(LeCun et al. 1998; dilation: Yu and Koltun 2016).",
     .n_in_min = 2,
     .n_in_max = 3,
     .n_out = 1,

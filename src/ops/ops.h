@@ -28,7 +28,8 @@ typedef struct snug_matmul_attrs {
 /* conv2d(x, w[, bias]); conv2d_grad_input(dy, w) -> dx [N, in_h, in_w, C]; conv2d_grad_weight(x,
  * dy) -> dw. */
 typedef struct snug_conv2d_attrs {
-    int64_t stride_h, stride_w, pad_top, pad_bottom, pad_left, pad_right, groups, act;
+    int64_t stride_h, stride_w, dilation_h, dilation_w;
+    int64_t pad_top, pad_bottom, pad_left, pad_right, groups, act;
     int64_t in_h, in_w, kernel_h, kernel_w; /* of the gradients' outputs; 0 in conv2d itself */
 } snug_conv2d_attrs;
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes curves.json: the losses of ten steps of every zoo model, by PyTorch in double.
 
-    build/peers/bin/python tests/golden/make_curves.py
+    build/peers/bin/python tests/golden/make_curves.py [MODEL...]
 
+Given models, it writes theirs anew and keeps the others' losses.
 A model is read as its list of layers (`snug help models NAME`) and each layer is done by PyTorch's own operators, so
 that a new model needs a row in CASES and a new layer a function here. Initial values, inputs and truths follow from
 names and positions by a rule that tests/train/test_curves.c has too, so that the file holds losses alone.
@@ -12,6 +13,7 @@ import json
 import math
 import pathlib
 import subprocess
+import sys
 
 import numpy as np
 import torch
@@ -19,7 +21,7 @@ import torch.nn.functional as F
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-STEPS, RATE, MOMENTUM, BATCH = 10, 0.003, 0.9, 4
+STEPS, MOMENTUM, BATCH = 10, 0.9, 4
 IMAGE, SMALL, COLOUR = [28, 28, 1], [8, 8, 1], [32, 32, 3]
 
 # model: (sample, target, outputs); a sample of tokens has a vocabulary
@@ -29,7 +31,16 @@ CASES = {
     "mlp-256-128-64": (IMAGE, "class", [10]),
     "lenet": (IMAGE, "class", [10]),
     "cnn": (IMAGE, "class", [10]),
+    "mlp-1200": (IMAGE, "class", [10]),
+    "lenet-300-100": (IMAGE, "class", [10]),
+    "lenet5-caffe": (IMAGE, "class", [10]),
     "resnet8": (COLOUR, "class", [10]),
+    "resnet20": (COLOUR, "class", [10]),
+    "resnet18": (COLOUR, "class", [10]),
+    "vgg11": (COLOUR, "class", [10]),
+    "vgg11-bn": (COLOUR, "class", [10]),
+    "mobilenetv1:width=0.25": ([48, 48, 3], "class", [2], 0, False, 1e-7),  # steep on noise
+    "dscnn": ([49, 10, 1], "class", [12]),
 }
 
 
@@ -117,7 +128,7 @@ def linear(m, a, x):
 @layer
 def conv2d(m, a, x):
     k, s, groups = pair(a["kernel"]), pair(a["stride"]), a["groups"]
-    d = pair(a.get("dilation", 1))
+    d = pair(a["dilation"])
     w = m.param(a["name"] + ".weight", k[0], k[1], x.shape[3] // groups, a["filters"])
     b = m.param(a["name"] + ".bias", a["filters"]) if a["bias"] else None
     if a["padding"] == "same":
@@ -127,6 +138,22 @@ def conv2d(m, a, x):
         p = pair(a["padding"])
         x = F.pad(x, [0, 0, p[1], p[1], p[0], p[0]])
     return channels_first(lambda t: F.conv2d(t, w.permute(3, 2, 0, 1), b, s, 0, d, groups), x)
+
+
+@layer
+def depthwise_conv2d(m, a, x):
+    return conv2d(m, a | {"groups": x.shape[3], "filters": x.shape[3] * a["multiplier"]}, x)
+
+
+@layer
+def conv1d(m, a, x):
+    k, d, padding = a["kernel"], a["dilation"], a["padding"]
+    two = {"kernel": [1, k], "stride": [1, a["stride"]], "dilation": [1, d], "padding": padding}
+    if padding == "causal":
+        x, two["padding"] = F.pad(x, [0, 0, (k - 1) * d, 0]), "valid"
+    elif isinstance(padding, int):
+        two["padding"] = [0, padding]
+    return conv2d(m, a | two, x[:, None])[:, 0]
 
 
 @layer
@@ -193,7 +220,7 @@ def loss_of(target, y, truth):
     return F.mse_loss(y, truth)
 
 
-def curve(name, sample, target, outputs, vocabulary=0, ragged=False):
+def curve(name, sample, target, outputs, vocabulary=0, ragged=False, rate=0.003):
     shape = [BATCH] + sample
     lengths = 1 + below("lengths", [BATCH], sample[0]) if ragged else None
     x = below("x", shape, vocabulary) if vocabulary else uniform("x", shape, -1.7, 1.7)
@@ -210,17 +237,20 @@ def curve(name, sample, target, outputs, vocabulary=0, ragged=False):
         with torch.no_grad():
             for (key, w), g in zip(model.params.items(), gradients):
                 momenta[key] = MOMENTUM * momenta.get(key, 0) + g
-                w -= RATE * momenta[key]
+                w -= rate * momenta[key]
     print(f"{name:24} {sum(w.numel() for w in model.params.values()):9} {losses[0]:.5f} {losses[-1]:.5f}")
     return {"sample": sample, "target": target, "outputs": outputs, "vocabulary": vocabulary, "ragged": ragged,
-            "losses": losses}
+            "rate": rate, "losses": losses}
 
 
 def main():
     torch.set_num_threads(2)
-    cases = {name: curve(name, *case) for name, case in CASES.items()}
-    text = json.dumps({"batch": BATCH, "rate": RATE, "momentum": MOMENTUM, "models": cases}, indent=1)
-    pathlib.Path(__file__).with_name("curves.json").write_text(text + "\n")
+    path, wanted = pathlib.Path(__file__).with_name("curves.json"), sys.argv[1:] or list(CASES)
+    kept = json.loads(path.read_text())["models"] if sys.argv[1:] else {}
+    cases = {name: curve(name, *case) if name in wanted else kept[name] for name, case in CASES.items()
+             if name in wanted or name in kept}
+    text = json.dumps({"batch": BATCH, "momentum": MOMENTUM, "models": cases}, indent=1)
+    path.write_text(text + "\n")
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ static void make_conv(trial *t, draw *d)
               k = type(false, 4, (int64_t[]){kernel, kernel, c / groups, f});
     int which = (int)below(d, 3);
     t->op = ops[which];
-    t->conv = (snug_conv2d_attrs){.stride_h = stride, .stride_w = stride, .groups = groups};
+    t->conv = (snug_conv2d_attrs){
+        .stride_h = stride, .stride_w = stride, .dilation_h = 1, .dilation_w = 1, .groups = groups};
     if (which > 0) t->conv.in_h = h, t->conv.in_w = w, t->conv.kernel_h = t->conv.kernel_w = kernel;
     t->attrs = &t->conv;
     t->n_in = 2, t->n_out = 1;

@@ -60,23 +60,26 @@ static void names_layers_over_the_whole_list(void **state)
                        "- conv2d: 4\n"
                        "- flatten\n"
                        "- linear: outputs\n";
-    const char *want =
-        "- conv2d: {name: conv1, filters: 4, kernel: 3, stride: 1, padding: same, groups: 1, bias: "
-        "true}\n"
-        "- batch_norm: {name: bn1, momentum: 0.1, eps: 1.0e-05}\n"
-        "- residual:\n"
-        "    body:\n"
-        "      - conv2d: {name: conv3, filters: 4, kernel: 3, stride: 1, padding: same, groups: 1, "
-        "bias: true}\n"
-        "      - batch_norm: {name: bn2, momentum: 0.1, eps: 1.0e-05}\n"
-        "      - relu\n"
-        "    shortcut:\n"
-        "      - conv2d: {name: conv2, filters: 4, kernel: 1, stride: 1, padding: same, groups: 1, "
-        "bias: true}\n"
-        "- conv2d: {name: conv4, filters: 4, kernel: 3, stride: 1, padding: same, groups: 1, bias: "
-        "true}\n"
-        "- flatten\n"
-        "- linear: {name: linear1, units: outputs, bias: true}\n";
+    const char *want = "- conv2d: {name: conv1, filters: 4, kernel: 3, stride: 1, padding: same, "
+                       "dilation: 1, groups: 1, bias: "
+                       "true}\n"
+                       "- batch_norm: {name: bn1, momentum: 0.1, eps: 1.0e-05}\n"
+                       "- residual:\n"
+                       "    body:\n"
+                       "      - conv2d: {name: conv3, filters: 4, kernel: 3, stride: 1, padding: "
+                       "same, dilation: 1, groups: 1, "
+                       "bias: true}\n"
+                       "      - batch_norm: {name: bn2, momentum: 0.1, eps: 1.0e-05}\n"
+                       "      - relu\n"
+                       "    shortcut:\n"
+                       "      - conv2d: {name: conv2, filters: 4, kernel: 1, stride: 1, padding: "
+                       "same, dilation: 1, groups: 1, "
+                       "bias: true}\n"
+                       "- conv2d: {name: conv4, filters: 4, kernel: 3, stride: 1, padding: same, "
+                       "dilation: 1, groups: 1, bias: "
+                       "true}\n"
+                       "- flatten\n"
+                       "- linear: {name: linear1, units: outputs, bias: true}\n";
     snug_layer_list *l, *again;
     char *text, *twice;
     ok(snug_layers_parse("m", yaml, &l));
@@ -108,7 +111,8 @@ static void short_forms_mean_the_first_key(void **state)
         {"[residual: [relu, gelu]]", "- residual:\n    body:\n      - relu\n      - gelu\n"
                                      "    shortcut: []\n"},
         {"[conv2d: {filters: 2, kernel: [1, 5], stride: [2, 2], padding: 3, bias: no}]",
-         "- conv2d: {name: conv1, filters: 2, kernel: [1, 5], stride: 2, padding: 3, groups: 1, "
+         "- conv2d: {name: conv1, filters: 2, kernel: [1, 5], stride: 2, padding: 3, dilation: 1, "
+         "groups: 1, "
          "bias: false}\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -221,7 +225,10 @@ static void builds_every_layer(void **state)
                        "- gelu\n"
                        "- max_pool: {kernel: 3, stride: 1}\n"
                        "- residual: [conv2d: {filters: 8, groups: 8, bias: false}, relu]\n"
+                       "- reshape: [144, 16]\n"
+                       "- conv1d: {filters: 16, padding: causal, dilation: 4, bias: false}\n"
                        "- reshape: [12, 12, 16]\n"
+                       "- depthwise_conv2d: {kernel: 3, stride: 2, multiplier: 2}\n"
                        "- dropout: 0.1\n"
                        "- global_avg_pool\n"
                        "- linear: 6\n"
@@ -230,9 +237,9 @@ static void builds_every_layer(void **state)
     ok(snug_layers_parse("m", yaml, &l));
     snug_graph *g = build(l, batch_of(3, grey28), 0);
     ok(snug_graph_check(g));
-    static const char *const params[] = {"conv1.weight", "conv1.bias",      "bn1.weight",
-                                         "bn1.bias",     "conv2.weight",    "linear1.weight",
-                                         "linear1.bias", "bn1.running_mean"};
+    static const char *const params[] = {
+        "conv1.weight",   "conv1.bias",   "bn1.weight",       "bn1.bias",        "conv2.weight",
+        "linear1.weight", "linear1.bias", "bn1.running_mean", "conv1d_1.weight", "depthwise1.bias"};
     for (size_t i = 0; i < sizeof params / sizeof *params; i++)
         if (!snug_graph_find_value(g, params[i])) fail_msg("no value '%s'", params[i]);
     assert_null(snug_graph_find_value(g, "conv2.bias"));

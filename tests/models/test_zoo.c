@@ -42,8 +42,8 @@ static int tear_down(void **state)
         224, 224, 3                                                                                \
     }
 
-/* A model on samples of a shape: numbers that are trained, and running statistics. Each model of
- * the zoo has at least one row. */
+/* A model on samples of a shape: numbers that are trained, and running statistics. outputs 0: of
+ * the model's own making. Each model of the zoo has at least one row. */
 typedef struct size_case {
     const char *name;
     int n_dims;
@@ -67,6 +67,9 @@ static const size_case sizes[] = {
     {"vgg11", COLOUR224, 1000, 132863336, 0},
     {"vgg11-bn", COLOUR224, 1000, 132868840, 5504},
     {"vgg11-bn", COLOUR32, 10, 28149514, 5504},
+    {"mobilenetv1", COLOUR224, 1000, 4231976, 21888}, /* 4,253,864 together, as in Keras */
+    {"mobilenetv1:width=0.25,bias=1", 3, {96, 96, 3}, 2, 216322, 5472}, /* 221,794 together */
+    {"dscnn", 3, {49, 10, 1}, 12, 23756, 1152}, /* 24,908 together, as in the reference */
 };
 enum { N_SIZES = sizeof sizes / sizeof *sizes };
 
@@ -84,7 +87,9 @@ static snug_graph *build(const snug_layer_list *l, const size_case *c)
 {
     snug_graph *g;
     ok(snug_graph_create(ctx, SNUG_MODE_TRAIN, &g));
-    (void)snug_layers_build(l, g, snug_input(g, "x", batch_of(c)), c->outputs);
+    const snug_shape result = {.n_dims = 1, .dim = {c->outputs}};
+    const snug_layers_use use = {.outputs = c->outputs > 0 ? &result : NULL};
+    (void)snug_layers_build(l, g, snug_input(g, "x", batch_of(c)), &use);
     ok(snug_graph_check(g));
     return g;
 }
@@ -175,6 +180,19 @@ static void a_model_is_its_own_list(void **state)
     }
 }
 
+static void knobs_are_documented(void **state)
+{
+    (void)state;
+    for (int i = 0; snug_zoo(i); i++) {
+        char *text;
+        ok(snug_zoo_knobs(i, &text));
+        if (!strcmp(snug_zoo(i)->name, "mobilenetv1"))
+            assert_non_null(strstr(text, "width (0.03125 to 4; default 1): multiplies"));
+        if (!strcmp(snug_zoo(i)->name, "lenet")) assert_string_equal(text, "");
+        free(text);
+    }
+}
+
 static void wrong_names_are_told(void **state)
 {
     (void)state;
@@ -183,10 +201,8 @@ static void wrong_names_are_told(void **state)
     fails(snug_zoo_layers("resnet8:width=2", &none), SNUG_EINVAL, "'resnet8' has no knobs");
     fails(snug_zoo_layers("resnet8:", &none), SNUG_EINVAL, "'resnet8' has no knobs");
     fails(snug_zoo_knobs(-1, &none), SNUG_ENOENT, "no model number -1");
-    for (int i = 0; snug_zoo(i); i++) {
-        ok(snug_zoo_knobs(i, &none));
-        free(none);
-    }
+    fails(snug_zoo_layers("mobilenetv1:depth=2", &none), SNUG_EINVAL, "no knob 'depth'");
+    fails(snug_zoo_layers("mobilenetv1:width=9", &none), SNUG_EINVAL, "from 0.03125 to 4");
 }
 
 /* ---- refused memory ---- */
@@ -194,7 +210,7 @@ static void wrong_names_are_told(void **state)
 static snug_status list_them(void *arg)
 {
     (void)arg;
-    static const char *const names[] = {"lenet", "resnet20"};
+    static const char *const names[] = {"lenet", "mobilenetv1:width=0.5"};
     for (int i = 0; i < 2; i++) {
         char *text;
         snug_status s = snug_zoo_layers(names[i], &text);
@@ -214,9 +230,9 @@ static void survives_failing_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(models_have_their_sizes),      cmocka_unit_test(every_model_has_a_size),
-        cmocka_unit_test(a_model_is_its_own_list),      cmocka_unit_test(wrong_names_are_told),
-        cmocka_unit_test(survives_failing_allocations),
+        cmocka_unit_test(models_have_their_sizes), cmocka_unit_test(every_model_has_a_size),
+        cmocka_unit_test(a_model_is_its_own_list), cmocka_unit_test(knobs_are_documented),
+        cmocka_unit_test(wrong_names_are_told),    cmocka_unit_test(survives_failing_allocations),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

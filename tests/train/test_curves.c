@@ -26,6 +26,7 @@ typedef struct net {
     snug_arena arena;
     snug_exec *exec;
     int64_t batch, vocabulary;
+    double rate;
 } net;
 
 static snug_context *ctx;
@@ -104,6 +105,7 @@ static void open_net(const char *name, const json_t *model, net *n)
     const char *target = json_string_value(json_object_get(model, "target"));
     *n = (net){.batch = json_integer_value(json_object_get(golden, "batch"))};
     n->vocabulary = json_integer_value(json_object_get(model, "vocabulary"));
+    n->rate = json_real_value(json_object_get(model, "rate"));
     read_layers(name, n);
     n->shape = (snug_model_shape){
         .layers = n->layers,
@@ -175,8 +177,7 @@ static void fill_inputs(const net *n)
 
 static double step(const net *n, int64_t number)
 {
-    const double rate = json_real_value(json_object_get(golden, "rate"));
-    snug_optimizer_hyper(n->recipe, number, rate, snug_exec_tensor(n->exec, SNUG_HYPER).data);
+    snug_optimizer_hyper(n->recipe, number, n->rate, snug_exec_tensor(n->exec, SNUG_HYPER).data);
     const snug_exec_step s = {.step = (uint64_t)number, .n = n->batch};
     ok(snug_exec_run(n->exec, &s, NULL));
     const snug_tensor loss = snug_exec_tensor(n->exec, SNUG_LOSS);

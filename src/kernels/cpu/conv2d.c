@@ -15,12 +15,16 @@ typedef struct conv {
     const float *weights, *dy;
 } conv;
 
-/* A phase of dx: pixels (y0 + i * stride_h, x0 + j * stride_w). (ry, rx): the first place of the
- * kernel that they see. */
+/* What the pixels of a phase see along one axis: those of dx at first, first + stride, ...; of the
+ * kernel at r, r + step, ...; of dy `places` for each, dilation apart, from `before` before it. */
+typedef struct phase_axis {
+    int64_t first, pixels, r, step, places, dilation, before;
+} phase_axis;
+
 typedef struct phase {
     const conv *v;
     windows view;
-    int64_t ry, rx, y0, x0;
+    phase_axis y, x;
     float *dx;
 } phase;
 
@@ -31,8 +35,9 @@ static conv conv_sizes(const snug_conv2d_attrs *a, const snug_shape *x, const sn
     v.kh = w->dim[0], v.kw = w->dim[1], v.cg = w->dim[2], v.f = w->dim[3];
     v.fg = v.f / a->groups;
     v.oh = y->dim[1], v.ow = y->dim[2];
-    v.view = (windows){NULL, v.h,  v.w,         v.c,         v.cg,       v.kh,       v.kw,
-                       v.oh, v.ow, a->stride_h, a->stride_w, a->pad_top, a->pad_left};
+    v.view = (windows){NULL,        v.h,           v.w,           v.c,        v.cg,
+                       v.kh,        v.kw,          v.oh,          v.ow,       a->stride_h,
+                       a->stride_w, a->dilation_h, a->dilation_w, a->pad_top, a->pad_left};
     return v;
 }
 
@@ -162,7 +167,7 @@ static void pack_wt(const gemm *g, const gemm_block *p)
     for (int64_t k = p->k0, end = p->k0 + p->nk; k < end;) {
         int64_t tap = k / v->fg, f = k % v->fg, left = v->fg - f;
         int64_t jy = h->view.kh - 1 - tap / h->view.kw, jx = h->view.kw - 1 - tap % h->view.kw;
-        int64_t ky = h->ry + jy * v->a->stride_h, kx = h->rx + jx * v->a->stride_w;
+        int64_t ky = h->y.r + jy * h->y.step, kx = h->x.r + jx * h->x.step;
         gemm_block piece = *p;
         piece.nk = left < end - k ? left : end - k;
         const float *from = v->weights + ((ky * v->kw + kx) * v->cg + p->i0) * v->f;
@@ -177,35 +182,45 @@ static void dx_rows(const gemm *g, int64_t group, int64_t i, int64_t n, float **
     const conv *v = h->v;
     window at = window_at(&h->view, i);
     for (int64_t r = 0; r < n; r++, window_next(&h->view, &at)) {
-        int64_t y = h->y0 + at.gy * v->a->stride_h, x = h->x0 + at.gx * v->a->stride_w;
+        int64_t y = h->y.first + at.gy * v->a->stride_h, x = h->x.first + at.gx * v->a->stride_w;
         rows[r] = h->dx + ((at.sample * v->h + y) * v->w + x) * v->c + group * v->cg;
     }
 }
 
-typedef struct phase_axis {
-    int64_t r, places; /* first place of the kernel, and how many a stride apart */
-    int64_t pixels;    /* of dx */
-    int64_t before;    /* how far the first window of dy starts before dy */
-} phase_axis;
-
-static phase_axis axis_of(int64_t first, int64_t stride, int64_t pad, int64_t kernel,
-                          int64_t extent)
+static int64_t gcd(int64_t a, int64_t b)
 {
-    phase_axis p = {.r = (first + pad) % stride, .pixels = (extent - first + stride - 1) / stride};
-    p.places = p.r < kernel ? (kernel - p.r + stride - 1) / stride : 0;
-    p.before = p.places - 1 - (first + pad) / stride;
+    while (b > 0) {
+        int64_t rest = a % b;
+        a = b, b = rest;
+    }
+    return a;
+}
+
+/* Pixel p of dx is seen by output o at place k where o * stride + k * dilation = p + pad. */
+static phase_axis axis_of(int64_t first, const int64_t step[3], int64_t kernel, int64_t extent)
+{
+    int64_t stride = step[0], dilation = step[1], pad = step[2], g = gcd(stride, dilation);
+    phase_axis p = {.first = first, .step = stride / g, .dilation = dilation / g};
+    p.pixels = (extent - first + stride - 1) / stride;
+    while (p.r < p.step && (first + pad - p.r * dilation) % stride != 0) p.r++;
+    if (p.r < p.step && p.r < kernel) p.places = (kernel - p.r + p.step - 1) / p.step;
+    int64_t last = p.r + (p.places - 1) * p.step;
+    p.before = (last * dilation - first - pad) / stride;
     return p;
 }
 
 static phase phase_of(const conv *v, int64_t i)
 {
-    int64_t sh = v->a->stride_h, sw = v->a->stride_w, columns = v->w < sw ? v->w : sw;
-    phase h = {.v = v, .y0 = i / columns, .x0 = i % columns};
-    phase_axis y = axis_of(h.y0, sh, v->a->pad_top, v->kh, v->h);
-    phase_axis x = axis_of(h.x0, sw, v->a->pad_left, v->kw, v->w);
-    h.ry = y.r, h.rx = x.r;
-    h.view = (windows){v->dy,    v->oh,    v->ow, v->f, v->fg,    y.places, x.places,
-                       y.pixels, x.pixels, 1,     1,    y.before, x.before};
+    const snug_conv2d_attrs *a = v->a;
+    int64_t columns = v->w < a->stride_w ? v->w : a->stride_w;
+    const int64_t down[] = {a->stride_h, a->dilation_h, a->pad_top};
+    const int64_t across[] = {a->stride_w, a->dilation_w, a->pad_left};
+    phase h = {.v = v};
+    h.y = axis_of(i / columns, down, v->kh, v->h);
+    h.x = axis_of(i % columns, across, v->kw, v->w);
+    h.view = (windows){v->dy,      v->oh,        v->ow,        v->f,       v->fg,
+                       h.y.places, h.x.places,   h.y.pixels,   h.x.pixels, 1,
+                       1,          h.y.dilation, h.x.dilation, h.y.before, h.x.before};
     return h;
 }
 

@@ -16,7 +16,8 @@ typedef struct direct {
     const windows *v;
     int64_t rows, bands, samples; /* grid rows of a band, bands of a sample */
     int64_t line, lines, floats;  /* floats of a band's image row; image rows; floats in all */
-    int64_t b_floats;             /* of a group's packed B */
+    int64_t pixels, skip; /* of a window's run; floats from the beginning of a run to the next */
+    int64_t b_floats;     /* of a group's packed B */
     float *b, *own;
 } direct;
 
@@ -33,8 +34,10 @@ static direct direct_of(const gemm *g, const windows *v)
     d.rows = ceil_div(BAND_PIXELS, v->grid_w > 0 ? v->grid_w : 1);
     if (d.rows > v->grid_h) d.rows = v->grid_h;
     d.bands = d.rows > 0 ? ceil_div(v->grid_h, d.rows) : 0;
-    d.line = ((v->grid_w - 1) * v->stride_w + v->kw) * v->cg;
-    d.lines = (d.rows - 1) * v->stride_h + v->kh;
+    d.line = ((v->grid_w - 1) * v->stride_w + (v->kw - 1) * v->dilation_w + 1) * v->cg;
+    d.lines = (d.rows - 1) * v->stride_h + (v->kh - 1) * v->dilation_h + 1;
+    d.pixels = v->dilation_w == 1 ? v->kw : 1;
+    d.skip = v->dilation_w == 1 ? v->dilation_h * d.line : v->dilation_w * v->cg;
     /* tiles read on behind the last window of a row */
     int64_t behind = TILE_M * v->stride_w * v->cg;
     d.floats = (d.lines * d.line + behind + VLEN + 15) / 16 * 16;
@@ -45,7 +48,8 @@ static direct direct_of(const gemm *g, const windows *v)
 bool direct_suits(const gemm *g, const windows *v)
 {
     direct d = direct_of(g, v);
-    return g->k > 0 && v->grid_w >= MIN_WIDTH && d.floats * 4 <= BAND_BYTES &&
+    bool even = v->dilation_w == 1 || v->kh == 1; /* the runs of a window lie evenly */
+    return g->k > 0 && even && v->grid_w >= MIN_WIDTH && d.floats * 4 <= BAND_BYTES &&
            g->groups * d.b_floats * 4 <= B_BYTES;
 }
 
@@ -94,9 +98,9 @@ static void run_row(const direct *d, int64_t group, int64_t first, int64_t j0, c
     tile_run run = {.b = d->b + group * d->b_floats + j0 * g->k,
                     .a_row = v->stride_w * v->cg,
                     .b_step = nv * VLEN,
-                    .n = v->kw * v->cg,
-                    .runs = v->kh,
-                    .a_skip = d->line - v->kw * v->cg,
+                    .n = d->pixels * v->cg,
+                    .runs = v->kh * v->kw / d->pixels,
+                    .a_skip = d->skip - d->pixels * v->cg,
                     .acc = acc};
     for (int64_t x = 0; x < n; x += height) {
         int64_t rows = n - x < height ? n - x : height;

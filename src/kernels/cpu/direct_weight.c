@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gradients of convolution weights for direct.h. Rows of C are places (ky, kx, c) of a window, k
- * counts the windows of the batch. A task has a run of places of one ky, a strip of columns and an
- * aligned group of leaf slots; it copies the image rows which that ky meets, a padded band at a
- * time, in which adjacent places are adjacent floats and the windows of a grid row a fixed distance
- * apart. */
+ * counts the windows of the batch. A task has places of one row of the window (of one pixel, where
+ * the pixels of a row lie apart), a strip of columns and an aligned group of leaf slots; it copies
+ * the image rows which that row or pixel meets, a padded band at a time, in which adjacent places
+ * are adjacent floats and the windows of a grid row a fixed distance apart. */
 #include "kernels/cpu/direct.h"
 #include "kernels/cpu/tile.h"
 #include <assert.h>
@@ -19,7 +19,8 @@ typedef struct direct {
     const float *b; /* [windows][ldb], of all groups */
     int64_t samples, leaf_samples, leaves;
     int64_t rows, line, floats;   /* grid rows of a band; floats of its line; of all its lines */
-    int64_t places, runs, strips; /* places of one ky; runs and strips they and the columns give */
+    int64_t pixels, taps;         /* adjacent pixels of the window, and how many such there are */
+    int64_t places, runs, strips; /* places of a tap; runs and strips they and the columns give */
     int64_t parts, depth;         /* groups of leaf slots; partials on a tile's stack */
     float *part, *own;
 } direct;
@@ -27,7 +28,7 @@ typedef struct direct {
 /* What a task works on. */
 typedef struct share {
     const direct *d;
-    int64_t group, ky, i0, ni, j0; /* places [i0, i0 + ni) of ky; columns from j0 */
+    int64_t group, tap, i0, ni, j0; /* places [i0, i0 + ni) of tap; columns from j0 */
     int64_t slot0, slot1;
     int nv;
     float *band, *packed, *acc;
@@ -50,12 +51,14 @@ static direct direct_of(const gemm *g, const windows *v)
     d.samples = g->k / area;
     d.leaf_samples = g->leaves ? g->leaf_k / area : d.samples;
     d.rows = min64(ceil_div(BAND_PIXELS, v->grid_w), v->grid_h);
-    d.line = ((v->grid_w - 1) * v->stride_w + v->kw) * v->cg;
+    d.pixels = v->dilation_w == 1 ? v->kw : 1;
+    d.taps = v->kh * v->kw / d.pixels;
+    d.line = ((v->grid_w - 1) * v->stride_w + d.pixels) * v->cg;
     d.floats = (d.rows * d.line + RUN_PLACES + 2 * VLEN + 15) / 16 * 16;
-    d.places = v->kw * v->cg;
+    d.places = d.pixels * v->cg;
     d.runs = ceil_div(d.places, RUN_PLACES);
     d.strips = ceil_div(g->n, TILE_N);
-    while (g->groups * v->kh * d.runs * d.strips * d.parts < GEMM_TASKS && d.parts < GEMM_PARTS &&
+    while (g->groups * d.taps * d.runs * d.strips * d.parts < GEMM_TASKS && d.parts < GEMM_PARTS &&
            d.parts < d.leaves)
         d.parts *= 2;
     d.depth = snug_leaf_depth(d.leaves);
@@ -84,13 +87,15 @@ size_t direct_weight_scratch(const gemm *g, const windows *v, int threads)
     return (size_t)(own_floats(&d) * threads + parts) * sizeof(float);
 }
 
-/* The image rows that grid rows [gy, gy + rows) meet at ky. */
+/* The image rows that grid rows [gy, gy + rows) meet at the tap. */
 static void copy_band(const share *s, int64_t sample, int64_t gy, int64_t rows)
 {
-    const windows *v = s->d->v;
-    int64_t y = gy * v->stride_h - v->top + s->ky;
-    for (int64_t r = 0; r < rows; r++, y += v->stride_h)
-        window_line(v, s->group, sample, y, s->d->line, s->band + r * s->d->line);
+    windows v = *s->d->v;
+    int64_t pixel = s->tap * s->d->pixels, ky = pixel / v.kw;
+    int64_t y = gy * v.stride_h - v.top + ky * v.dilation_h;
+    v.left -= pixel % v.kw * v.dilation_w;
+    for (int64_t r = 0; r < rows; r++, y += v.stride_h)
+        window_line(&v, s->group, sample, y, s->d->line, s->band + r * s->d->line);
     window_zero(s->band + rows * s->d->line, RUN_PLACES);
 }
 
@@ -153,7 +158,7 @@ static void finish_tiles(const share *s, int64_t part)
     for (int64_t i = 0, tile = 0; i < s->ni; i += TILE_M, tile++) {
         gemm_tile t = {s->acc + tile * d->depth * TILE_SIZE,
                        s->group,
-                       s->ky * d->places + s->i0 + i,
+                       s->tap * d->places + s->i0 + i,
                        min64(TILE_M, s->ni - i),
                        s->j0,
                        s->nv};
@@ -167,11 +172,10 @@ static void finish_tiles(const share *s, int64_t part)
 static void share_task(void *arg, int64_t task, int thread)
 {
     const direct *d = arg;
-    const windows *v = d->v;
     share s = {.d = d, .band = d->own + thread * own_floats(d)};
     s.packed = s.band + d->floats;
     s.acc = s.packed + packed_floats(d);
-    s.ky = task % v->kh, task /= v->kh;
+    s.tap = task % d->taps, task /= d->taps;
     s.i0 = task % d->runs * RUN_PLACES, task /= d->runs;
     s.j0 = task % d->strips * TILE_N, task /= d->strips;
     int64_t part = task % d->parts, slots = d->leaves / d->parts;
@@ -191,6 +195,6 @@ void direct_weight_run(const gemm *g, const windows *v, const snug_call *call)
     d.b = call->in[1].data;
     d.own = call->scratch;
     d.part = d.own + own_floats(&d) * threads;
-    gemm_parallel(g, call->queue, g->groups * d.parts * d.strips * d.runs * v->kh, share_task, &d);
+    gemm_parallel(g, call->queue, g->groups * d.parts * d.strips * d.runs * d.taps, share_task, &d);
     if (d.parts > 1) gemm_combine(g, call->queue, d.part, d.parts);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Windows of an image as rows of a matrix: row (sample, gy, gx) of the grid is the window whose
  * upper left corner is at pixel (gy * stride_h - top, gx * stride_w - left), as k = (ky, kx,
- * channel) of one group. Zeros outside the image. Nothing is stored: rows are gathered when they
- * are packed. */
+ * channel) of one group; its pixels lie (dilation_h, dilation_w) apart. Zeros outside the image.
+ * Nothing is stored: rows are gathered when they are packed. */
 #ifndef KERNELS_CPU_WINDOWS_H
 #define KERNELS_CPU_WINDOWS_H
 
@@ -13,7 +13,7 @@ typedef struct windows {
     int64_t h, w, c, cg; /* cg: channels of a group */
     int64_t kh, kw;
     int64_t grid_h, grid_w;
-    int64_t stride_h, stride_w, top, left;
+    int64_t stride_h, stride_w, dilation_h, dilation_w, top, left;
 } windows;
 
 /* A place in the grid, and the pixel of its corner. */
@@ -36,8 +36,8 @@ static inline void window_next(const windows *v, window *at)
     at->sample++;
 }
 
-/* The elements [k0, k0 + nk) of every window, as runs of adjacent pixels: with one group a row of
- * the window is one run, with several each pixel is a run of its own. */
+/* The elements [k0, k0 + nk) of every window, as runs of adjacent pixels: with one group and no
+ * dilation a row of the window is one run, else each pixel is a run of its own. */
 typedef struct window_part {
     int64_t ky, kx, pixels, run; /* where the first run is; pixels and floats a run */
     int64_t lo, nk;              /* floats of the first run to leave out; floats in all */
@@ -45,7 +45,8 @@ typedef struct window_part {
 
 static inline window_part window_part_of(const windows *v, int64_t k0, int64_t nk)
 {
-    window_part p = {.pixels = v->cg == v->c ? v->kw : 1, .nk = nk};
+    bool rows = v->cg == v->c && v->dilation_w == 1;
+    window_part p = {.pixels = rows ? v->kw : 1, .nk = nk};
     p.run = p.pixels * v->cg;
     int64_t r = k0 / p.run, runs = v->kw / p.pixels;
     p.lo = k0 - r * p.run;
@@ -103,11 +104,12 @@ static inline void window_line(const windows *v, int64_t group, int64_t sample, 
 static inline void window_gather(const windows *v, int64_t group, const window *at,
                                  const window_part *p, float *to)
 {
-    int64_t y = at->gy * v->stride_h - v->top + p->ky, x0 = at->gx * v->stride_w - v->left;
+    int64_t y = at->gy * v->stride_h - v->top + p->ky * v->dilation_h;
+    int64_t x0 = at->gx * v->stride_w - v->left;
     int64_t lo = p->lo, kx = p->kx, left = p->nk;
     const float *image = v->x + at->sample * v->h * v->w * v->c + group * v->cg;
     while (left > 0) {
-        int64_t n = left < p->run - lo ? left : p->run - lo, x = x0 + kx;
+        int64_t n = left < p->run - lo ? left : p->run - lo, x = x0 + kx * v->dilation_w;
         const float *row = image + y * v->w * v->c;
         if (y < 0 || y >= v->h)
             gemm_zero(to, n);
@@ -117,7 +119,7 @@ static inline void window_gather(const windows *v, int64_t group, const window *
             window_clip(v, row, &(window_run){x, p->pixels, lo, lo + n}, to);
         to += n, left -= n, lo = 0;
         kx += p->pixels;
-        if (kx == v->kw) kx = 0, y++;
+        if (kx == v->kw) kx = 0, y += v->dilation_h;
     }
 }
 
