@@ -4,7 +4,7 @@ _snug() {
     if ((COMP_CWORD == 1)); then words='probe data plan train eval predict runs bench help'; else
         case ${COMP_WORDS[1]} in
         probe) words=' --json --quiet --threads --help' ;;
-        data) words=' --show --test --target --ignore --header --task --json --quiet --help' ;;
+        data) words=' --show --test --target --ignore --header --task --context --horizon --kind --json --quiet --help' ;;
         plan) words=' --graph --json --quiet --help --validation --model --epochs --steps --batch --optimizer --schedule --precision --lr --seed --memory --threads --time --set' ;;
         train) words=' --out --runs --resume --json --quiet --help --validation --model --epochs --steps --batch --optimizer --schedule --precision --lr --seed --memory --threads --time --set' ;;
         eval) words=' --part --test --batch --json --quiet --threads --help' ;;

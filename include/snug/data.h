@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Data sets: a path recognised by looking (IDX, CSV), or "glyphs", the embedded set.
+/* Data sets: a path recognised by looking (IDX, CSV, NumPy, series, text), or "glyphs", the
+ * embedded set.
  *
  * A data set has parts (train, validation, test), samples of one shape and a target. Samples are
  * read one by one at random positions in bounded memory, so a set may be larger than the budget.
@@ -44,17 +45,29 @@ typedef enum snug_target_kind {
 typedef struct snug_data_config {
     const char *path;      /* file, folder, or "glyphs[:n=..,seed=..,noise=..,shift=..,drift=..]" */
     const char *test_path; /* NULL: the set's own test part, when it has one */
-    double validation;     /* share of the training part, 0 to 0.9, stratified by class */
+    /* Share of the training part, 0 to 0.9, stratified by class; of text and forecasts the last
+     * share. 0: the set's own validation part, when it has one. */
+    double validation;
     /* k-fold: folds, 2 to the number of samples, make fold number `fold` (from 0) the test part;
      * 0: none */
     int64_t folds, fold;
     uint64_t seed;      /* of split and folds */
-    const char *target; /* CSV: column name, number from 0, or "last"; NULL: recognised */
+    const char *target; /* CSV: columns by name, number from 0, or "last", separated by commas;
+                         * NULL: recognised */
     const char *ignore; /* CSV: columns, by name or number, separated by commas; NULL: none */
     const char *header; /* CSV: "yes", "no" or NULL: recognised */
-    const char *task;   /* "class", "value" or NULL: recognised from the target */
-    const char
-        *spec; /* JSON from snug_dataset_spec: apply it instead of learning one; NULL: learn */
+    /* "class", "value", "labels", "reconstruct", "forecast"; NULL: recognised from the target */
+    const char *task;
+    /* Windows of text and forecasts: tokens or rows that are seen (0: 64; with a spec, the spec's);
+     * rows to be forecast (0: 1); from the start of one training window to that of the next (0:
+     * text the context, forecasts 1). */
+    int64_t context, horizon, stride;
+    const char *kind; /* arrays: "image", "series" or "table"; NULL: recognised by their axes */
+    /* Reconstruction: a data set of anomalies, which join the test part; the class to train on,
+     * samples of the others being anomalies. NULL: none. */
+    const char *anomalies, *normal;
+    /* JSON from snug_dataset_spec: apply it instead of learning one; NULL: learn */
+    const char *spec;
     const char *scratch_dir; /* where unpacked records go; NULL: $TMPDIR or /tmp */
     int64_t limit;           /* use at most so many training samples; 0: all */
     bool no_target;          /* there is no target column: rows to predict (needs a spec) */
@@ -70,12 +83,13 @@ typedef struct snug_data_info {
     snug_type truth;         /* of one sample's y */
     snug_shape outputs;      /* what a model must make of one sample */
     bool ragged; /* series: samples have lengths of their own, up to sample.dim[0]; zeros follow */
-    int64_t n_classes; /* SNUG_TARGET_CLASS */
+    int64_t n_classes; /* SNUG_TARGET_CLASS, LABELS, TOKENS: classes, labels, vocabulary */
     const char *const *class_names;
-    const int64_t
-        *class_counts; /* in the training part before validation is split off; n_classes */
-    int64_t n_columns, n_missing; /* tables: columns used, missing fields */
-    int n_problems;               /* things a person should know: sentences */
+    /* [n_classes] in the training part before validation is split off; of tokens in all parts */
+    const int64_t *class_counts;
+    const char *const *value_names; /* SNUG_TARGET_VALUE: [M] */
+    int64_t n_columns, n_missing;   /* tables: columns used, missing fields */
+    int n_problems;                 /* things a person should know: sentences */
     const char *const *problems;
     size_t resident_bytes; /* memory it keeps while open (indexes, spec, read buffers) */
     size_t scratch_bytes;  /* disk it keeps while open */

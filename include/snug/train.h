@@ -126,6 +126,9 @@ typedef struct snug_train_result {
 
 typedef struct snug_trainer snug_trainer;
 
+/* The data that a recipe describes, for snug_dataset_open; texts live in the recipe. */
+SNUG_API snug_status snug_recipe_data(const snug_recipe *r, snug_data_config *out) SNUG_MUST_USE;
+
 SNUG_API snug_status snug_trainer_create(snug_context *ctx, const snug_recipe *recipe,
                                          const snug_train_config *config,
                                          snug_trainer **out) SNUG_MUST_USE;

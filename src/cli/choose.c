@@ -49,12 +49,11 @@ static snug_status apply(snug_recipe *r, const snug_data_info *d)
 
 snug_status cli_choose_recipe(cli *c, snug_recipe *r)
 {
-    cli_data_source source;
-    snug_status status = cli_data_from_recipe(r, &source);
+    snug_data_config config;
     snug_dataset *d = NULL;
-    if (status == SNUG_OK) status = snug_dataset_open(c->ctx, &source.config, &d);
-    if (status == SNUG_OK) status = apply(r, snug_dataset_info(d));
+    SNUG_TRY(snug_recipe_data(r, &config));
+    SNUG_TRY(snug_dataset_open(c->ctx, &config, &d));
+    snug_status status = apply(r, snug_dataset_info(d));
     snug_dataset_close(d);
-    cli_data_source_free(&source);
     return status;
 }

@@ -116,14 +116,6 @@ char *cli_file_in(const char *path, const char *name);
 /* A recipe file, a run's folder, or data for which a recipe is chosen; --set applied, context
  * created with the recipe's threads. */
 snug_status cli_open_recipe(cli *c, const char *path, snug_recipe **out) SNUG_MUST_USE;
-/* The data configuration that a recipe describes; strings live in the recipe's copies. */
-typedef struct cli_data_source {
-    snug_data_config config;
-    char *text[6];
-} cli_data_source;
-snug_status cli_data_from_recipe(snug_recipe *r, cli_data_source *out) SNUG_MUST_USE;
-void cli_data_source_free(cli_data_source *s);
-
 /* model_data.c */
 /* Calls `use` with the model that the first argument names, and closes it. */
 snug_status cli_with_model(cli *c, snug_status (*use)(cli *c, snug_model *m)) SNUG_MUST_USE;

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 
 typedef struct data_options {
-    const char *test, *target, *ignore, *header, *task;
-    int64_t show;
+    const char *test, *target, *ignore, *header, *task, *kind;
+    int64_t show, context, horizon;
 } data_options;
 
 static const cli_option options[] = {
@@ -18,13 +18,19 @@ static const cli_option options[] = {
      "tables: columns to leave out, separated by commas"},
     {"header", "yes|no", CLI_TEXT, offsetof(data_options, header), 0, 0,
      "tables: whether the first line names the columns"},
-    {"task", "class|value", CLI_TEXT, offsetof(data_options, task), 0, 0,
-     "tables: predict a class or a number"},
+    {"task", "TASK", CLI_TEXT, offsetof(data_options, task), 0, 0,
+     "class, value, labels, reconstruct or forecast"},
+    {"context", "N", CLI_INT, offsetof(data_options, context), 1, 1048576,
+     "text and forecasts: characters or rows that a model sees [64]"},
+    {"horizon", "N", CLI_INT, offsetof(data_options, horizon), 1, 65536,
+     "forecasts: rows ahead that are predicted [1]"},
+    {"kind", "KIND", CLI_TEXT, offsetof(data_options, kind), 0, 0,
+     "arrays: image, series or table, where their axes do not tell"},
     {0},
 };
 
-static const char *const kinds[] = {"image", "table"};
-static const char *const targets[] = {"none", "class", "value"};
+static const char *const kinds[] = {"image", "table", "series", "text"};
+static const char *const targets[] = {"none", "class", "value", "labels", "tokens", "self"};
 
 static json_t *classes_json(const snug_data_info *d)
 {
@@ -90,6 +96,9 @@ static snug_status run(cli *c)
                                .ignore = o->ignore,
                                .header = o->header,
                                .task = o->task,
+                               .context = o->context,
+                               .horizon = o->horizon,
+                               .kind = o->kind,
                                .seed = 1};
     snug_dataset *d = NULL;
     SNUG_TRY(snug_dataset_open(c->ctx, &config, &d));

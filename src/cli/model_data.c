@@ -70,18 +70,17 @@ static snug_status open_as_trained(cli *c, snug_model *m, const char *recipe_pat
 {
     snug_recipe *r = NULL;
     SNUG_TRY(snug_recipe_load(recipe_path, &r));
-    cli_data_source source;
-    snug_status status = cli_data_from_recipe(r, &source);
-    source.config.spec = snug_model_spec(m);
-    if (status == SNUG_OK) status = snug_dataset_open(c->ctx, &source.config, out);
+    snug_data_config config = {0};
+    snug_status status = snug_recipe_data(r, &config);
+    config.spec = snug_model_spec(m);
+    if (status == SNUG_OK) status = snug_dataset_open(c->ctx, &config, out);
     if (status == SNUG_ENOENT) {
         snug_error_clear();
         status = SNUG_FAIL(SNUG_ENOENT,
                            "the data that %s was trained on are not at %s, seen from here; say "
                            "where they are: snug eval %s DATA",
-                           c->args[0], source.config.path, c->args[0]);
+                           c->args[0], config.path, c->args[0]);
     }
-    cli_data_source_free(&source);
     snug_recipe_destroy(r);
     return status;
 }

@@ -39,31 +39,11 @@ static snug_status text_of(snug_recipe *r, const char *key, const char **out)
     return SNUG_OK;
 }
 
-/* A copy of a key's text, NULL when it is empty. */
-static snug_status copy_of(snug_recipe *r, const char *key, char **out)
-{
-    const char *text;
-    SNUG_TRY(text_of(r, key, &text));
-    if (!text[0]) return SNUG_OK;
-    size_t bytes = strlen(text) + 1;
-    *out = malloc(bytes);
-    SNUG_CHECK(*out, SNUG_ENOMEM, "no memory to read the recipe's %s", key);
-    memcpy(*out, text, bytes);
-    return SNUG_OK;
-}
-
 static snug_status int_of(snug_recipe *r, const char *key, int64_t *out)
 {
     const char *text;
     SNUG_TRY(text_of(r, key, &text));
     return snug_parse_int(text, out);
-}
-
-static snug_status double_of(snug_recipe *r, const char *key, double *out)
-{
-    const char *text;
-    SNUG_TRY(text_of(r, key, &text));
-    return snug_parse_double(text, out);
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -109,32 +89,4 @@ snug_status cli_open_recipe(cli *c, const char *path, snug_recipe **out)
     }
     *out = r;
     return SNUG_OK;
-}
-
-snug_status cli_data_from_recipe(snug_recipe *r, cli_data_source *out)
-{
-    static const char *const keys[] = {"data.path",   "data.test",   "data.target",
-                                       "data.ignore", "data.header", "data.task"};
-    *out = (cli_data_source){0};
-    for (int i = 0; i < 6; i++) SNUG_TRY(copy_of(r, keys[i], &out->text[i]));
-    out->config = (snug_data_config){.path = out->text[0],
-                                     .test_path = out->text[1],
-                                     .target = out->text[2],
-                                     .ignore = out->text[3],
-                                     .header = out->text[4],
-                                     .task = out->text[5]};
-    SNUG_CHECK(out->config.path, SNUG_EINVAL, "the recipe names no data; give it data.path");
-    int64_t seed = 1;
-    SNUG_TRY(int_of(r, "train.seed", &seed));
-    SNUG_TRY(int_of(r, "data.folds", &out->config.folds));
-    SNUG_TRY(int_of(r, "data.fold", &out->config.fold));
-    SNUG_TRY(int_of(r, "data.limit", &out->config.limit));
-    SNUG_TRY(double_of(r, "data.validation", &out->config.validation));
-    out->config.seed = (uint64_t)seed;
-    return SNUG_OK;
-}
-
-void cli_data_source_free(cli_data_source *s)
-{
-    for (int i = 0; i < 6; i++) free(s->text[i]);
 }

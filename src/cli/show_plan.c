@@ -102,7 +102,7 @@ void cli_show_plan(const cli *c, const snug_plan_report *p, bool full)
     show_choices(c, p);
 }
 
-static const char *const kinds[] = {"images", "table"};
+static const char *const kinds[] = {"images", "table", "series", "text"};
 
 void cli_show_data(const cli *c, const snug_data_info *d)
 {

@@ -8,7 +8,7 @@
 /* Text codes from the target cells of n rows. */
 static void codes_of_rows(const snug_table *t, const double *row, int64_t n, int32_t *out)
 {
-    int slot = t->column[t->target].slot;
+    int slot = t->column[t->target[0]].slot;
     for (int64_t i = 0; i < n; i++) out[i] = (int32_t)row[i * t->n_slots + slot];
 }
 
@@ -16,7 +16,7 @@ snug_status snug_dataset_labels(snug_dataset *d, snug_raw_part part, int32_t *ou
 {
     snug_source *s = d->source;
     if (s->n[part] == 0) return SNUG_OK;
-    if (s->kind == SNUG_DATA_IMAGE) return s->labels(s, part, 0, s->n[part], out);
+    if (s->labels) return s->labels(s, part, 0, s->n[part], out);
     int64_t at_once = snug_dataset_capacity(d);
     for (int64_t i = 0; i < s->n[part]; i += at_once) {
         int64_t n = s->n[part] - i < at_once ? s->n[part] - i : at_once;
@@ -68,9 +68,12 @@ snug_status snug_labels_to_classes(snug_dataset *d, snug_raw_part part, int32_t 
         CHECK(c >= 0, SNUG_EINVAL,
               "sample %" PRId64 "%s is of class '%.60s', which is not one of the %d known (%.60s, "
               "%.60s%s)",
-              i, part == RAW_TEST ? " of the test part" : "", names[labels[i]], d->spec.n_classes,
-              d->spec.classes[0], d->spec.classes[d->spec.n_classes - 1],
-              d->spec.n_classes > 2 ? ", ..." : "");
+              i,
+              part == RAW_TEST         ? " of the test part"
+              : part == RAW_VALIDATION ? " of the validation part"
+                                       : "",
+              names[labels[i]], d->spec.n_classes, d->spec.classes[0],
+              d->spec.classes[d->spec.n_classes - 1], d->spec.n_classes > 2 ? ", ..." : "");
         labels[i] = c;
     }
     return SNUG_OK;

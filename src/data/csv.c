@@ -8,19 +8,19 @@
 #include "base/str.h"
 #include "data/csv_columns.h"
 #include "data/format.h"
+#include "data/names.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define PATH_BYTES  1024
 #define FIRST_ROWS  1000 /* enough to believe what columns are */
 #define WRITE_BYTES ((size_t)64 << 10)
 
 typedef struct csv_source {
     snug_source base;
     snug_table table;
-    char path[N_RAW_PARTS][PATH_BYTES]; /* "": no such part */
+    char path[N_RAW_PARTS][SNUG_PATH_BYTES]; /* "": no such part */
     snug_csv_dialect dialect;
     int n_fields; /* of a row */
     snug_file *scratch;
@@ -28,41 +28,14 @@ typedef struct csv_source {
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t n = strlen(name), m = strlen(end);
-    return n > m && strcmp(name + n - m, end) == 0;
-}
-
 static bool table_name(const char *name)
 {
     static const char *const ends[] = {".csv", ".tsv", ".data", ".tra", ".tes", ".test", ".train"};
-    char bare[PATH_BYTES];
+    char bare[SNUG_PATH_BYTES];
     snprintf(bare, sizeof bare, "%s", name);
-    if (ends_with(bare, ".gz")) bare[strlen(bare) - 3] = '\0';
+    if (snug_name_ends(bare, ".gz")) bare[strlen(bare) - 3] = '\0';
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (ends_with(bare, ends[i])) return true;
-    return false;
-}
-
-/* Whether `test` is `train` with one of the usual words changed: adult-train.csv, adult-test.csv;
- * adult.data, adult.test; optdigits.tra, optdigits.tes. */
-static bool is_pair(const char *train, const char *test)
-{
-    static const char *const words[][2] = {{"train", "test"},
-                                           {"training", "test"},
-                                           {"training", "testing"},
-                                           {".data", ".test"},
-                                           {".tra", ".tes"}};
-    for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
-        const char *from = words[k][0], *to = words[k][1];
-        for (const char *p = strstr(train, from); p; p = strstr(p + 1, from)) {
-            size_t before = (size_t)(p - train);
-            if (strncmp(train, test, before) != 0) continue;
-            if (strncmp(test + before, to, strlen(to)) != 0) continue;
-            if (strcmp(p + strlen(from), test + before + strlen(to)) == 0) return true;
-        }
-    }
+        if (snug_name_ends(bare, ends[i])) return true;
     return false;
 }
 
@@ -79,20 +52,13 @@ static found find_tables(char *const *names, int n)
         if (f.tables++ == 0) f.first = i;
         if (f.tables == 2) f.second = i;
         for (int j = 0; j < n && f.train < 0; j++) {
-            if (j == i || !table_name(names[j]) || !is_pair(names[i], names[j])) continue;
+            if (j == i || !table_name(names[j]) || !snug_names_pair(names[i], names[j])) continue;
             f.train = i;
             f.test = j;
         }
     }
     if (f.tables == 1) f.train = f.first;
     return f;
-}
-
-static snug_status join(const char *folder, const char *name, char out[PATH_BYTES])
-{
-    int n = snprintf(out, PATH_BYTES, "%s/%s", folder, name);
-    CHECK(n > 0 && n < PATH_BYTES, SNUG_EINVAL, "%.60s...: the name is too long", folder);
-    return SNUG_OK;
 }
 
 static snug_status choose(const char *folder, char *const *names, const found *f, csv_source *x)
@@ -102,8 +68,8 @@ static snug_status choose(const char *folder, char *const *names, const found *f
         f->train >= 0 && pair_only, SNUG_EINVAL,
         "%s: holds %d tables (%s, %s%s): name the one to train on, and data.test for its test part",
         folder, f->tables, names[f->first], names[f->second], f->tables > 2 ? ", ..." : "");
-    TRY(join(folder, names[f->train], x->path[RAW_MAIN]));
-    if (f->test >= 0) TRY(join(folder, names[f->test], x->path[RAW_TEST]));
+    TRY(snug_path_join(folder, names[f->train], x->path[RAW_MAIN]));
+    if (f->test >= 0) TRY(snug_path_join(folder, names[f->test], x->path[RAW_TEST]));
     return SNUG_OK;
 }
 
@@ -119,20 +85,13 @@ static snug_status find_in_folder(csv_source *x, const char *folder)
     return status;
 }
 
-static snug_status copy_path(const char *from, char out[PATH_BYTES])
-{
-    int n = snprintf(out, PATH_BYTES, "%s", from);
-    CHECK(n > 0 && n < PATH_BYTES, SNUG_EINVAL, "%.60s...: the name is too long", from);
-    return SNUG_OK;
-}
-
 static snug_status find_files(csv_source *x, const snug_data_config *config)
 {
     if (snug_path_is_dir(config->path))
         TRY(find_in_folder(x, config->path));
     else
-        TRY(copy_path(config->path, x->path[RAW_MAIN]));
-    if (config->test_path) TRY(copy_path(config->test_path, x->path[RAW_TEST]));
+        TRY(snug_path_copy(config->path, x->path[RAW_MAIN]));
+    if (config->test_path) TRY(snug_path_copy(config->test_path, x->path[RAW_TEST]));
     return SNUG_OK;
 }
 
@@ -327,19 +286,20 @@ static size_t table_bytes(const snug_table *t)
 
 static snug_status check_options(const snug_data_config *config)
 {
-    const char *h = config->header, *task = config->task;
+    const char *h = config->header;
     CHECK(!h || !strcmp(h, "yes") || !strcmp(h, "no"), SNUG_EINVAL,
           "data.header is yes or no, not '%s'", h);
-    CHECK(!task || !strcmp(task, "class") || !strcmp(task, "value"), SNUG_EINVAL,
-          "data.task is class or value, not '%s'", task);
     return SNUG_OK;
 }
 
 static snug_status open_into(csv_source *x, const snug_data_config *config, const snug_spec *spec)
 {
     TRY(check_options(config));
-    CHECK(!spec || spec->kind == SNUG_DATA_TABLE, SNUG_ESHAPE,
-          "%s: a table; the model was trained on images", config->path);
+    CHECK(!spec || spec->n_columns > 0, SNUG_ESHAPE, "%s: a table; the model was trained on %s",
+          config->path,
+          spec->kind == SNUG_DATA_IMAGE    ? "images"
+          : spec->kind == SNUG_DATA_SERIES ? "series"
+                                           : "text");
     x->table.bump = snug_bump_create(TAG_DATA);
     if (!x->table.bump) return snug_error_status();
     TRY(find_files(x, config));
@@ -349,6 +309,7 @@ static snug_status open_into(csv_source *x, const snug_data_config *config, cons
     s->record_bytes = (size_t)x->table.n_slots * sizeof(double);
     s->scratch_bytes = (size_t)(s->n[RAW_MAIN] + s->n[RAW_TEST]) * s->record_bytes;
     s->resident_bytes = sizeof *x + table_bytes(&x->table);
+    s->target = x->table.target_kind;
     return SNUG_OK;
 }
 
@@ -396,7 +357,7 @@ static snug_status csv_looks(const char *path, int *sure)
         snug_error_clear();
     else
         TRY(s);
-    *sure = s == SNUG_OK && d.even ? 30 : 0;
+    *sure = s == SNUG_OK && d.even && d.rows > 1 ? 30 : 0;
     return SNUG_OK;
 }
 

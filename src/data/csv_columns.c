@@ -37,23 +37,63 @@ static snug_status find_column(const snug_table *t, const char *what, const char
     return s;
 }
 
-/* "a,b,3" */
-static snug_status ignore_columns(snug_table *t, const char *list)
+/* The next name of a list "a,b,3", into name; *there is false at its end. */
+static snug_status next_name(const char **list, char name[256], bool *there)
 {
-    while (list && *list) {
-        char name[256];
-        size_t n = strcspn(list, ",");
-        CHECK(n < sizeof name, SNUG_EINVAL, "columns to ignore: '%.60s...' is too long", list);
-        memcpy(name, list, n);
-        name[n] = '\0';
-        list += n + (list[n] == ',');
-        const char *trimmed = name + strspn(name, " ");
-        if (!*trimmed) continue;
-        int i = -1;
-        TRY(find_column(t, "one to ignore", trimmed, &i));
-        t->column[i].kind = COLUMN_IGNORED;
+    *there = false;
+    while (*list && **list && !*there) {
+        size_t n = strcspn(*list, ",");
+        CHECK(n < 256, SNUG_EINVAL, "a list of columns: '%.60s...' is too long a name", *list);
+        size_t blanks = strspn(*list, " ");
+        blanks = blanks < n ? blanks : n;
+        memcpy(name, *list + blanks, n - blanks);
+        name[n - blanks] = '\0';
+        *list += n + ((*list)[n] == ',');
+        *there = name[0] != '\0';
     }
     return SNUG_OK;
+}
+
+static snug_status ignore_columns(snug_table *t, const char *list)
+{
+    char name[256];
+    for (bool there;;) {
+        int i = -1;
+        TRY(next_name(&list, name, &there));
+        if (!there) return SNUG_OK;
+        TRY(find_column(t, "one to ignore", name, &i));
+        t->column[i].kind = COLUMN_IGNORED;
+    }
+}
+
+/* Targets are kept in the order of columns. */
+static snug_status add_target(snug_table *t, int i)
+{
+    int at = t->n_targets;
+    while (at > 0 && t->target[at - 1] >= i) at--;
+    CHECK(at == t->n_targets || t->target[at] != i, SNUG_EINVAL,
+          "%s: column '%s' is named twice as a target", t->path, t->column[i].name);
+    CHECK(t->column[i].kind != COLUMN_IGNORED, SNUG_EINVAL,
+          "%s: column '%s' is both ignored and the target", t->path, t->column[i].name);
+    memmove(t->target + at + 1, t->target + at, (size_t)(t->n_targets - at) * sizeof *t->target);
+    t->target[at] = i;
+    t->n_targets++;
+    return SNUG_OK;
+}
+
+/* A name may hold a comma itself: the whole list is tried as one first. */
+static snug_status target_columns(snug_table *t, const char *list)
+{
+    char name[256];
+    int whole = list ? snug_table_find(t, list) : -1;
+    if (whole >= 0) return add_target(t, whole);
+    for (bool there;;) {
+        int i = -1;
+        TRY(next_name(&list, name, &there));
+        if (!there) return SNUG_OK;
+        TRY(find_column(t, "target", name, &i));
+        TRY(add_target(t, i));
+    }
 }
 
 static snug_status make_columns(snug_table *t, int n)
@@ -61,9 +101,9 @@ static snug_status make_columns(snug_table *t, int n)
     CHECK(n <= SNUG_MAX_COLUMNS, SNUG_EUNSUPPORTED, "%s: %d columns, at most %d can be", t->path, n,
           SNUG_MAX_COLUMNS);
     t->column = snug_bump_alloc(t->bump, (size_t)n * sizeof *t->column);
-    if (!t->column) return snug_error_status();
+    t->target = snug_bump_alloc(t->bump, (size_t)n * sizeof *t->target);
+    if (!t->column || !t->target) return snug_error_status();
     t->n_columns = n;
-    t->target = -1;
     snug_table_reset(t);
     return SNUG_OK;
 }
@@ -75,11 +115,7 @@ snug_status snug_columns_start(snug_table *t, const snug_data_config *config, in
     t->named = header != NULL;
     for (int i = 0; i < n_fields; i++) TRY(name_column(t, i, header));
     TRY(ignore_columns(t, config->ignore));
-    if (!config->target) return SNUG_OK;
-    TRY(find_column(t, "target", config->target, &t->target));
-    CHECK(t->column[t->target].kind != COLUMN_IGNORED, SNUG_EINVAL,
-          "%s: column '%s' is both ignored and the target", t->path, t->column[t->target].name);
-    return SNUG_OK;
+    return target_columns(t, config->target);
 }
 
 /* ---- from a spec ----------------------------------------------------------------------------- */
@@ -126,22 +162,32 @@ static snug_status match_positions(snug_table *t, const snug_data_config *config
     return SNUG_OK;
 }
 
+/* A column as the spec has it. */
+static void copy_column(snug_table *t, const snug_data_config *config, const snug_spec *spec, int i)
+{
+    const snug_spec_column *from = &spec->column[i];
+    snug_column *c = &t->column[i];
+    bool target = from->kind == COLUMN_TARGET;
+    /* reconstruction: its classes tell what is normal */
+    bool texts = spec->target == SNUG_TARGET_CLASS || spec->target == SNUG_TARGET_SELF;
+    c->name = from->name;
+    c->kind = from->kind;
+    c->ahead = from->ahead;
+    c->text = from->kind == COLUMN_CATEGORY || (target && texts);
+    if ((target || c->ahead) && !config->no_target) t->target[t->n_targets++] = i;
+}
+
 snug_status snug_columns_from_spec(snug_table *t, const snug_data_config *config,
                                    const snug_spec *spec, int n_fields, const snug_csv_row *header)
 {
     TRY(make_columns(t, spec->n_columns));
     t->strict = true;
     t->named = spec->named;
-    t->target_kind = config->no_target ? SNUG_TARGET_NONE : spec->target;
-    for (int i = 0; i < spec->n_columns; i++) {
-        const snug_spec_column *from = &spec->column[i];
-        snug_column *c = &t->column[i];
-        c->name = from->name;
-        c->kind = from->kind;
-        bool class_target = from->kind == COLUMN_TARGET && spec->target == SNUG_TARGET_CLASS;
-        c->text = from->kind == COLUMN_CATEGORY || class_target;
-        if (from->kind == COLUMN_TARGET && !config->no_target) t->target = i;
-    }
+    bool classes = spec->target == SNUG_TARGET_CLASS || spec->target == SNUG_TARGET_SELF;
+    for (int i = 0; i < spec->n_columns; i++) copy_column(t, config, spec, i);
+    t->target_kind = t->n_targets == 0 || spec->horizon ? SNUG_TARGET_NONE
+                     : classes                          ? SNUG_TARGET_CLASS
+                                                        : spec->target;
     if (header && spec->named)
         TRY(match_names(t, config, spec, header));
     else
@@ -193,39 +239,119 @@ static int guess_target(const snug_table *t, bool *guessed)
     return texts == 1 && text >= 0 ? text : last;
 }
 
-static snug_status decide_target(snug_table *t, const snug_data_config *config)
+static bool is_task(const snug_data_config *config, const char *name)
+{
+    return config->task && strcmp(config->task, name) == 0;
+}
+
+static bool is_target(const snug_table *t, int column)
+{
+    for (int k = 0; k < t->n_targets; k++)
+        if (t->target[k] == column) return true;
+    return false;
+}
+
+static snug_status check_numbers(const snug_table *t, const char *what)
+{
+    for (int k = 0; k < t->n_targets; k++) {
+        const snug_column *c = &t->column[t->target[k]];
+        CHECK(c->n_texts == 0, SNUG_EINVAL,
+              "%s, line %" PRId64 ": the target '%s' is to be %s, but here it is '%.40s'", t->path,
+              c->text_line, c->name, what, c->first_text);
+    }
+    return SNUG_OK;
+}
+
+/* The one target that was asked for, told by its name, or guessed. */
+static snug_status find_target(snug_table *t, const snug_data_config *config)
 {
     bool guessed = false;
-    int target = config->target ? t->target : t->named ? target_by_name(t) : -1;
+    int target = config->target ? t->target[0] : t->named ? target_by_name(t) : -1;
     if (target < 0) target = guess_target(t, &guessed);
     CHECK(target >= 0, SNUG_EINVAL, "%s: every column is ignored", t->path);
-    const snug_column *c = &t->column[target];
-    bool value =
-        config->task ? strcmp(config->task, "value") == 0 : c->n_texts == 0 && !few_numbers(c);
-    CHECK(!value || c->n_texts == 0, SNUG_EINVAL,
-          "%s, line %" PRId64 ": the target '%s' is to be a value, but here it is '%.40s'", t->path,
-          c->text_line, c->name, c->first_text);
-    t->target = target;
+    t->target[0] = target;
+    t->n_targets = 1;
     t->target_guessed = guessed && !config->task;
-    t->target_kind = value ? SNUG_TARGET_VALUE : SNUG_TARGET_CLASS;
     return SNUG_OK;
+}
+
+static snug_status decide_target(snug_table *t, const snug_data_config *config)
+{
+    bool labels = is_task(config, "labels"), classes = is_task(config, "class"), value = true;
+    if (!config->target || t->n_targets == 1) {
+        TRY(find_target(t, config));
+        const snug_column *c = &t->column[t->target[0]];
+        value = config->task ? !classes && !config->normal : c->n_texts == 0 && !few_numbers(c);
+    }
+    CHECK(!(classes || config->normal) || t->n_targets == 1, SNUG_EINVAL,
+          "%s: one column tells the class, not %d (data.target)", t->path, t->n_targets);
+    if (value) TRY(check_numbers(t, labels ? "0 or 1" : "a value"));
+    t->target_kind = labels ? SNUG_TARGET_LABELS : value ? SNUG_TARGET_VALUE : SNUG_TARGET_CLASS;
+    return SNUG_OK;
+}
+
+/* Every number is seen, and those asked for (all of them when none was) are forecast; texts, dates
+ * among them, are left out. */
+static snug_status decide_forecast(snug_table *t, const snug_data_config *config, bool *changed)
+{
+    t->target_kind = SNUG_TARGET_NONE;
+    if (config->target) TRY(check_numbers(t, "forecast"));
+    if (!config->target) t->n_targets = 0;
+    for (int i = 0; i < t->n_columns; i++) {
+        snug_column *c = &t->column[i];
+        if (c->kind != COLUMN_IGNORED && c->n_texts > 0) {
+            c->kind = COLUMN_IGNORED;
+            c->left_out = *changed = true;
+        }
+        if (c->kind == COLUMN_IGNORED) continue;
+        if (!config->target) t->target[t->n_targets++] = i;
+        c->ahead = is_target(t, i);
+    }
+    CHECK(t->n_targets > 0, SNUG_EINVAL, "%s: no column of numbers to forecast", t->path);
+    return SNUG_OK;
+}
+
+/* Samples are to be made again from all columns but the target. */
+static void drop_targets(snug_table *t)
+{
+    for (int k = 0; k < t->n_targets; k++) t->column[t->target[k]].kind = COLUMN_IGNORED;
+    t->n_targets = 0;
+    t->target_kind = SNUG_TARGET_NONE;
 }
 
 snug_status snug_columns_decide(snug_table *t, const snug_data_config *config, bool *changed)
 {
     *changed = false;
     if (t->strict) return SNUG_OK;
-    TRY(decide_target(t, config));
+    bool forecast = is_task(config, "forecast");
+    if (forecast)
+        TRY(decide_forecast(t, config, changed));
+    else if (is_task(config, "reconstruct") && !config->normal)
+        drop_targets(t);
+    else
+        TRY(decide_target(t, config));
     for (int i = 0; i < t->n_columns; i++) {
         snug_column *c = &t->column[i];
         if (c->kind == COLUMN_IGNORED) continue;
-        bool target = i == t->target;
+        bool target = !forecast && is_target(t, i);
         bool text = c->n_texts > 0 || (target && t->target_kind == SNUG_TARGET_CLASS);
         *changed |= text != c->text;
         c->text = text;
         c->kind = target ? COLUMN_TARGET : text ? COLUMN_CATEGORY : COLUMN_NUMBER;
     }
     return snug_table_place(t);
+}
+
+static snug_status check_target(const snug_table *t, const snug_column *c)
+{
+    CHECK(c->n_missing == 0, SNUG_EFORMAT,
+          "%s, line %" PRId64 ": no value in the target column '%s' (%" PRId64
+          " such rows); take them out, or name another target",
+          t->path, c->missing_line, c->name, c->n_missing);
+    CHECK(t->target_kind != SNUG_TARGET_CLASS || !c->dict.full, SNUG_EINVAL,
+          "%s: the target '%s' has more than %d different texts; is it a class?", t->path, c->name,
+          SNUG_MAX_TEXTS);
+    return SNUG_OK;
 }
 
 snug_status snug_columns_check(const snug_table *t, const snug_data_config *config)
@@ -238,14 +364,7 @@ snug_status snug_columns_check(const snug_table *t, const snug_data_config *conf
               ", column '%s': an infinite number, or one too large for a double",
               t->path, c->infinite_line, c->name);
     }
-    if (t->target < 0 || config->no_target) return SNUG_OK;
-    const snug_column *c = &t->column[t->target];
-    CHECK(c->n_missing == 0, SNUG_EFORMAT,
-          "%s, line %" PRId64 ": no value in the target column '%s' (%" PRId64
-          " such rows); take them out, or name another target",
-          t->path, c->missing_line, c->name, c->n_missing);
-    CHECK(t->target_kind != SNUG_TARGET_CLASS || !c->dict.full, SNUG_EINVAL,
-          "%s: the target '%s' has more than %d different texts; is it a class?", t->path, c->name,
-          SNUG_MAX_TEXTS);
+    for (int k = 0; k < t->n_targets && !config->no_target; k++)
+        TRY(check_target(t, &t->column[t->target[k]]));
     return SNUG_OK;
 }

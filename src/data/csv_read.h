@@ -32,6 +32,7 @@ typedef struct snug_csv_dialect {
     bool header;    /* the first row names the columns */
     bool even;      /* all rows looked at have the same number of fields, at least two */
     int n_fields;   /* of the first row */
+    int rows;       /* looked at */
 } snug_csv_dialect;
 
 snug_status snug_csv_sniff(const char *path, snug_csv_dialect *out) SNUG_MUST_USE;

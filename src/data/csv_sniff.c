@@ -115,6 +115,7 @@ snug_status snug_csv_sniff(const char *path, snug_csv_dialect *out)
         best = (snug_csv_dialect){.delimiter = delimiters[i],
                                   .header = l.names && l.rows > 1 && (l.numbers || !l.repeated),
                                   .even = l.even && l.n_fields > 1,
+                                  .rows = l.rows,
                                   .n_fields = l.n_fields};
     }
     if (best.n_fields == 0) TRY(look_with(path, ',', &l)); /* with none: say why */

@@ -2,9 +2,10 @@
 /* What a data format is: one const descriptor in a file of its own and one row in formats.def.
  *
  * A format opens a source. A source serves raw records of one fixed size at random positions, from
- * any thread: pixels of an image, or the cells of a table's row. What a model sees is made from
- * them by the spec (spec.h), which knows no format; classes, splits and statistics are made above
- * (dataset.h). So a new format says how to find, check and read its files, and nothing else.
+ * any thread: pixels of an image, the cells of a table's row, the steps of a series, a character.
+ * What a model sees is made from them by the spec (spec.h), which knows no format; classes, splits,
+ * windows and statistics are made above (dataset.h). So a new format says how to find, check and
+ * read its files, and nothing else.
  */
 #ifndef DATA_FORMAT_H
 #define DATA_FORMAT_H
@@ -14,7 +15,7 @@
 #include <snug/data.h>
 
 /* The files' own parts, before validation and folds are cut from the first. */
-typedef enum snug_raw_part { RAW_MAIN, RAW_TEST, N_RAW_PARTS } snug_raw_part;
+typedef enum snug_raw_part { RAW_MAIN, RAW_TEST, RAW_VALIDATION, N_RAW_PARTS } snug_raw_part;
 
 typedef struct snug_source snug_source;
 struct snug_source {
@@ -22,19 +23,32 @@ struct snug_source {
     int64_t n[N_RAW_PARTS];
     size_t record_bytes;
     size_t resident_bytes, scratch_bytes; /* kept while open */
-    /* Images: u8 pixels [H, W, C]; label numbers below n_labels. */
+    /* A record: elements of dtype in this shape. Images [H, W, C]; series [T, C], T the longest;
+     * text []: a byte (u8) or a code point (u8, i32). Tables: table->n_slots doubles (table.h). */
     snug_shape shape;
-    int n_labels; /* 0: the files have no labels */
-    const char *const *label_names;
-    bool all_labels; /* every label is a class, even one that no sample has */
-    /* Tables: a record is table->n_slots doubles (table.h). */
+    snug_dtype dtype;
+    bool bytes; /* text: not in UTF-8 */
     snug_table *table;
 
-    /* n records from `first` on, [n][record_bytes]; the caller has checked the range. */
+    /* What is to be learned: SNUG_TARGET_NONE, CLASS, VALUE or LABELS. Where a table has no target
+     * column, and in all other kinds, it comes from the functions `labels` (CLASS) or `values`. */
+    snug_target_kind target;
+    int n_labels; /* CLASS: label numbers are below it */
+    const char *const *label_names;
+    bool all_labels; /* every label is a class, even one that no sample has */
+    int n_values;    /* VALUE, LABELS: of a sample */
+    const char *const *value_names;
+
+    /* n records from `first` on, [n][record_bytes]; the caller has checked the range. What of a
+     * record lies behind its length may be anything. */
     snug_status (*read)(snug_source *s, snug_raw_part part, int64_t first, int64_t n, void *out);
-    /* Images: the labels of n records from `first` on. */
+    /* The labels of n records from `first` on; or their values, [n][n_values]. */
     snug_status (*labels)(snug_source *s, snug_raw_part part, int64_t first, int64_t n,
                           int32_t *out);
+    snug_status (*values)(snug_source *s, snug_raw_part part, int64_t first, int64_t n, float *out);
+    /* Series: how many steps n records have, each at least 1; NULL: all of them the same. */
+    snug_status (*lengths)(snug_source *s, snug_raw_part part, int64_t first, int64_t n,
+                           int32_t *out);
     void (*close)(snug_source *s);
 };
 

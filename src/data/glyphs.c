@@ -296,6 +296,8 @@ static snug_status glyphs_open(const snug_data_config *config, const snug_spec *
                             .resident_bytes = sizeof *g,
                             .scratch_bytes = (size_t)(knobs.n + n_test) * PIXELS,
                             .shape = snug_shape_make(3, dim),
+                            .dtype = SNUG_U8,
+                            .target = config->no_target ? SNUG_TARGET_NONE : SNUG_TARGET_CLASS,
                             .n_labels = config->no_target ? 0 : SNUG_N_GLYPHS,
                             .label_names = g->name,
                             .all_labels = true,

@@ -411,7 +411,7 @@ static snug_status open_parts(idx_source *x, const snug_data_config *config)
     idx_paths paths[N_RAW_PARTS] = {0};
     TRY(find_all(config, paths));
     bool want_labels = !config->no_target;
-    for (snug_raw_part p = RAW_MAIN; p < N_RAW_PARTS; p++) {
+    for (snug_raw_part p = RAW_MAIN; p <= RAW_TEST; p++) {
         if (!paths[p].images[0]) continue;
         TRY(open_images(x, p, paths[p].images, config->scratch_dir));
         if (!want_labels) continue;
@@ -421,6 +421,7 @@ static snug_status open_parts(idx_source *x, const snug_data_config *config)
         TRY(open_labels(x, p, paths[p].labels));
     }
     x->base.n_labels = want_labels ? 256 : 0;
+    x->base.target = want_labels ? SNUG_TARGET_CLASS : SNUG_TARGET_NONE;
     return SNUG_OK;
 }
 
@@ -432,6 +433,7 @@ static snug_status idx_open(const snug_data_config *config, const snug_spec *spe
     if (!x) return snug_error_status();
     x->base = (snug_source){.kind = SNUG_DATA_IMAGE,
                             .resident_bytes = sizeof *x,
+                            .dtype = SNUG_U8,
                             .label_names = x->label_name,
                             .read = source_read,
                             .labels = source_labels,

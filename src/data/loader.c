@@ -31,7 +31,7 @@ struct snug_loader {
 
 static int64_t batches(const snug_dataset *d, const snug_pass *pass, int64_t batch)
 {
-    int64_t n = d->part[pass->part].n;
+    int64_t n = d->info.n[pass->part];
     return pass->drop_last ? n / batch : (n + batch - 1) / batch;
 }
 
@@ -44,7 +44,7 @@ int64_t snug_loader_batches(const snug_loader *l, const snug_pass *pass)
 static int64_t choose_samples(snug_loader *l, int64_t b)
 {
     const snug_pass *pass = &l->pass;
-    int64_t n = l->data->part[pass->part].n, first = b * l->config.batch;
+    int64_t n = l->data->info.n[pass->part], first = b * l->config.batch;
     int64_t count = n - first < l->config.batch ? n - first : l->config.batch;
     for (int64_t i = 0; i < count; i++) {
         uint64_t at = (uint64_t)(first + i);

@@ -78,6 +78,8 @@ static snug_status noise_open(const snug_data_config *config, const snug_spec *s
                             .record_bytes = (size_t)(dim[0] * dim[1] * dim[2]),
                             .resident_bytes = sizeof *g,
                             .shape = snug_shape_make(3, dim),
+                            .dtype = SNUG_U8,
+                            .target = config->no_target ? SNUG_TARGET_NONE : SNUG_TARGET_CLASS,
                             .n_labels = config->no_target ? 0 : (int)v[KNOB_CLASSES],
                             .label_names = g->name,
                             .all_labels = true,

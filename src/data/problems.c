@@ -30,7 +30,7 @@ snug_status snug_dataset_problem(snug_dataset *d, const char *fmt, ...)
 
 static snug_status class_problems(snug_dataset *d)
 {
-    if (!d->class_counts) return SNUG_OK;
+    if (!d->class_counts || d->info.target != SNUG_TARGET_CLASS) return SNUG_OK;
     const snug_data_info *info = &d->info;
     int64_t least = 0, most = 0, absent = 0;
     for (int64_t c = 1; c < info->n_classes; c++) {
@@ -74,7 +74,7 @@ static int compare_doubles(const void *a, const void *b)
 /* Whether the first rows of a slot are all different. */
 static snug_status all_different(snug_dataset *d, int slot, bool *out)
 {
-    int64_t n = d->part[SNUG_PART_TRAIN].n, slots = d->source->table->n_slots;
+    int64_t n = snug_dataset_records(d, SNUG_PART_TRAIN), slots = d->source->table->n_slots;
     n = n < ROWS_COMPARED ? n : ROWS_COMPARED;
     double *value = snug_alloc_array(TAG_DATA, (size_t)n, sizeof *value);
     if (!value) return snug_error_status();
@@ -160,7 +160,7 @@ static uint64_t hash_row(const unsigned char *row, size_t bytes)
 
 static snug_status repeat_problem(snug_dataset *d)
 {
-    int64_t n = d->part[SNUG_PART_TRAIN].n, at_once = snug_dataset_capacity(d);
+    int64_t n = snug_dataset_records(d, SNUG_PART_TRAIN), at_once = snug_dataset_capacity(d);
     n = n < ROWS_COMPARED ? n : ROWS_COMPARED;
     size_t bytes = d->source->record_bytes;
     uint64_t *hash = snug_alloc_array(TAG_DATA, (size_t)n, sizeof *hash);
@@ -188,14 +188,21 @@ static snug_status table_problems(snug_dataset *d)
         TRY(snug_dataset_problem(d,
                                  "column '%s' is taken as the target, a %s; say data.target and "
                                  "data.task if it is not",
-                                 t->column[t->target].name,
+                                 t->column[t->target[0]].name,
                                  t->target_kind == SNUG_TARGET_CLASS ? "class" : "value"));
     if (d->info.n_missing > 0)
         TRY(snug_dataset_problem(d,
                                  "%" PRId64 " fields are missing: numbers get the mean, categories "
                                  "one of their own",
                                  d->info.n_missing));
-    for (int i = 0; i < t->n_columns; i++) TRY(column_problem(d, i));
+    for (int i = 0; i < t->n_columns; i++) {
+        const snug_column *c = &t->column[i];
+        if (c->left_out)
+            TRY(snug_dataset_problem(
+                d, "column '%s' holds text, such as '%.40s', and is left out of the forecast",
+                c->name, c->first_text));
+        TRY(column_problem(d, i));
+    }
     return repeat_problem(d);
 }
 

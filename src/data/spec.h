@@ -51,6 +51,7 @@ typedef struct snug_spec {
     bool named;         /* the columns' names came from a header: match by name, else by position */
     int n_columns;      /* tables, and series whose steps are the rows of one: their columns */
     snug_spec_column *column;
+    bool ragged;           /* series: samples have lengths of their own, up to sample.dim[0] */
     int64_t horizon;       /* rows ahead of the sample that are its target; 0: no forecast */
     bool bytes;            /* text: its tokens are bytes, not characters */
     const uint32_t *token; /* text: [n_classes] code points or bytes, ascending */

@@ -132,6 +132,9 @@ static snug_status read_channels(const json_t *o, snug_bump *bump, snug_spec *s)
     int most = s->kind == SNUG_DATA_IMAGE ? SNUG_MAX_CHANNELS : SNUG_MAX_SERIES;
     CHECK(channels <= most, SNUG_EFORMAT, "data spec: %" PRId64 " channels, at most %d can be",
           channels, most);
+    s->ragged = json_is_true(json_object_get(o, "ragged"));
+    CHECK(!s->ragged || s->kind == SNUG_DATA_SERIES, SNUG_EFORMAT,
+          "data spec: \"ragged\" images cannot be");
     TRY(read_reals(o, "mean", channels, false, bump, &s->mean));
     return read_reals(o, "std", channels, true, bump, &s->std);
 }

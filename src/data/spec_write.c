@@ -66,6 +66,7 @@ static void add_sample(json_t *o, const snug_spec *s)
         json_object_set_new(o, "tokens", tokens(s->token, s->n_classes));
     } else {
         int64_t channels = s->sample.dim[s->sample.n_dims - 1];
+        if (s->ragged) json_object_set_new(o, "ragged", json_true());
         json_object_set_new(o, "mean", doubles(s->mean, channels));
         json_object_set_new(o, "std", doubles(s->std, channels));
     }

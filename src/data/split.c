@@ -112,3 +112,24 @@ snug_status snug_split_make(const snug_split *s, snug_index part[SNUG_N_PARTS])
     snug_free(c);
     return status;
 }
+
+/* ---- windows --------------------------------------------------------------------------------- */
+
+snug_index snug_windows_train(const snug_windows *w, int raw, int64_t begin, int64_t end)
+{
+    int64_t span = w->context + w->ahead, room = end - begin - span;
+    snug_index x = {.raw = raw, .step = w->step, .first = begin, .last = end - span, .end = end};
+    x.n = room >= 0 ? room / w->step + 1 : 0;
+    return x;
+}
+
+snug_index snug_windows_eval(const snug_windows *w, int raw, int64_t begin, int64_t end)
+{
+    int64_t span = w->context + w->ahead, step = w->every ? w->context : w->ahead;
+    if (!w->every) begin = begin > w->context ? begin - w->context : 0;
+    snug_index x = {.raw = raw, .step = step ? step : 1, .first = begin, .end = end};
+    x.last = end - span > begin ? end - span : begin;
+    int64_t truths = end - begin - (w->every ? w->ahead : span - x.step);
+    if (truths > 0) x.n = w->every ? (truths + x.step - 1) / x.step : truths / x.step;
+    return x;
+}

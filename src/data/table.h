@@ -24,9 +24,11 @@ typedef struct snug_dict {
 typedef struct snug_column {
     const char *name;
     snug_column_kind kind;
-    bool text; /* cells are codes in dict, not numbers */
-    int slot;  /* in a record; -1: not kept */
-    int field; /* in the file's rows; -1: the file has no such column */
+    bool text;     /* cells are codes in dict, not numbers */
+    bool ahead;    /* what a forecast is about */
+    bool left_out; /* ignored for what it holds, without having been asked for */
+    int slot;      /* in a record; -1: not kept */
+    int field;     /* in the file's rows; -1: the file has no such column */
     snug_dict dict;
     /* What was seen. Lines count from 1; 0: never. */
     int64_t n_missing, n_numbers, n_texts;
@@ -42,7 +44,8 @@ typedef struct snug_table {
     bool named;
     int n_columns, n_slots;
     snug_column *column;
-    int target; /* column; -1: none */
+    int n_targets;
+    int *target; /* columns [n_targets], in the order asked for */
     snug_target_kind target_kind;
     bool target_guessed; /* neither asked for nor told by its name */
     int *slot_column;    /* [n_slots] */

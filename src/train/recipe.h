@@ -9,8 +9,9 @@
 
 struct snug_recipe {
     struct {
-        char *path, *test, *target, *ignore, *header, *task;
+        char *path, *test, *target, *ignore, *header, *task, *kind, *anomalies, *normal;
         double validation;
+        int64_t context, horizon, stride; /* 0: see snug_data_config */
         int64_t folds, fold, limit;
     } data;
     struct {

@@ -7,29 +7,11 @@
 /* ---- creating ---------------------------------------------------------------------------------
  */
 
-static const char *text_or_null(const char *s)
-{
-    return s && s[0] ? s : NULL;
-}
-
 static snug_status open_data(snug_trainer *t)
 {
     const snug_recipe *r = t->recipe;
-    CHECK(text_or_null(r->data.path), SNUG_EINVAL,
-          "the recipe names no data: set data.path to a file, a folder or \"glyphs\"");
-    const snug_data_config config = {
-        .path = r->data.path,
-        .test_path = text_or_null(r->data.test),
-        .validation = r->data.validation,
-        .folds = r->data.folds,
-        .fold = r->data.fold,
-        .seed = (uint64_t)r->train.seed,
-        .target = text_or_null(r->data.target),
-        .ignore = text_or_null(r->data.ignore),
-        .header = text_or_null(r->data.header),
-        .task = text_or_null(r->data.task),
-        .limit = r->data.limit,
-    };
+    snug_data_config config;
+    TRY(snug_recipe_data(r, &config));
     TRY(snug_dataset_open(t->ctx, &config, &t->data));
     t->info = snug_dataset_info(t->data);
     CHECK(t->info->target != SNUG_TARGET_NONE, SNUG_EINVAL, "%s has nothing to learn: no target",

@@ -234,7 +234,7 @@ static void targets_are_found_or_told(void **state)
     config = (snug_data_config){.path = values, .ignore = "a"};
     refuses_config(&config, SNUG_EINVAL, "no column is left to learn from");
     config = (snug_data_config){.path = values, .task = "guess"};
-    refuses_config(&config, SNUG_EINVAL, "class or value");
+    refuses_config(&config, SNUG_EINVAL, "class, value, labels");
     d = open_path(write_text("n.csv", "Class,b\nu,0.5\nv,0.25\nu,8\n"));
     assert_int_equal(snug_dataset_info(d)->n_classes, 2);
     snug_dataset_close(d);

@@ -74,7 +74,30 @@ static void wdbc_has_an_id(void **state)
     snug_dataset_close(d);
     refuses(DATA "tab-winequality", SNUG_EINVAL, "holds 2 tables");
     refuses(DATA "img-hymenoptera", SNUG_EFORMAT, "it holds train, val");
-    refuses(DATA "text-tinyshakespeare/input.txt", SNUG_EFORMAT, "no data set recognised");
+}
+
+/* As it is cut in nanoGPT: the first nine tenths, a window at every character. */
+static void shakespeare_is_characters(void **state)
+{
+    (void)state;
+    if (access(DATA "README.md", R_OK) != 0) skip();
+    const snug_data_config config = {.path = DATA "text-tinyshakespeare/input.txt",
+                                     .validation = 0.1,
+                                     .context = 64,
+                                     .stride = 1};
+    snug_dataset *d = open_config(&config);
+    const snug_data_info *info = snug_dataset_info(d);
+    assert_int_equal(info->n_classes, 65);
+    assert_int_equal(info->n[SNUG_PART_TRAIN], 1003854 - 64);
+    assert_int_equal(info->n[SNUG_PART_VALIDATION], (111540 - 1 + 63) / 64);
+    int32_t x[64], y[64];
+    ok(snug_dataset_get(d, SNUG_PART_TRAIN, 0, x, y));
+    static const char start[] = "First Citizen:";
+    for (int i = 0; start[i + 1]; i++) {
+        assert_int_equal(info->class_names[x[i]][0], start[i]);
+        assert_int_equal(info->class_names[y[i]][0], start[i + 1]);
+    }
+    snug_dataset_close(d);
 }
 
 int main(void)
@@ -82,6 +105,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_sets_are_as_described),
         cmocka_unit_test(wdbc_has_an_id),
+        cmocka_unit_test(shakespeare_is_characters),
     };
     return cmocka_run_group_tests(tests, files_setup, files_teardown);
 }

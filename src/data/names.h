@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names of files that belong together. */
+#ifndef DATA_NAMES_H
+#define DATA_NAMES_H
+
+#include "base/status.h"
+#include <stdbool.h>
+
+#define SNUG_PATH_BYTES 1024
+
+bool snug_name_ends(const char *name, const char *end); /* with more before it */
+const char *snug_name_of(const char *path);             /* behind the last / */
+snug_status snug_path_copy(const char *from, char out[SNUG_PATH_BYTES]) SNUG_MUST_USE;
+snug_status snug_path_join(const char *folder, const char *name,
+                           char out[SNUG_PATH_BYTES]) SNUG_MUST_USE;
+/* Whether `test` is `train` with one of the usual words changed: adult-train.csv, adult-test.csv;
+ * adult.data, adult.test; optdigits.tra, optdigits.tes; ECG_TRAIN.ts, ECG_TEST.ts. */
+bool snug_names_pair(const char *train, const char *test);
+
+#endif
