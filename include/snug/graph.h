@@ -169,8 +169,25 @@ SNUG_API void snug_split_equal(snug_graph *g, snug_value *x, int axis, int n, sn
 SNUG_API snug_value *snug_softmax(snug_graph *g, snug_value *x, int axis);
 SNUG_API snug_value *snug_log_softmax(snug_graph *g, snug_value *x, int axis);
 /* Mean over the batch. labels: i32 [N]. probabilities may be NULL; else receives [N, C]. */
+/* ---- losses ------------------------------------------------------------------------------------
+ * Scalars: means over the step's batch. */
+
+/* logits [.., C], labels i32 [..]; a label outside 0..C-1 counts 0. probabilities may be NULL; else
+ * receives [.., C]. */
 SNUG_API snug_value *snug_softmax_cross_entropy(snug_graph *g, snug_value *logits,
                                                 snug_value *labels, snug_value **probabilities);
+
+typedef struct snug_cross_entropy_config {
+    double label_smoothing; /* share of the target spread evenly over the classes */
+    snug_value *weights;    /* of the classes, [C]; NULL: 1 each */
+    snug_value *total;      /* [], sum of the weights of all labels of the whole step that are
+                             * classes: what the mean divides by; NULL: the number of its rows */
+} snug_cross_entropy_config;
+
+SNUG_API snug_value *snug_softmax_cross_entropy_with(snug_graph *g, snug_value *logits,
+                                                     snug_value *labels,
+                                                     const snug_cross_entropy_config *config,
+                                                     snug_value **probabilities);
 SNUG_API snug_value *snug_mse(snug_graph *g, snug_value *prediction,
                               snug_value *target); /* mean over all */
 

@@ -160,6 +160,7 @@ typedef struct snug_case_in {
     bool batch;   /* axis 0 is the batch */
     bool integer; /* i32, whatever the case's float type */
     bool byte;    /* u8, likewise */
+    bool given;   /* no gradient is asked for: class weights */
     int64_t index_below;
 } snug_case_in;
 

@@ -174,20 +174,3 @@ snug_value *snug_dropout(snug_graph *g, snug_value *x, double rate)
     made->key = (int64_t)(snug_hash_name(y->producer->name) >> 11);
     return y;
 }
-
-snug_value *snug_softmax_cross_entropy(snug_graph *g, snug_value *logits, snug_value *labels,
-                                       snug_value **probabilities)
-{
-    if (!g || !logits || !labels) return NULL;
-    snug_value *out[SNUG_MAX_OUT] = {NULL};
-    if (snug_apply_all(g, &snug_op_softmax_cross_entropy, NULL, NULL, 2,
-                       (snug_value *[]){logits, labels}, out) != SNUG_OK)
-        return NULL;
-    if (probabilities) *probabilities = out[1];
-    return out[0];
-}
-
-snug_value *snug_mse(snug_graph *g, snug_value *prediction, snug_value *target)
-{
-    return apply2(g, &snug_op_mse, prediction, target);
-}

@@ -29,6 +29,15 @@
     {                                                                                              \
         .n_dims = 0, .fill = SNUG_FILL_##fill_                                                     \
     }
+/* The same, and the operator has no gradient for it. */
+#define GIVEN_OF(fill_, ...)                                                                       \
+    {                                                                                              \
+        CASE_DIMS(__VA_ARGS__), .fill = SNUG_FILL_##fill_, .given = true                           \
+    }
+#define GIVEN_SCALAR_OF(fill_)                                                                     \
+    {                                                                                              \
+        .n_dims = 0, .fill = SNUG_FILL_##fill_, .given = true                                      \
+    }
 #define LABELS(n, classes)                                                                         \
     {                                                                                              \
         CASE_DIMS(n), .batch = true, .fill = SNUG_FILL_INDEX, .integer = true,                     \

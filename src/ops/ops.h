@@ -69,11 +69,15 @@ typedef struct snug_group_norm_attrs {
     double epsilon;
 } snug_group_norm_attrs;
 
-/* Losses, f32 scalars (f64 for f64 inputs). softmax_cross_entropy(logits [N, C], labels i32 [N]) ->
- * loss [], probabilities [N, C]; softmax_cross_entropy_grad(probabilities, labels, dloss []) ->
- * dlogits. A label outside 0..C-1 gives loss 0 and gradient 0. mse(prediction, target) -> loss [];
- * mse_grad(prediction, target, dloss []) -> dprediction; the target has the prediction's elements,
- * [N] for [N, 1] too. Both are means over the step's batch: this call's part of them. */
+/* Losses, f32 scalars (f64 for f64 inputs), means over the step's batch: a call's part of them.
+ * softmax_cross_entropy(logits [.., C], labels i32 [..][, weights [C]][, total []]) -> loss [],
+ * probabilities [.., C]; softmax_cross_entropy_grad(probabilities, labels, dloss []
+ * [, weights][, total]) -> dlogits. A label outside 0..C-1 gives loss 0 and gradient 0.
+ * mse(prediction, target) -> loss []; mse_grad(prediction, target, dloss []) -> dprediction; the
+ * target has the prediction's elements, [N] for [N, 1] too. */
+typedef struct snug_cross_entropy_attrs {
+    double label_smoothing;
+} snug_cross_entropy_attrs;
 
 /* batch_norm_fold(w, gamma, beta, mean, var[, bias]) -> w', bias': w' = w * s, bias' = beta + (bias
  * - mean) * s, s = gamma / sqrt(var + epsilon), along the last axis of w. */

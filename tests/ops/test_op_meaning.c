@@ -89,14 +89,14 @@ static void labels_that_are_no_class_count_nothing(void **state)
     small_in(&s, SNUG_F64, VALUES(1, 2, 3, 4, 5, 6, 7, 8), DIMS(4, 2));
     small_in(&s, SNUG_I32, VALUES(-1, 2, 0, 2147483647), DIMS(4));
     small_batch(&s, 0), small_batch(&s, 1);
-    small_run(&s, &snug_op_softmax_cross_entropy, NULL);
+    small_run(&s, &snug_op_softmax_cross_entropy, &(snug_cross_entropy_attrs){0});
     double want = log(1 + exp(1)) / 4, have = snug_load(&s.out[0], 0);
     assert_true(fabs(have - want) < 1e-12);
     snug_free(s.in[0].data);
     s.in[0] = s.out[1], s.out[1] = (snug_tensor){0}; /* the probabilities */
     snug_free(s.out[0].data), s.out[0] = (snug_tensor){0};
     small_scalar(&s, SNUG_F64, 1);
-    small_run(&s, &snug_op_softmax_cross_entropy_grad, NULL);
+    small_run(&s, &snug_op_softmax_cross_entropy_grad, &(snug_cross_entropy_attrs){0});
     for (int i = 0; i < 8; i++) assert_true((snug_load(&s.out[0], i) != 0) == (i == 4 || i == 5));
     small_free(&s);
 }
@@ -108,7 +108,7 @@ static void cross_entropy_of_certainty_is_finite(void **state)
     small_in(&s, SNUG_F32, VALUES(1e30, -1e30, 1000, -1000), DIMS(2, 2));
     small_in(&s, SNUG_I32, VALUES(0, 1), DIMS(2));
     small_batch(&s, 0), small_batch(&s, 1);
-    small_run(&s, &snug_op_softmax_cross_entropy, NULL);
+    small_run(&s, &snug_op_softmax_cross_entropy, &(snug_cross_entropy_attrs){0});
     assert_true(snug_load(&s.out[0], 0) == 1000);
     small_free(&s);
 }
