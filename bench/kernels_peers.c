@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Snug's matmul and convolution kernels beside OpenBLAS and oneDNN, on the benchmark cases of the
  * operators:  kernels_peers [THREADS [WORD]]   (WORD: only cases whose operator or name has it)
+ * or on products of other sizes:  kernels_peers THREADS MxKxN[a|b]...   (a, b: that one transposed)
  * The three run in turn, again and again; medians and their ratios are printed, and a pulse of
  * multiply-adds in between tells what the machine gave. oneDNN gets images as [N, H, W, C] like
  * Snug, and its weights in the layout it likes best, reordered outside the timing. */
@@ -238,15 +239,34 @@ static void measure(const snug_op *op, const snug_case *c, snug_pool *pool)
     trial_close(&t);
 }
 
+/* MxKxN, with a letter for the operand that is transposed. */
+static bool measure_product(const char *text, snug_pool *pool)
+{
+    int m, k, n, end = 0;
+    if (sscanf(text, "%dx%dx%d%n", &m, &k, &n, &end) != 3) return false;
+    const bool ta = text[end] == 'a', tb = text[end] == 'b';
+    const snug_matmul_attrs attrs = {.trans_a = ta, .trans_b = tb};
+    const snug_case c = {
+        .name = text,
+        .attrs = &attrs,
+        .n_in = 2,
+        .in = {{.n_dims = 2, .dim = {ta ? k : m, ta ? m : k}, .batch = true},
+               {.n_dims = 2, .dim = {tb ? n : k, tb ? k : n}, .batch = ta}},
+    };
+    measure(&snug_op_matmul, &c, pool);
+    return true;
+}
+
 int main(int argc, char **argv)
 {
-    int threads = argc > 1 ? atoi(argv[1]) : 1, n_ops;
+    int threads = argc > 1 ? atoi(argv[1]) : 1, n_ops, done = 0;
     snug_pool *pool;
     if (snug_pool_create(threads, &pool) != SNUG_OK) return 1;
     openblas_set_num_threads(threads);
     omp_set_num_threads(threads);
+    for (int i = 2; i < argc; i++) done += measure_product(argv[i], pool);
     const snug_op *const *ops = snug_builtin_ops(&n_ops);
-    for (int i = 0; i < n_ops; i++) {
+    for (int i = 0; i < n_ops && !done; i++) {
         if (strcmp(ops[i]->name, "matmul") != 0 && strncmp(ops[i]->name, "conv2d", 6) != 0)
             continue;
         for (const snug_case *c = ops[i]->cases; c && c->name; c++)

@@ -16,6 +16,7 @@ typedef struct blocking {
     int64_t bm, bn, n_m, n_n; /* block sizes and counts */
     int64_t parts;            /* groups of leaf slots */
     bool prepack;             /* B is packed once, before the blocks */
+    bool straight_a;          /* whole tiles read A where it is */
     int depth;                /* partials a tile's stack needs */
     bool many_pieces;         /* tiles' stacks must outlive a piece of k */
 } blocking;
@@ -44,28 +45,46 @@ static int64_t min64(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* Whether whole tiles can read A in place: rows that are not a multiple of the cache's way apart
+ * stay out of each other's sets. */
+static bool straight_a(const gemm *g)
+{
+    return g->lda > 0;
+}
+
+/* Halve the blocks along the side whose halving copies less again: columns repeat A's packing, rows
+ * B's. False: they are as small as they should be. */
+static bool cut_finer(const gemm *g, blocking *c)
+{
+    const bool n = c->bn > TILE_N, m = c->bm > TILE_M;
+    if (!n && !m) return false;
+    const int64_t again_a = c->straight_a ? 0 : g->m, again_b = c->prepack ? 0 : g->n;
+    if (n && (!m || again_a <= again_b))
+        c->bn = round_up(c->bn / 2, TILE_N);
+    else
+        c->bm = round_up(c->bm / 2, TILE_STEP);
+    return true;
+}
+
 static blocking cut_product(const gemm *g)
 {
     blocking c = {.bm = min64(round_up(g->m + !g->m, TILE_STEP), BLOCK_M),
                   .bn = min64(round_up(g->n, TILE_N), BLOCK_N),
                   .parts = 1,
+                  .straight_a = straight_a(g),
                   .depth = snug_leaf_depth(g->leaves),
                   .many_pieces = g->k > BLOCK_K};
+    c.prepack = g->leaves == 0 && g->m > BLOCK_M &&
+                g->groups * g->k * round_up(g->n, VLEN) * 4 <= PREPACK_BYTES;
     for (;;) {
         c.n_m = ceil_div(g->m, c.bm), c.n_n = ceil_div(g->n, c.bn);
         int64_t tasks = g->groups * c.n_m * c.n_n * c.parts;
         if (tasks >= GEMM_TASKS || tasks == 0) break;
         if (tasks < GEMM_PARTS && c.parts < g->leaves)
             c.parts *= 2;
-        else if (c.bn > 2 * TILE_N)
-            c.bn = round_up(c.bn / 2, TILE_N);
-        else if (c.bm > 2 * TILE_M)
-            c.bm = round_up(c.bm / 2, TILE_STEP);
-        else
+        else if (!cut_finer(g, &c))
             break;
     }
-    c.prepack =
-        g->leaves == 0 && c.n_m > 1 && g->groups * g->k * round_up(g->n, VLEN) * 4 <= PREPACK_BYTES;
     return c;
 }
 
@@ -133,7 +152,8 @@ static void prepack_task(void *arg, int64_t task, int thread)
 typedef struct piece {
     int64_t k0, k1, slot0, slot1; /* slots [slot0, slot1) */
     const float *a, *b;           /* b NULL: straight from the source */
-    int64_t a_ld;
+    float *pack;                  /* b again, when the first tile of each strip packs it */
+    int64_t a_ld, packed;         /* rows of the block from `packed` on are in a */
 } piece;
 
 typedef struct block {
@@ -161,21 +181,25 @@ static piece next_piece(const block *b, int64_t k0)
     return p;
 }
 
-/* One tile over a piece: a run for each leaf slot. */
-static void run_tile(const block *b, const piece *p, tile_fn fn, tile_run run, float *stack)
+/* One tile over a piece: a run for each leaf slot. `stack` is the tile's; the last run's result may
+ * go to C at once. */
+static void run_tile(const block *b, const piece *p, const tile_run *whole, float *stack,
+                     tile_fn fn)
 {
     const work *w = b->w;
-    const float *a = run.a, *bb = run.b;
+    tile_run run = *whole;
     for (int64_t slot = p->slot0; slot < p->slot1; slot++) {
         int64_t begin = slot * w->leaf_k, end = min64(begin + w->leaf_k, w->g->k);
         int64_t k = begin < p->k0 ? p->k0 : begin, stop = end < p->k1 ? end : p->k1;
-        int64_t number = slot - b->slot0;
+        int64_t number = slot - b->slot0, done = stop > k ? k - p->k0 : 0;
         run.n = stop > k ? stop - k : 0;
-        run.a = a + (run.n ? (k - p->k0) * run.a_step : 0);
-        run.b = bb + (run.n ? (k - p->k0) * run.b_step : 0);
+        run.a = whole->a + done * run.a_step;
+        run.b = whole->b + done * run.b_step;
+        run.pack = whole->pack + (whole->pack ? done * run.pack_step : 0);
         run.acc = stack + __builtin_popcountll((unsigned long long)number) * TILE_SIZE;
         run.carry = k > begin && begin < end;
         run.merges = stop >= end ? snug_leaf_merges(number) : 0;
+        run.out = slot + 1 == p->slot1 ? whole->out : NULL;
         fn(&run);
     }
 }
@@ -216,22 +240,28 @@ void gemm_store_part(const gemm *g, const gemm_tile *t, float *part)
     store_rows(g, t, rows);
 }
 
-/* Where a strip of B is, and from one k to the next. */
-static const float *strip_of_b(const block *b, const piece *p, int64_t s, int64_t *step)
+/* Where a strip of B is, and from one k to the next; for its first tile where the program has it,
+ * when that tile packs it. */
+static void strip_of_b(const block *b, const piece *p, int64_t s, bool first, tile_run *run)
 {
     const work *w = b->w;
     const gemm *g = w->g;
-    int64_t offset, j = b->j0 + s * TILE_N;
-    if (p->b) {
-        *step = gemm_strip(b->nj, p->k1 - p->k0, s, &offset) * VLEN;
-        return p->b + offset;
+    int64_t offset = 0, j = b->j0 + s * TILE_N;
+    const int64_t packed_step = gemm_strip(b->nj, p->k1 - p->k0, s, &offset) * VLEN;
+    run->pack = NULL;
+    if (p->b && !(first && p->pack)) {
+        run->b_step = packed_step;
+        run->b = p->b + offset;
+    } else if (w->cut.prepack) {
+        run->b_step = gemm_strip(g->n, g->k, j / TILE_N, &offset) * VLEN;
+        run->b =
+            w->packed_b + b->group * round_up(g->n, VLEN) * g->k + offset + p->k0 * run->b_step;
+    } else {
+        run->b_step = g->ldb;
+        run->b = g->b + b->group * g->n + p->k0 * g->ldb + j;
+        run->pack_step = packed_step;
+        if (p->pack) run->pack = p->pack + offset;
     }
-    if (w->cut.prepack) {
-        *step = gemm_strip(g->n, g->k, j / TILE_N, &offset) * VLEN;
-        return w->packed_b + b->group * round_up(g->n, VLEN) * g->k + offset + p->k0 * *step;
-    }
-    *step = g->ldb;
-    return g->b + b->group * g->n + p->k0 * g->ldb + j;
 }
 
 static void finish_tile(const block *b, const gemm_tile *t)
@@ -244,23 +274,51 @@ static void finish_tile(const block *b, const gemm_tile *t)
         gemm_store_part(w->g, t, w->parts + part * w->g->groups * w->g->m * w->g->n);
 }
 
+/* Whether a finished tile is C's as it stands in registers: whole, with nothing to be added. */
+static bool stores_itself(const block *b, const gemm_tile *t)
+{
+    const gemm *g = b->w->g;
+    return b->w->cut.parts == 1 && !g->rows && !g->bias && g->act == ACT_NONE &&
+           t->n % TILE_STEP == 0 && t->j0 + t->nv * VLEN <= g->n;
+}
+
+/* The tile at row i of a block: how many rows it has, and where A's are. */
+static tile_fn tile_at(const block *b, const piece *p, int64_t i, int nv, int64_t *rows,
+                       tile_run *run)
+{
+    const gemm *g = b->w->g;
+    const bool straight = i < p->packed;
+    int how = g->a_by_k ? TILE_BY_K : straight ? TILE_STRIDED : TILE_ROWS;
+    if (run->pack) how += TILE_PACKS;
+    *rows = min64(TILE_M, (straight ? p->packed : b->ni) - i);
+    if (g->a_by_k)
+        run->a = p->a + i;
+    else if (straight)
+        run->a = g->a + (b->i0 + i) * g->lda + p->k0;
+    else
+        run->a = p->a + (i - p->packed) * BLOCK_LDA;
+    return tile_of(how, *rows, nv);
+}
+
 static void run_piece(const block *b, const piece *p)
 {
     const work *w = b->w;
     const gemm *g = w->g;
-    int64_t number = 0, k_end = min64(b->slot1 * w->leaf_k, g->k);
+    const bool last = p->k1 == min64(b->slot1 * w->leaf_k, g->k);
+    int64_t number = 0;
     for (int64_t s = 0; s * TILE_N < b->nj; s++) {
-        tile_run run = {.a_step = g->a_by_k ? p->a_ld : 1, .runs = 1};
-        run.b = strip_of_b(b, p, s, &run.b_step);
+        tile_run run = {.a_step = g->a_by_k ? p->a_ld : 1, .a_row = g->lda, .runs = 1};
         int nv = (int)min64(TILE_V, ceil_div(b->nj - s * TILE_N, VLEN));
-        for (int64_t i = 0; i < b->ni; i += TILE_M, number++) {
-            tile_fn fn = tile_of(g->a_by_k ? TILE_BY_K : TILE_ROWS, b->ni - i, nv);
+        for (int64_t i = 0, rows; i < b->ni; i += rows, number++) {
+            strip_of_b(b, p, s, i == 0, &run);
+            tile_fn fn = tile_at(b, p, i, nv, &rows, &run);
             float *stack = b->acc + (w->cut.many_pieces ? number * w->cut.depth * TILE_SIZE : 0);
-            run.a = p->a + i * (g->a_by_k ? 1 : BLOCK_LDA);
-            run_tile(b, p, fn, run, stack);
-            if (p->k1 == k_end)
-                finish_tile(b, &(gemm_tile){stack, b->group, b->i0 + i, min64(TILE_M, b->ni - i),
-                                            b->j0 + s * TILE_N, nv});
+            const gemm_tile t = {stack, b->group, b->i0 + i, rows, b->j0 + s * TILE_N, nv};
+            const bool itself = last && stores_itself(b, &t);
+            run.out = itself ? g->c + t.group * g->n + t.i0 * g->ldc + t.j0 : NULL;
+            run.out_ld = g->ldc;
+            run_tile(b, p, &run, stack, fn);
+            if (last && !itself) finish_tile(b, &t);
         }
     }
 }
@@ -288,19 +346,23 @@ static void block_task(void *arg, int64_t task, int thread)
     float *own = w->own + (size_t)thread * w->own_floats;
     float *a = own, *packed = own + w->a_floats;
     b.acc = packed + w->b_floats;
-    bool straight = g->b && g->m <= TILE_M && b.nj % VLEN == 0;
+    const bool whole = g->b && b.nj % VLEN == 0, straight = whole && g->m <= TILE_M;
+    const bool on_the_way = whole && !straight && !c->prepack;
     int64_t k_end = min64(b.slot1 * w->leaf_k, g->k), k0 = min64(b.slot0 * w->leaf_k, k_end);
     do {
         piece p = next_piece(&b, k0);
-        if (k0 >= k_end) p = (piece){k0, k0, b.slot0, b.slot1, NULL, NULL, 0};
+        if (k0 >= k_end) p = (piece){.k0 = k0, .k1 = k0, .slot0 = b.slot0, .slot1 = b.slot1};
         p.a_ld = round_up(b.ni, TILE_STEP);
         p.a = a;
-        gemm_block pack = {b.group, b.i0, b.ni, p.k0, p.k1 - p.k0, p.a_ld, a};
-        g->pack_a(g, &pack);
+        p.packed = c->straight_a ? b.ni / TILE_STEP * TILE_STEP : 0;
+        gemm_block pack = {b.group, b.i0 + p.packed, b.ni - p.packed, p.k0, p.k1 - p.k0, p.a_ld, a};
+        if (pack.ni > 0) g->pack_a(g, &pack);
         zero_padding(&pack, g->a_by_k);
         if (!c->prepack && !straight) {
-            g->pack_b(g, &(gemm_block){b.group, b.j0, b.nj, p.k0, p.k1 - p.k0, 0, packed});
             p.b = packed;
+            p.pack = on_the_way ? packed : NULL;
+            if (!on_the_way)
+                g->pack_b(g, &(gemm_block){b.group, b.j0, b.nj, p.k0, p.k1 - p.k0, 0, packed});
         }
         run_piece(&b, &p);
         k0 = p.k1;
@@ -360,7 +422,8 @@ static size_t lay_out(work *w, const gemm *g, int threads, float *scratch)
     const blocking *c = &w->cut;
     int64_t bk = min64(g->k, BLOCK_K), bm = round_up(c->bm, TILE_M);
     int64_t by_row = bm * BLOCK_LDA, by_k = bk * bm + VLEN;
-    int64_t stacks = c->many_pieces ? bm / TILE_M * (c->bn / TILE_N) : 1;
+    int64_t tiles_m = bm / TILE_M + c->straight_a; /* rows that fill no step are a tile apart */
+    int64_t stacks = c->many_pieces ? tiles_m * (c->bn / TILE_N) : 1;
     w->a_floats = (size_t)round_up(g->a_by_k ? by_k : by_row, 16);
     w->b_floats = (size_t)round_up(bk * c->bn, 16);
     w->own_floats = w->a_floats + w->b_floats + (size_t)(stacks * c->depth * TILE_SIZE);

@@ -53,6 +53,8 @@ struct gemm {
     void (*rows)(const gemm *, int64_t group, int64_t i, int64_t n, float **rows);
     const void *arg; /* of these functions */
     bool a_by_k;
+    const float *a; /* A itself, element (m, k) at m * lda + k, where packing it need not pay; NULL */
+    int64_t lda;
     const float *b; /* B itself, rows of ldb, for pack_b NULL or few rows of C; NULL: always pack */
     int64_t ldb;
     float *c;

@@ -43,7 +43,8 @@ static gemm product(const snug_matmul_attrs *attrs, const snug_shape *a, const s
                   .m = attrs->trans_a ? last : rows,
                   .k = attrs->trans_a ? rows : last,
                   .n = b->dim[attrs->trans_b ? 0 : b->n_dims - 1],
-                  .a_by_k = attrs->trans_a};
+                  .a_by_k = attrs->trans_a,
+                  .lda = attrs->trans_a ? 0 : last};
 }
 
 static size_t scratch(const snug_sig *sig, int threads)
@@ -67,6 +68,7 @@ static void k_matmul_f32(const snug_call *call)
     g.pack_a = attrs->trans_a ? pack_columns : pack_rows;
     g.pack_b = attrs->trans_b ? pack_bt : pack_b;
     if (!attrs->trans_b) g.b = x.b, g.ldb = x.ldb;
+    if (!attrs->trans_a) g.a = x.a;
     g.c = call->out[0].data, g.ldc = g.n;
     g.bias = call->n_in > 2 ? call->in[2].data : NULL;
     g.act = attrs->act;
