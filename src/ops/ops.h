@@ -168,7 +168,12 @@ typedef struct snug_update_attrs {
     double weight_decay;
     int64_t decoupled; /* weight decay as in AdamW */
     double clip_value; /* clamp each element of g to [-clip, clip] after scaling; 0: off */
+    double clip_rms, least_rms; /* adafactor: of a step, of a weight */
 } snug_update_attrs;
+
+/* Shapes of adafactor's states for a weight: means by row and by column. */
+snug_shape snug_adafactor_rows(const snug_shape *w);
+snug_shape snug_adafactor_columns(const snug_shape *w);
 
 /* clip_scale(sum of squares) -> min(1, max_norm / sqrt(sum)) */
 typedef struct snug_clip_attrs {

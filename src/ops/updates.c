@@ -23,20 +23,26 @@ static const snug_attr adam_attrs[] = {
     DECAY_ROWS,
     {0}};
 
+snug_status snug_infer_hyper(const snug_infer *f, int i)
+{
+    char w[SNUG_SHAPE_TEXT], h[SNUG_SHAPE_TEXT];
+    const snug_shape *s = &f->in[i].shape;
+    TRY(snug_infer_float(f, i, -1));
+    CHECK(s->n_dims == 1 && s->dim[0] == 4 && s->kind[0] == SNUG_AXIS_FIXED, SNUG_ESHAPE,
+          "update '%s' of %s: input %d holds the learning rate and must be [4], not %s", f->name,
+          snug_shape_text(&f->in[0].shape, w, sizeof w), i, snug_shape_text(s, h, sizeof h));
+    return SNUG_OK;
+}
+
 snug_status snug_update_shape(snug_infer *f)
 {
     int hyper = update_hyper(f->n_out);
-    char w[SNUG_SHAPE_TEXT], h[SNUG_SHAPE_TEXT];
     TRY(snug_infer_float(f, 0, -1));
     for (int i = 1; i < hyper; i++) {
         TRY(snug_infer_float(f, i, -1));
         TRY(snug_infer_same(f, i, 0));
     }
-    const snug_shape *s = &f->in[hyper].shape;
-    TRY(snug_infer_float(f, hyper, -1));
-    CHECK(s->n_dims == 1 && s->dim[0] == 4 && s->kind[0] == SNUG_AXIS_FIXED, SNUG_ESHAPE,
-          "update '%s' of %s: input %d holds the learning rate and must be [4], not %s", f->name,
-          snug_shape_text(&f->in[0].shape, w, sizeof w), hyper, snug_shape_text(s, h, sizeof h));
+    TRY(snug_infer_hyper(f, hyper));
     if (f->n_in > hyper + 1) TRY(snug_infer_scalar(f, hyper + 1));
     f->out[0] = f->in[0];
     for (int o = 1; o < f->n_out; o++) f->out[o] = f->in[1 + o];

@@ -15,6 +15,8 @@
                    "each element of g is kept within this; 0: off")
 
 snug_status snug_update_shape(snug_infer *f) SNUG_MUST_USE;
+/* Input i holds the learning rate and what else changes from step to step, [4]. */
+snug_status snug_infer_hyper(const snug_infer *f, int i) SNUG_MUST_USE;
 int snug_update_axes(const snug_sig *s, snug_axis_use *u);
 
 /* Inputs: w, g, the states (n_out - 1 of them), hyper[, scale]. */
@@ -28,14 +30,23 @@ typedef struct update_element {
     double w, g;
 } update_element;
 
+/* clamp(g * scale), without weight decay. */
+static inline double update_gradient_at(const snug_call *c, int64_t i)
+{
+    const snug_update_attrs *a = c->attrs;
+    int hyper = update_hyper(c->n_out);
+    double g = snug_load(&c->in[1], i);
+    if (c->n_in > hyper + 1) g *= snug_load(&c->in[hyper + 1], 0);
+    if (a->clip_value > 0 && g > a->clip_value) g = a->clip_value;
+    if (a->clip_value > 0 && g < -a->clip_value) g = -a->clip_value;
+    return g;
+}
+
 static inline update_element update_element_at(const snug_call *c, int64_t i)
 {
     const snug_update_attrs *a = c->attrs;
     int hyper = update_hyper(c->n_out);
-    update_element e = {snug_load(&c->in[0], i), snug_load(&c->in[1], i)};
-    if (c->n_in > hyper + 1) e.g *= snug_load(&c->in[hyper + 1], 0);
-    if (a->clip_value > 0 && e.g > a->clip_value) e.g = a->clip_value;
-    if (a->clip_value > 0 && e.g < -a->clip_value) e.g = -a->clip_value;
+    update_element e = {snug_load(&c->in[0], i), update_gradient_at(c, i)};
     if (a->decoupled)
         e.w -= snug_load(&c->in[hyper], 0) * a->weight_decay * e.w;
     else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The optimizers, as rows, and how their updates are appended to a graph.
+/* The table of optimizers, and how their updates are appended to a graph.
  *
  * An update reads a parameter, its gradient and its states and replaces parameter and states.
  * Weight decay applies to parameters of two axes or more: biases, and the scales and shifts of
@@ -10,81 +10,34 @@
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
-static const snug_optimizer optimizer_sgd = {
-    .name = "sgd",
-    .doc = "w -= lr g",
-    .update = "sgd_update",
-};
-static const snug_optimizer optimizer_momentum = {
-    .name = "momentum",
-    .doc = "m = momentum m + g, w -= lr m (Polyak 1964)",
-    .update = "momentum_update",
-    .n_states = 1,
-    .state = {"momentum"},
-};
-static const snug_optimizer optimizer_adam = {
-    .name = "adam",
-    .doc = "Kingma and Ba 2015; weight decay is added to the gradient",
-    .update = "adam_update",
-    .n_states = 2,
-    .state = {"adam_m", "adam_v"},
-};
-static const snug_optimizer optimizer_adamw = {
-    .name = "adamw",
-    .doc = "Adam with decoupled weight decay (Loshchilov and Hutter 2019)",
-    .update = "adam_update",
-    .n_states = 2,
-    .state = {"adam_m", "adam_v"},
-    .decoupled = true,
-};
-
-static const snug_optimizer optimizer_nesterov = {
-    .name = "nesterov",
-    .doc = "m = momentum m + g, w -= lr (g + momentum m) (Nesterov 1983)",
-    .update = "momentum_update",
-    .n_states = 1,
-    .state = {"momentum"},
-    .nesterov = true,
-};
-static const snug_optimizer optimizer_rmsprop = {
-    .name = "rmsprop",
-    .doc = "gradients over the root of their mean square (Tieleman and Hinton 2012)",
-    .update = "rmsprop_update",
-    .n_states = 1,
-    .state = {"rmsprop_v"},
-};
-static const snug_optimizer optimizer_adagrad = {
-    .name = "adagrad",
-    .doc = "gradients over the root of the sum of their squares (Duchi, Hazan and Singer 2011)",
-    .update = "adagrad_update",
-    .n_states = 1,
-    .state = {"adagrad_v"},
-};
-static const snug_optimizer optimizer_adadelta = {
-    .name = "adadelta",
-    .doc = "steps in the size of earlier steps (Zeiler 2012)",
-    .update = "adadelta_update",
-    .n_states = 2,
-    .state = {"adadelta_v", "adadelta_u"},
-};
-static const snug_optimizer optimizer_lion = {
-    .name = "lion",
-    .doc = "the sign of a mean of gradients, with decoupled weight decay (Chen et al. 2023)",
-    .update = "lion_update",
-    .n_states = 1,
-    .state = {"lion_m"},
-    .decoupled = true,
-};
+#define SNUG_OPTIMIZER(id) extern const snug_optimizer snug_optimizer_##id;
+#include "train/optimizers.def"
+#undef SNUG_OPTIMIZER
 
 const snug_optimizer *snug_optimizer_get(int64_t i)
 {
     static const snug_optimizer *const table[] = {
-#define SNUG_OPTIMIZER(id) &optimizer_##id,
+#define SNUG_OPTIMIZER(id) &snug_optimizer_##id,
 #include "train/optimizers.def"
 #undef SNUG_OPTIMIZER
     };
-    const int64_t n = (int64_t)(sizeof table / sizeof table[0]);
+    const int64_t n = (int64_t)(sizeof table / sizeof(snug_optimizer *));
     return i >= 0 && i < n ? table[i] : NULL;
+}
+
+int snug_optimizer_states(const snug_optimizer *o)
+{
+    int n = 0;
+    while (n < SNUG_OPTIMIZER_STATES && o->state[n].name) n++;
+    return n;
+}
+
+snug_status snug_optimizer_settle(snug_recipe *r)
+{
+    const snug_optimizer *o = snug_optimizer_get(r->train.optimizer);
+    for (const snug_optimizer_key *k = o->keys; k->key; k++)
+        if (k->usual) TRY(snug_recipe_set_default(r, k->key, k->usual));
+    return SNUG_OK;
 }
 
 void snug_optimizer_hyper(const snug_recipe *r, int64_t step, double rate,
@@ -94,6 +47,8 @@ void snug_optimizer_hyper(const snug_recipe *r, int64_t step, double rate,
     hyper[1] = (float)(1.0 - snug_power(r->train.beta1, step + 1));
     hyper[2] = (float)(1.0 - snug_power(r->train.beta2, step + 1));
     hyper[3] = 0.0f;
+    const snug_optimizer *o = snug_optimizer_get(r->train.optimizer);
+    if (o->hyper) o->hyper(step, hyper);
 }
 
 /* min(1, max_norm / |g|) as a value of the graph. */
@@ -119,35 +74,47 @@ typedef struct update_context {
     snug_value *hyper, *scale; /* scale NULL: no clipping by norm */
 } update_context;
 
+static snug_update_attrs update_attrs(const update_context *c, const snug_value *w)
+{
+    const snug_recipe *r = c->r;
+    snug_update_attrs a = c->optimizer->attrs;
+    a.momentum = r->train.momentum;
+    a.beta1 = r->train.beta1;
+    a.beta2 = r->train.beta2;
+    a.alpha = r->train.alpha;
+    a.rho = r->train.rho;
+    a.epsilon = r->train.epsilon;
+    a.weight_decay = w->type.shape.n_dims >= 2 ? r->train.weight_decay : 0.0;
+    a.clip_value = r->train.clip_value;
+    return a;
+}
+
+static snug_value *add_state(const update_context *c, const snug_value *w,
+                             const snug_optimizer_state *s)
+{
+    char *name = snug_bump_printf(c->g->bump, "%s.%s", w->name, s->name);
+    snug_type type = w->type;
+    if (s->shape) type.shape = s->shape(&w->type.shape);
+    return name ? snug_state(c->g, name, type, (snug_init){.kind = SNUG_INIT_ZERO}) : NULL;
+}
+
 static snug_status append_update(const update_context *c, snug_value *w, snug_value *grad)
 {
     const snug_optimizer *o = c->optimizer;
+    const int n_states = snug_optimizer_states(o);
     snug_value *in[SNUG_MAX_IN] = {w, grad}, *out[SNUG_MAX_OUT];
     int n_in = 2;
-    for (int s = 0; s < o->n_states; s++) {
-        char *name = snug_bump_printf(c->g->bump, "%s.%s", w->name, o->state[s]);
-        if (!name) return SNUG_ENOMEM;
-        in[n_in++] = snug_state(c->g, name, w->type, (snug_init){.kind = SNUG_INIT_ZERO});
+    for (int s = 0; s < n_states; s++) {
+        in[n_in] = add_state(c, w, &o->state[s]);
+        if (!in[n_in++]) return SNUG_ENOMEM;
     }
     in[n_in++] = c->hyper;
     if (c->scale) in[n_in++] = c->scale;
-    const bool decays = w->type.shape.n_dims >= 2;
-    const snug_update_attrs attrs = {
-        .momentum = c->r->train.momentum,
-        .beta1 = c->r->train.beta1,
-        .beta2 = c->r->train.beta2,
-        .alpha = c->r->train.alpha,
-        .rho = c->r->train.rho,
-        .epsilon = c->r->train.epsilon,
-        .weight_decay = decays ? c->r->train.weight_decay : 0.0,
-        .decoupled = o->decoupled,
-        .nesterov = o->nesterov,
-        .clip_value = c->r->train.clip_value,
-    };
+    const snug_update_attrs attrs = update_attrs(c, w);
     const snug_op *update = snug_graph_find_op(c->g, o->update);
     TRY(snug_apply_all(c->g, update, NULL, &attrs, n_in, in, out));
     snug_assign(c->g, w, out[0]);
-    for (int s = 0; s < o->n_states; s++) snug_assign(c->g, in[2 + s], out[1 + s]);
+    for (int s = 0; s < n_states; s++) snug_assign(c->g, in[2 + s], out[1 + s]);
     return SNUG_OK;
 }
 

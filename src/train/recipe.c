@@ -177,6 +177,17 @@ snug_status snug_recipe_set(snug_recipe *r, const char *key, const char *value)
     return snug_recipe_row_set(r, row, "", value);
 }
 
+snug_status snug_recipe_set_default(snug_recipe *r, const char *key, const char *value)
+{
+    const int row = snug_recipe_row_find(key);
+    CHECK(row >= 0, SNUG_EINVAL, "there is no key '%s'", key);
+    const uint64_t bit = (uint64_t)1 << row % 64;
+    if (r->given[row / 64] & bit) return SNUG_OK;
+    TRY(snug_recipe_row_set(r, row, "", value));
+    r->given[row / 64] &= ~bit;
+    return SNUG_OK;
+}
+
 const char *snug_recipe_get(snug_recipe *r, const char *key)
 {
     int row = snug_recipe_row_find(key);

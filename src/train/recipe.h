@@ -51,6 +51,9 @@ snug_status snug_recipe_check(const snug_recipe *r) SNUG_MUST_USE;
 /* A recipe of its own with the same values, which shares the list of layers: messages go on naming
  * the lines of the file that it was read from. */
 snug_status snug_recipe_copy(const snug_recipe *r, snug_recipe **out) SNUG_MUST_USE;
+/* Set a key that was not given; it stays so. */
+snug_status snug_recipe_set_default(snug_recipe *r, const char *key,
+                                    const char *value) SNUG_MUST_USE;
 /* snug_recipe_load of text at hand; `name` is for messages. */
 snug_status snug_recipe_parse(const char *name, const char *text, size_t bytes,
                               snug_recipe **out) SNUG_MUST_USE;

@@ -3,6 +3,7 @@
  * Markdown of docs/recipes.md. */
 #include "models/layer.h"
 #include "models/zoo.h"
+#include "train/optimizer.h"
 #include "train/recipe_row.h"
 
 #include <string.h>
@@ -83,6 +84,40 @@ static void keys(snug_str *s, bool markdown)
             key_markdown(s, snug_recipe_row_get(i));
         else
             key_text(s, snug_recipe_row_get(i));
+    }
+}
+
+/* ---- optimizers -------------------------------------------------------------------------------
+ */
+
+/* "train.learning_rate 0.1, train.momentum 0.9": keys with what they are where they are not given.
+ */
+static void optimizer_keys(snug_str *s, const snug_optimizer *o, const char *quote)
+{
+    for (const snug_optimizer_key *k = o->keys; k->key; k++) {
+        const char *initial = snug_recipe_row_get(snug_recipe_row_find(k->key))->info.initial;
+        snug_str_printf(s, "%s%s%s%s %s", k == o->keys ? "" : ", ", quote, k->key, quote,
+                        k->usual ? k->usual : initial);
+    }
+}
+
+static const char head_optimizers[] =
+    "\n## Optimizers\n\nKeys that an optimizer reads, with their values where the recipe does not "
+    "give them.\n\n| Name | What it does | Keys |\n| --- | --- | --- |\n";
+
+static void optimizers(snug_str *s, bool markdown)
+{
+    const snug_optimizer *o;
+    snug_str_add(s, markdown ? head_optimizers : "\nOPTIMIZERS\n");
+    for (int64_t i = 0; (o = snug_optimizer_get(i)); i++) {
+        snug_str line = {0};
+        snug_str_printf(&line, markdown ? "| `%s` | %s | " : "%s: %s; ", o->name, o->doc);
+        optimizer_keys(&line, o, markdown ? "`" : "");
+        if (markdown)
+            snug_str_printf(s, "%s |\n", line.text ? line.text : "");
+        else
+            wrap(s, line.text ? line.text : "", 2, true);
+        snug_str_free(&line);
     }
 }
 
@@ -264,6 +299,7 @@ snug_status snug_recipe_help(bool markdown, char **out)
     snug_str s = {0};
     snug_str_add(&s, markdown ? intro_markdown : intro_text);
     keys(&s, markdown);
+    optimizers(&s, markdown);
     models(&s, markdown);
     layers(&s, markdown);
     return snug_str_export(&s, out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Going on with a run: its own recipe counts. What does not touch the result may be given anew; a
  * key that would change it is refused, by name. */
+#include "train/optimizer.h"
 #include "train/trainer.h"
 #include <string.h>
 
@@ -52,7 +53,10 @@ static snug_status merge(snug_recipe *stored, const snug_recipe *given, const ch
 
 snug_status snug_trainer_take_recipe(snug_trainer *t, const snug_recipe *given)
 {
-    if (!t->config.resume) return snug_recipe_copy(given, &t->recipe);
+    if (!t->config.resume) {
+        TRY(snug_recipe_copy(given, &t->recipe));
+        return snug_optimizer_settle(t->recipe);
+    }
     snug_str path = {0};
     snug_str_printf(&path, "%s/recipe.yaml", t->config.resume);
     snug_status s = snug_str_check(&path);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every optimizer of the table: same bits whatever the threads and micro-batches, and a loss that
- * falls. */
+ * falls with the keys that are usual for it. */
 #include "base/context.h"
 #include "train/optimizer.h"
 #include "train/trained.h"
@@ -40,25 +40,13 @@ static void same_digest_at_any_threads_and_micro_batches(void **state)
     }
 }
 
-/* Rates as their papers or PyTorch have them, for the optimizers whose steps are of another size
- * than Adam's. */
-static const char *rate_of(const snug_optimizer *o)
-{
-    static const char *const rates[][2] = {{"sgd", "0.1"},       {"momentum", "0.05"},
-                                           {"nesterov", "0.05"}, {"adagrad", "0.02"},
-                                           {"adadelta", "1"},    {"lion", "0.001"}};
-    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++)
-        if (strcmp(rates[i][0], o->name) == 0) return rates[i][1];
-    return "0.003";
-}
-
 /* The validation loss after training glyphs:n=400. */
-static double loss_of(const char *optimizer, const char *rate)
+static double loss_of(const char *optimizer, const char *key, const char *value)
 {
     snug_train_result r;
     train(1,
-          KEYS("data.path", "glyphs:n=400", "train.epochs", "12", "train.optimizer", optimizer,
-               "train.learning_rate", rate, "train.epsilon", "1e-6"),
+          KEYS("data.path", "glyphs:n=400", "train.epochs", "12", "train.batch", "16",
+               "train.optimizer", optimizer, key, value),
           &r);
     return snug_metrics_get(&r.validation, "loss");
 }
@@ -67,12 +55,27 @@ static void every_optimizer_lowers_the_loss(void **state)
 {
     (void)state;
     const snug_optimizer *o;
-    const double untrained = loss_of("sgd", "0");
+    const double untrained = loss_of("sgd", "train.learning_rate", "0");
     for (int64_t i = 0; (o = snug_optimizer_get(i)); i++) {
-        const double loss = loss_of(o->name, rate_of(o));
+        const double loss = loss_of(o->name, "train.weight_decay", "0");
         if (!(loss < 0.75 * untrained))
             fail_msg("%s: from a loss of %g to %g", o->name, untrained, loss);
     }
+}
+
+/* What is usual for an optimizer counts where the recipe says nothing, and is written down. */
+static void usual_values(void **state)
+{
+    (void)state;
+    snug_recipe *r = recipe(KEYS("train.optimizer", "lion", "train.beta1", "0.8"));
+    ok(snug_optimizer_settle(r));
+    assert_string_equal(snug_recipe_get(r, "train.beta2"), "0.99");
+    assert_string_equal(snug_recipe_get(r, "train.beta1"), "0.8");
+    assert_false(snug_recipe_given(r, "train.beta2"));
+    ok(snug_recipe_set(r, "train.beta2", "0.5"));
+    ok(snug_optimizer_settle(r));
+    assert_string_equal(snug_recipe_get(r, "train.beta2"), "0.5");
+    snug_recipe_destroy(r);
 }
 
 static void table_is_whole(void **state)
@@ -80,9 +83,12 @@ static void table_is_whole(void **state)
     (void)state;
     const snug_optimizer *o;
     for (int64_t i = 0; (o = snug_optimizer_get(i)); i++) {
-        assert_true(o->name && o->doc && o->update);
-        for (int s = 0; s < SNUG_OPTIMIZER_STATES; s++)
-            assert_true((o->state[s] != NULL) == (s < o->n_states));
+        assert_true(o->name && o->doc && o->update && o->keys);
+        for (const snug_optimizer_key *k = o->keys; k->key; k++) {
+            snug_recipe *r = recipe(KEYS("train.optimizer", o->name));
+            ok(snug_recipe_set(r, k->key, k->usual ? k->usual : snug_recipe_get(r, k->key)));
+            snug_recipe_destroy(r);
+        }
     }
     assert_null(snug_optimizer_get(-1));
 }
@@ -92,6 +98,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_digest_at_any_threads_and_micro_batches),
         cmocka_unit_test(every_optimizer_lowers_the_loss),
+        cmocka_unit_test(usual_values),
         cmocka_unit_test(table_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
