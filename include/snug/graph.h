@@ -139,6 +139,27 @@ SNUG_API snug_value *snug_rms_norm_with(snug_graph *g, snug_value *x,
 SNUG_API snug_value *snug_group_norm_with(snug_graph *g, snug_value *x, int64_t groups,
                                           const snug_norm_config *config, const char *name);
 
+typedef struct snug_recurrent_config {
+    int64_t units;
+    int layers;          /* one on the other; 0 means 1 */
+    bool bidirectional;  /* each layer also walks from the last step to the first: 2 * units */
+    bool relu;           /* snug_rnn: max(., 0) in place of tanh */
+    double dropout;      /* between layers, while training */
+    snug_value *lengths; /* i32 [N], steps of each sample; NULL: all T */
+} snug_recurrent_config;
+
+/* x [N, T, C] -> all states [N, T, units], 0 behind a sample's last step. `last` may be NULL; else
+ * receives the states after each sample's last step (walking back: after its first), [N, units].
+ * Parameters of layer 0: NAME.weight_ih_l0 [C, gates * units], NAME.weight_hh_l0 [units, gates *
+ * units], NAME.bias_l0; of gru NAME.bias_hn_l0 too; walking back ..._l0_reverse. Gates of lstm in
+ * the order input, forget, cell, output; of gru reset, update, new. */
+SNUG_API snug_value *snug_lstm(snug_graph *g, snug_value *x, const snug_recurrent_config *config,
+                               const char *name, snug_value **last);
+SNUG_API snug_value *snug_gru(snug_graph *g, snug_value *x, const snug_recurrent_config *config,
+                              const char *name, snug_value **last);
+SNUG_API snug_value *snug_rnn(snug_graph *g, snug_value *x, const snug_recurrent_config *config,
+                              const char *name, snug_value **last);
+
 /* ---- operators without -------------------------------------------------------------------------
  */
 
@@ -168,6 +189,16 @@ SNUG_API snug_value *snug_concat(snug_graph *g, int n, snug_value *const *x, int
 SNUG_API void snug_split_equal(snug_graph *g, snug_value *x, int axis, int n, snug_value **parts);
 SNUG_API snug_value *snug_softmax(snug_graph *g, snug_value *x, int axis);
 SNUG_API snug_value *snug_log_softmax(snug_graph *g, snug_value *x, int axis);
+/* x [N, T, C] -> [N, C], over the steps that each sample has; lengths NULL: all. */
+typedef enum snug_over_time_kind {
+    SNUG_OVER_TIME_LAST,
+    SNUG_OVER_TIME_MEAN,
+    SNUG_OVER_TIME_MAX
+} snug_over_time_kind;
+SNUG_API snug_value *snug_over_time(snug_graph *g, snug_value *x, snug_over_time_kind kind,
+                                    snug_value *lengths);
+/* Zeros behind each sample's last step; x itself when lengths are NULL. */
+SNUG_API snug_value *snug_mask_padding(snug_graph *g, snug_value *x, snug_value *lengths);
 /* Mean over the batch. labels: i32 [N]. probabilities may be NULL; else receives [N, C]. */
 /* ---- losses ------------------------------------------------------------------------------------
  * Scalars: means over the step's batch. */

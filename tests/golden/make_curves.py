@@ -41,6 +41,12 @@ CASES = {
     "vgg11-bn": (COLOUR, "class", [10]),
     "mobilenetv1:width=0.25": ([48, 48, 3], "class", [2], 0, False, 1e-7),  # steep on noise
     "dscnn": ([49, 10, 1], "class", [12]),
+    "lstm": ([29, 12], "class", [9], 0, True),
+    "lstm:units=20,layers=2,bidirectional=1": ([17, 5], "class", [4], 0, True),
+    "gru:units=33,layers=2": ([12, 3], "class", [5]),
+    "gru:units=16,bidirectional=1": ([12, 3], "class", [5], 0, True),
+    "fcn:filters=16": ([29, 12], "class", [9], 0, True),
+    "tcn:width=24,levels=3": ([40, 3], "class", [5], 0, True),
 }
 
 
@@ -166,6 +172,68 @@ def batch_norm(m, a, x):
 @layer
 def relu(m, a, x):
     return F.relu(x)
+
+
+def recurrent(m, a, x, gates, cell):
+    """Every layer and direction, step by step; a sample that has ended keeps its state."""
+    live = torch.arange(x.shape[1])[None] < steps_of(m, x)[:, None]
+    units = a["units"]
+    for l in range(a["layers"]):
+        ways, lasts = [], []
+        for end in ["", "_reverse"] if a["bidirectional"] else [""]:
+            w_ih = m.param(f"{a['name']}.weight_ih_l{l}{end}", x.shape[2], gates * units)
+            b = m.param(f"{a['name']}.bias_l{l}{end}", gates * units)
+            w_hh = m.param(f"{a['name']}.weight_hh_l{l}{end}", units, gates * units)
+            state, ys = torch.zeros(x.shape[0], 2 * units).double(), {}
+            for t in range(x.shape[1] - 1, -1, -1) if end else range(x.shape[1]):
+                new = cell(m, f"{a['name']}.bias_hn_l{l}{end}", x[:, t] @ w_ih + b, state, w_hh)
+                state = torch.where(live[:, t, None], new, state)
+                ys[t] = state[:, :units] * live[:, t, None]
+            ways.append(torch.stack([ys[t] for t in range(x.shape[1])], 1))
+            lasts.append(state[:, :units])
+        x, last = torch.cat(ways, 2), torch.cat(lasts, 1)
+    return x if a["sequence"] else last
+
+
+@layer
+def lstm(m, a, x):
+    def cell(m, _, z, state, w):
+        h, c = state.chunk(2, 1)
+        i, f, g, o = (z + h @ w).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return torch.cat([o.sigmoid() * c.tanh(), c], 1)
+    return recurrent(m, a, x, 4, cell)
+
+
+@layer
+def gru(m, a, x):
+    def cell(m, name, z, state, w):
+        h, p = state.chunk(2, 1)[0], state.chunk(2, 1)[0] @ w
+        (zr, zu, zn), (pr, pu, pn) = z.chunk(3, 1), p.chunk(3, 1)
+        u = (zu + pu).sigmoid()
+        n = (zn + (zr + pr).sigmoid() * (pn + m.param(name, h.shape[1]))).tanh()
+        h = (1 - u) * n + u * h
+        return torch.cat([h, h], 1)
+    return recurrent(m, a, x, 3, cell)
+
+
+def steps_of(m, x):
+    return m.lengths if m.lengths is not None else torch.full((x.shape[0],), x.shape[1])
+
+
+@layer
+def mask_padding(m, a, x):
+    return x * (torch.arange(x.shape[1])[None] < steps_of(m, x)[:, None])[..., None]
+
+
+@layer
+def mean_over_time(m, a, x):
+    return mask_padding(m, a, x).sum(1) / steps_of(m, x)[:, None]
+
+
+@layer
+def last_step(m, a, x):
+    return x[torch.arange(x.shape[0]), steps_of(m, x) - 1]
 
 
 @layer

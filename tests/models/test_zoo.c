@@ -70,6 +70,11 @@ static const size_case sizes[] = {
     {"mobilenetv1", COLOUR224, 1000, 4231976, 21888}, /* 4,253,864 together, as in Keras */
     {"mobilenetv1:width=0.25,bias=1", 3, {96, 96, 3}, 2, 216322, 5472}, /* 221,794 together */
     {"dscnn", 3, {49, 10, 1}, 12, 23756, 1152}, /* 24,908 together, as in the reference */
+    {"lstm", 2, {29, 12}, 9, 73353, 0},
+    {"lstm:units=64,layers=2,bidirectional=1", 2, {29, 12}, 9, 139401, 0},
+    {"gru", 2, {29, 12}, 9, 55433, 0},
+    {"fcn", 2, {140, 1}, 5, 264837, 1024},
+    {"tcn", 2, {140, 1}, 5, 87173, 0},
 };
 enum { N_SIZES = sizeof sizes / sizeof *sizes };
 
