@@ -158,6 +158,25 @@ typedef struct snug_tile_attrs {
     int64_t times[SNUG_MAX_DIMS];
 } snug_tile_attrs;
 
+/* reduce_X(x): over the axes whose bits are set (bit 0 is axis 0; 0: over all), which disappear or
+ * keep a length of 1. reduce_sum_grad(dy[, x]): n_dims and dim are x's shape, of the reduced axes;
+ * x itself is needed where samples were reduced. */
+typedef struct snug_reduce_attrs {
+    int64_t axes, keep_dims;
+    int64_t correction; /* variance: divides by n - correction */
+    int64_t mean, n_dims, dim[SNUG_MAX_DIMS];
+} snug_reduce_attrs;
+
+/* argmax(x), argmin(x) -> i32, or i64 when wide; `last`: of equal elements the last. */
+typedef struct snug_arg_attrs {
+    int64_t axis, keep_dims, last, wide;
+} snug_arg_attrs;
+
+/* cumsum(x): exclusive: without the element itself; reverse: from the end. */
+typedef struct snug_cumsum_attrs {
+    int64_t axis, exclusive, reverse;
+} snug_cumsum_attrs;
+
 /* Updates, X_update(w, g, states.., hyper[, scale]) -> w', states'..: sgd has no state; momentum,
  * rmsprop, adagrad and lion have one; adam and adadelta have two. hyper f32 [4]: learning rate, 1 -
  * beta1^t, 1 - beta2^t, unused. scale: a scalar that multiplies g first (gradient clipping by

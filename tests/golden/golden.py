@@ -20,7 +20,7 @@ tensors = {}
 
 def normal(*shape):
     """Values that f32 holds exactly, computed with in double."""
-    return torch.randn(*shape, dtype=torch.float32).double()
+    return torch.randn(shape, dtype=torch.float32).double()
 
 
 def positive(*shape):

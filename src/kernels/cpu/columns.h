@@ -346,4 +346,22 @@ static inline column_job columns_job(const snug_call *c, const snug_shape *s)
     return j;
 }
 
+/* ---- plain sums -------------------------------------------------------------------------------
+ */
+
+ALWAYS_INLINE void column_sum_term(const void *arg, int64_t at, int64_t j, int n, vf sum[2])
+{
+    const float *x = arg;
+    (void)j;
+    sum[0] = vadd(sum[0], vload_upto(x + at, n));
+}
+
+/* The block of a job whose argument is a call: sums of input 0. */
+static inline void column_sum_block(const column_job *j, const column_block *b, float *const out[2])
+{
+    const snug_call *c = j->arg;
+    const float *x = (const float *)c->in[0].data + b->row * j->layout.n_columns;
+    block_sums(&j->layout, b, column_sum_term, x, out);
+}
+
 #endif

@@ -37,21 +37,6 @@ static void k_bias_add_f32(const snug_call *c)
 /* ---- sum_rows ---------------------------------------------------------------------------------
  */
 
-/* A row's first element, as a term of block_sums sees it. */
-ALWAYS_INLINE void sum_term(const void *arg, int64_t at, int64_t j, int n, vf sum[2])
-{
-    const float *x = arg;
-    (void)j;
-    sum[0] = vadd(sum[0], vload_upto(x + at, n));
-}
-
-static void sum_block(const column_job *j, const column_block *b, float *const out[2])
-{
-    const snug_call *c = j->arg;
-    const float *x = (const float *)c->in[0].data + b->row * j->layout.n_columns;
-    block_sums(&j->layout, b, sum_term, x, out);
-}
-
 static void sum_finish(const column_job *j, int64_t begin, int64_t end, const column_state *s)
 {
     const snug_call *c = j->arg;
@@ -62,7 +47,7 @@ static void sum_finish(const column_job *j, int64_t begin, int64_t end, const co
 static void k_sum_rows_f32(const snug_call *c)
 {
     column_job j = columns_job(c, &c->in[0].type.shape);
-    j.block = sum_block;
+    j.block = column_sum_block;
     j.merge = column_merge_sums;
     j.round = true;
     j.finish = sum_finish;
@@ -99,7 +84,7 @@ static void pool_samples(const snug_call *c, int64_t begin, int64_t end)
         y.data = (float *)y.data + i * channels;
         snug_call sample = {.in = &x, .out = &y};
         column_job j = {.layout = columns_of(channels), .n_rows = pixels, .arg = &sample};
-        j.block = sum_block;
+        j.block = column_sum_block;
         j.merge = column_merge_sums;
         j.finish = pool_finish;
         for (int64_t p = 0; p * COLUMN_PANEL < channels; p++) job_panel_task(&j, p, 0);

@@ -1,28 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_softmax and the gradients of softmax and log_softmax, rows of C classes. Sums of a row are
- * made by four vector accumulators over CHUNK elements at a time, chunks in order in float. */
-#include "kernels/cpu/spans.h"
+/* log_softmax and the gradients of softmax and log_softmax, rows of C classes. Sums of a row
+ * as in row_sum.h. */
+#include "kernels/cpu/row_sum.h"
 #include "kernels/cpu/vmath.h"
 #include "ops/rules.h"
-
-enum { CHUNK = 256 * VLEN };
-
-/* What a row gives at element i, zeros behind its end. */
-typedef vf (*row_term)(const void *arg, int64_t i, int n);
-
-ALWAYS_INLINE float row_sum(int64_t n, row_term term, const void *arg)
-{
-    vf total = vzero();
-    for (int64_t chunk = 0; chunk < n; chunk += CHUNK) {
-        int64_t end = n - chunk < CHUNK ? n : chunk + CHUNK, i = chunk;
-        vf s[4] = {vzero(), vzero(), vzero(), vzero()};
-        for (; i + 4 * VLEN <= end; i += 4 * VLEN)
-            for (int v = 0; v < 4; v++) s[v] = vadd(s[v], term(arg, i + v * VLEN, VLEN));
-        for (int v = 0; i < end; v++, i += VLEN) s[v] = vadd(s[v], term(arg, i, vlanes(i, end)));
-        total = vadd(total, vadd(vadd(s[0], s[1]), vadd(s[2], s[3])));
-    }
-    return vsum(total);
-}
 
 /* Rows of a task, of work like `span` elements. */
 static int64_t rows_grain(int64_t n_columns, int64_t span)
