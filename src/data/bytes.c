@@ -69,3 +69,48 @@ snug_status snug_bytes_more(snug_bytes *b, size_t want)
     }
     return SNUG_OK;
 }
+
+/* ---- words ----------------------------------------------------------------------------------- */
+
+static bool is_blank(int c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+static snug_status skip_blanks(snug_bytes *b, int *c)
+{
+    for (;; b->at++) {
+        TRY(snug_bytes_peek(b, c));
+        if (!is_blank(*c)) return SNUG_OK;
+    }
+}
+
+snug_status snug_bytes_word(snug_bytes *b, const char *ends, snug_word *out)
+{
+    int c;
+    out->length = 0;
+    TRY(skip_blanks(b, &c));
+    while (c > 0 && !is_blank(c) && c != '\n' && !strchr(ends, c)) {
+        if (out->length + 1 < sizeof out->text) out->text[out->length] = (char)c;
+        out->length++;
+        b->at++;
+        TRY(snug_bytes_peek(b, &c));
+    }
+    out->text[out->length < sizeof out->text ? out->length : sizeof out->text - 1] = '\0';
+    bool blank = is_blank(c);
+    TRY(skip_blanks(b, &c));
+    bool ended = c < 0 || c == '\n' || (c > 0 && strchr(ends, c));
+    out->end = ended || !blank ? c : ' ';
+    if (ended && c >= 0) b->at++;
+    return SNUG_OK;
+}
+
+snug_status snug_bytes_skip_line(snug_bytes *b)
+{
+    for (int c;;) {
+        TRY(snug_bytes_peek(b, &c));
+        if (c < 0) return SNUG_OK;
+        b->at++;
+        if (c == '\n') return SNUG_OK;
+    }
+}

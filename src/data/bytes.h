@@ -36,4 +36,16 @@ static inline snug_status snug_bytes_peek(snug_bytes *b, int *c)
     return SNUG_OK;
 }
 
+/* A word of a line: what lies before one of `ends`, a blank, or the line's end. */
+typedef struct snug_word {
+    char text[256]; /* as much of it as fits */
+    size_t length;  /* 0: there is none, as between two commas */
+    int end; /* the byte that ended it, blanks passed over: one of `ends`, ' ', '\n', or -1 */
+} snug_word;
+
+/* The next word; one of `ends` behind it is passed over too, the end of a line with '\r' or not. */
+snug_status snug_bytes_word(snug_bytes *b, const char *ends, snug_word *out) SNUG_MUST_USE;
+/* Pass over the rest of the line. */
+snug_status snug_bytes_skip_line(snug_bytes *b) SNUG_MUST_USE;
+
 #endif

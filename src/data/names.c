@@ -2,6 +2,9 @@
 /* Paths put together within their bound, and pairs of names. */
 #include "data/names.h"
 
+#include "base/file.h"
+#include "base/memory.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -46,4 +49,75 @@ bool snug_names_pair(const char *train, const char *test)
         }
     }
     return false;
+}
+
+/* ---- pairs ----------------------------------------------------------------------------------- */
+
+typedef struct listing {
+    const char *folder;
+    char **name;
+    int n;
+    bool (*mine)(const char *name);
+} listing;
+
+/* The name of the test file of name `train`, NULL: none. */
+static const char *test_of(const listing *l, const char *train)
+{
+    for (int i = 0; i < l->n; i++)
+        if (l->mine(l->name[i]) && snug_names_pair(train, l->name[i])) return l->name[i];
+    return NULL;
+}
+
+static const char *train_of(const listing *l, const char *test)
+{
+    for (int i = 0; i < l->n; i++)
+        if (l->mine(l->name[i]) && snug_names_pair(l->name[i], test)) return l->name[i];
+    return NULL;
+}
+
+static snug_status join_pair(const listing *l, const char *train, snug_pair *out)
+{
+    const char *test = test_of(l, train);
+    TRY(snug_path_join(l->folder, train, out->train));
+    return test ? snug_path_join(l->folder, test, out->test) : SNUG_OK;
+}
+
+/* The one set of a folder. */
+static snug_status pair_of_folder(const listing *l, snug_pair *out)
+{
+    const char *first = NULL;
+    for (int i = 0; i < l->n; i++) {
+        if (!l->mine(l->name[i]) || train_of(l, l->name[i])) continue;
+        CHECK(!first, SNUG_EINVAL, "%s: holds several sets (%s and %s): name the one to train on",
+              l->folder, first, l->name[i]);
+        first = l->name[i];
+    }
+    CHECK(first, SNUG_EFORMAT, "%s: nothing to read in this folder", l->folder);
+    return join_pair(l, first, out);
+}
+
+static snug_status pair_of_file(const listing *l, const char *path, snug_pair *out)
+{
+    const char *name = snug_name_of(path), *train = train_of(l, name), *test = test_of(l, name);
+    if (train) TRY(snug_path_join(l->folder, train, out->train));
+    if (test) TRY(snug_path_join(l->folder, test, out->test));
+    return snug_path_copy(path, train ? out->test : out->train);
+}
+
+snug_status snug_pair_find(const char *path, bool (*mine)(const char *name), snug_pair *out)
+{
+    char folder[SNUG_PATH_BYTES];
+    bool is_folder = snug_path_is_dir(path);
+    listing l = {.folder = folder, .mine = mine};
+    *out = (snug_pair){{0}, {0}};
+    TRY(snug_path_copy(path, folder));
+    char *name = is_folder ? NULL : strrchr(folder, '/');
+    if (name)
+        name[name == folder] = '\0'; /* "/" stays */
+    else if (!is_folder)
+        TRY(snug_path_copy(".", folder));
+    TRY(snug_list_dir(folder, &l.name, &l.n));
+    snug_status status = is_folder ? pair_of_folder(&l, out) : pair_of_file(&l, path, out);
+    snug_free(l.name);
+    return status;
 }

@@ -17,4 +17,12 @@ snug_status snug_path_join(const char *folder, const char *name,
  * adult.data, adult.test; optdigits.tra, optdigits.tes; ECG_TRAIN.ts, ECG_TEST.ts. */
 bool snug_names_pair(const char *train, const char *test);
 
+/* The training file and its test file ("" when there is none) that `path` means: a folder with one
+ * of them, or either of the two. `mine` tells names of the format. */
+typedef struct snug_pair {
+    char train[SNUG_PATH_BYTES], test[SNUG_PATH_BYTES];
+} snug_pair;
+snug_status snug_pair_find(const char *path, bool (*mine)(const char *name),
+                           snug_pair *out) SNUG_MUST_USE;
+
 #endif

@@ -9,7 +9,7 @@
 static snug_status load(snug_dataset *d)
 {
     float x[2][4 * 28 * 28];
-    int32_t y[2][4];
+    int32_t y[2][4 * 8];
     const snug_loader_config config = {
         .batch = 4, .n_slots = 2, .x = {x[0], x[1]}, .y = {y[0], y[1]}};
     const snug_pass pass = {.part = SNUG_PART_TRAIN, .shuffle = true};
@@ -73,6 +73,54 @@ static void idx(void **state)
     every_failure_is_told(&config);
 }
 
+static void text(void **state)
+{
+    (void)state;
+    static const char words[] = "\xc3\xa4hnlich wie jedes andere, \xc3\xa4hnlich wie jedes andere.";
+    snug_data_config config = {.path = write_text("f.txt", words), .validation = 0.3, .context = 5};
+    every_failure_is_told(&config);
+    config.path = write_packed("g.txt.gz", words, strlen(words));
+    every_failure_is_told(&config);
+}
+
+static void series(void **state)
+{
+    (void)state;
+    char lines[2048], *p = lines;
+    for (int i = 0; i < 30; i++) p += sprintf(p, "%d,%d,%d,?,%d\n", i % 2, i, i * i % 7, i + 1);
+    snug_data_config config = {.path = write_text("f_TRAIN.txt", lines), .validation = 0.2};
+    write_text("f_TEST.txt", lines);
+    every_failure_is_told(&config);
+    p = lines + sprintf(lines, "@classLabel true a b\n@data\n");
+    for (int i = 0; i < 30; i++) p += sprintf(p, "%d,%d:1,2,%d:%c\n", i, i % 3, i, "ab"[i % 2]);
+    config.path = write_text("f_TRAIN.ts", lines);
+    every_failure_is_told(&config);
+}
+
+static void forecast(void **state)
+{
+    (void)state;
+    char rows[2048], *p = rows;
+    p += sprintf(p, "date,a,b\n");
+    for (int i = 0; i < 60; i++) p += sprintf(p, "2020-%d,%d,%d\n", i, i % 7, i * 3);
+    const snug_data_config config = {.path = write_text("h.csv", rows),
+                                     .task = "forecast",
+                                     .context = 6,
+                                     .horizon = 2,
+                                     .validation = 0.3};
+    every_failure_is_told(&config);
+}
+
+static void anomalies(void **state)
+{
+    (void)state;
+    const snug_data_config config = {
+        .path = "glyphs:n=20", .task = "reconstruct", .anomalies = "glyphs:n=10,noise=0.9"};
+    every_failure_is_told(&config);
+    const snug_data_config normal = {.path = "glyphs:n=60", .task = "reconstruct", .normal = "A"};
+    every_failure_is_told(&normal);
+}
+
 static void glyphs(void **state)
 {
     (void)state;
@@ -83,8 +131,8 @@ static void glyphs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(csv),
-        cmocka_unit_test(idx),
+        cmocka_unit_test(csv),    cmocka_unit_test(idx),      cmocka_unit_test(text),
+        cmocka_unit_test(series), cmocka_unit_test(forecast), cmocka_unit_test(anomalies),
         cmocka_unit_test(glyphs),
     };
     return cmocka_run_group_tests(tests, files_setup, files_teardown);

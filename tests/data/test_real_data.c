@@ -7,7 +7,7 @@
 typedef struct expected {
     const char *path, *ignore;
     int64_t train, test, n_classes;
-    int64_t sample[3];        /* {features} of a table */
+    int64_t sample[3];        /* {features} of a table, {steps, channels} of series */
     const char *first, *last; /* class */
     int64_t first_count;
 } expected;
@@ -21,6 +21,10 @@ static const expected sets[] = {
     {DATA "tab-winequality/winequality-red.csv", NULL, 1599, 0, 6, {11}, "3", "8", 10},
     {DATA "tab-winequality/winequality-white.csv", NULL, 4898, 0, 7, {11}, "3", "9", 20},
     {DATA "tab-optdigits", NULL, 3823, 1797, 10, {64}, "0", "9", 376},
+    {DATA "ts-japanesevowels", NULL, 270, 370, 9, {29, 12}, "1", "9", 30},
+    {DATA "ts-basicmotions", NULL, 40, 40, 4, {100, 6}, "Badminton", "Walking", 10},
+    {DATA "ts-italypowerdemand", NULL, 67, 1029, 2, {24, 1}, "1", "2", 34},
+    {DATA "ts-ecg5000-train", NULL, 500, 0, 5, {140, 1}, "1", "5", 292},
     {DATA "drift-elec2", NULL, 45312, 0, 2, {6}, "0", "1", 26075},
 };
 

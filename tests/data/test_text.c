@@ -83,7 +83,8 @@ static void characters_are_code_points(void **state)
     assert_string_equal(info->class_names[x[2]], "\xc3\xbc");
     snug_dataset_close(d);
     d = open_text(write_packed("d.txt.gz", text, strlen(text)), 0, 0);
-    assert_string_equal(snug_dataset_info(d)->class_names[info->n_classes - 1], "\xf0\x9f\x98\x80");
+    info = snug_dataset_info(d);
+    assert_string_equal(info->class_names[info->n_classes - 1], "\xf0\x9f\x98\x80");
     snug_dataset_close(d);
 }
 

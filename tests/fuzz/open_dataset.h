@@ -4,6 +4,7 @@
 #define FUZZ_OPEN_DATASET_H
 
 #include <snug/data.h>
+#include <snug/tensor.h>
 #include <stdlib.h>
 
 static inline void fuzz_dataset(const snug_data_config *config)
@@ -19,14 +20,17 @@ static inline void fuzz_dataset(const snug_data_config *config)
     }
     const snug_data_info *info = snug_dataset_info(d);
     float *x = malloc((size_t)snug_shape_elements(&info->sample) * sizeof *x);
-    if (!x) abort();
+    int32_t *y = malloc(snug_type_bytes(&info->truth)), length = 0;
+    if (!x || !y) abort();
     for (int p = 0; p < SNUG_N_PARTS; p++)
         for (int64_t i = 0; i < info->n[p] && i < 1000; i++) {
-            int32_t y = 0;
-            if (snug_dataset_get(d, (snug_part)p, i, x, &y) != SNUG_OK) abort();
-            if (info->target == SNUG_TARGET_CLASS && (y < 0 || y >= info->n_classes)) abort();
+            if (snug_dataset_get(d, (snug_part)p, i, x, y) != SNUG_OK) abort();
+            if (info->target == SNUG_TARGET_CLASS && (*y < 0 || *y >= info->n_classes)) abort();
+            if (snug_dataset_get_lengths(d, (snug_part)p, 1, &i, &length) != SNUG_OK) abort();
+            if (length < 1 || length > info->sample.dim[0]) abort();
         }
     free(x);
+    free(y);
     snug_dataset_close(d);
 }
 
