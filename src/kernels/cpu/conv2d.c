@@ -55,6 +55,13 @@ static void pack_w(const gemm *g, const gemm_block *p)
     gemm_pack_b(p, v->weights + p->k0 * v->f + p->group * v->fg + p->i0, v->f);
 }
 
+/* Whether windows are pixels, one after the other: then the image itself is a matrix. */
+static bool pointwise(const windows *v)
+{
+    return v->kh == 1 && v->kw == 1 && v->stride_h == 1 && v->stride_w == 1 && v->cg == v->c &&
+           v->grid_h == v->h && v->grid_w == v->w && v->top == 0 && v->left == 0;
+}
+
 static gemm forward_product(const conv *v)
 {
     return (gemm){.groups = v->a->groups,
@@ -63,18 +70,24 @@ static gemm forward_product(const conv *v)
                   .k = v->kh * v->kw * v->cg,
                   .pack_a = pack_x_rows,
                   .pack_b = pack_w,
+                  .lda = pointwise(&v->view) ? v->c : 0,
                   .arg = v};
 }
 
 /* Either way of multiplying windows gives the same bits. */
+static bool use_direct(const gemm *g, const windows *v)
+{
+    return g->lda == 0 && direct_suits(g, v);
+}
+
 static size_t product_scratch(const gemm *g, const windows *v, int threads)
 {
-    return direct_suits(g, v) ? direct_scratch(g, v, threads) : gemm_scratch(g, threads);
+    return use_direct(g, v) ? direct_scratch(g, v, threads) : gemm_scratch(g, threads);
 }
 
 static void run_product(const gemm *g, const windows *v, const snug_call *call)
 {
-    if (direct_suits(g, v))
+    if (use_direct(g, v))
         direct_run(g, v, call);
     else
         gemm_run(g, call);
@@ -94,6 +107,8 @@ static void k_conv2d_f32(const snug_call *call)
     v.view.x = call->in[0].data;
     v.weights = call->in[1].data;
     gemm g = forward_product(&v);
+    g.a = v.view.x;
+    g.b = v.weights, g.ldb = v.f;
     g.c = call->out[0].data, g.ldc = v.f;
     g.bias = call->n_in > 2 ? call->in[2].data : NULL;
     g.act = v.a->act;
@@ -143,6 +158,7 @@ static void k_conv2d_grad_weight_f32(const snug_call *call)
     v.view.x = call->in[0].data;
     v.dy = call->in[1].data;
     gemm g = weight_product(&v);
+    g.b = v.dy, g.ldb = v.f;
     g.c = call->out[0].data, g.ldc = v.f;
     if (x->kind[0] == SNUG_AXIS_BATCH) gemm_leaves(&g, call->step);
     if (direct_weight_suits(&g, &v.view))
@@ -240,7 +256,8 @@ static gemm input_product(const phase *h)
                   .k = h->view.kh * h->view.kw * v->fg,
                   .pack_a = pack_dy_rows,
                   .pack_b = pack_wt,
-                  .rows = dx_rows,
+                  .rows = n_phases(v) > 1 ? dx_rows : NULL,
+                  .lda = pointwise(&h->view) ? v->f : 0,
                   .arg = h};
 }
 
@@ -267,6 +284,8 @@ static void k_conv2d_grad_input_f32(const snug_call *call)
         phase h = phase_of(&v, i);
         h.dx = call->out[0].data;
         gemm g = input_product(&h);
+        g.a = v.dy;
+        g.c = h.dx, g.ldc = v.c;
         run_product(&g, &h.view, call);
     }
 }
