@@ -105,9 +105,13 @@ SNUG_API snug_value *snug_linear(snug_graph *g, snug_value *x, int64_t units, co
 /* The same without NAME.bias. */
 SNUG_API snug_value *snug_linear_no_bias(snug_graph *g, snug_value *x, int64_t units,
                                          const char *name);
-/* Rows of the parameter NAME.weight [rows, width], N(0, 0.02), by ids i32 [..] -> [.., width]. */
-SNUG_API snug_value *snug_embedding(snug_graph *g, snug_value *ids, int64_t rows, int64_t width,
-                                    const char *name);
+typedef struct snug_linear_config {
+    int64_t units;
+    bool no_bias;
+    double std; /* of the first weights, normal; 0: uniform, as He et al. 2015 */
+} snug_linear_config;
+SNUG_API snug_value *snug_linear_with(snug_graph *g, snug_value *x,
+                                      const snug_linear_config *config, const char *name);
 /* x [N, H, W, C] -> [N, OH, OW, filters]; NAME.weight [KH, KW, C / groups, filters], NAME.bias. */
 SNUG_API snug_value *snug_conv2d(snug_graph *g, snug_value *x, const snug_conv2d_config *config,
                                  const char *name);
@@ -159,6 +163,51 @@ SNUG_API snug_value *snug_gru(snug_graph *g, snug_value *x, const snug_recurrent
                               const char *name, snug_value **last);
 SNUG_API snug_value *snug_rnn(snug_graph *g, snug_value *x, const snug_recurrent_config *config,
                               const char *name, snug_value **last);
+/* ---- transformers ------------------------------------------------------------------------------
+ */
+
+typedef struct snug_embedding_config {
+    int64_t rows;  /* 0 for snug_positions: as many as x has positions */
+    int64_t width; /* snug_embedding */
+    double std;    /* of the first weights, normal; 0: 0.02 */
+} snug_embedding_config;
+
+/* Rows of the parameter NAME.weight [rows, width] by ids i32 [..] -> [.., width]. */
+SNUG_API snug_value *snug_embedding(snug_graph *g, snug_value *ids,
+                                    const snug_embedding_config *config, const char *name);
+/* x [N, T, D] plus the first T rows of the parameter NAME.weight [rows, D], a learned vector for
+ * each position. */
+SNUG_API snug_value *snug_positions(snug_graph *g, snug_value *x,
+                                    const snug_embedding_config *config, const char *name);
+/* Scores of x [.., D] with every row of a table [V, D], such as the embedding's -> [.., V] (Press
+ * and Wolf 2017). */
+SNUG_API snug_value *snug_tied_linear(snug_graph *g, snug_value *x, snug_value *table);
+
+typedef struct snug_attention_config {
+    int64_t heads;
+    int64_t kv_heads;     /* of keys and values, a divisor of heads; 0: as many */
+    bool causal;          /* a position sees none behind it */
+    double rotary;        /* base of rotary positions, 10000 as a rule; 0: none */
+    bool no_bias;         /* neither NAME.qkv.bias nor NAME.out.bias */
+    double std, out_std;  /* of the first weights, normal; 0: as snug_linear */
+    snug_value *lengths;  /* i32 [N]: positions of each sample; NULL: all */
+    snug_value *segments; /* i32 [N, T]: positions see those of their own segment; NULL: all */
+} snug_attention_config;
+
+/* Positions of x [N, T, D] look at each other (Vaswani et al. 2017) -> [N, T, D]. NAME.qkv.weight
+ * [D, (heads + 2 kv_heads) D / heads], NAME.out.weight [D, D], and their biases. */
+SNUG_API snug_value *snug_self_attention(snug_graph *g, snug_value *x,
+                                         const snug_attention_config *config, const char *name);
+
+typedef struct snug_gated_config {
+    int64_t units;       /* hidden features */
+    double std, out_std; /* of the first weights, normal; 0: as snug_linear */
+} snug_gated_config;
+
+/* down(silu(gate(x)) * up(x)), x [.., D] -> [.., D] (Shazeer 2020): NAME.gate.weight [D, units],
+ * NAME.up.weight [D, units], NAME.down.weight [units, D]. */
+SNUG_API snug_value *snug_swiglu(snug_graph *g, snug_value *x, const snug_gated_config *config,
+                                 const char *name);
 
 /* ---- operators without -------------------------------------------------------------------------
  */

@@ -14,6 +14,7 @@ typedef enum snug_layer_key_kind {
     LAYER_PAIR,  /* int64_t [2], height and width; one number stands for both */
     LAYER_FLOAT, /* double */
     LAYER_BOOL,  /* bool */
+    LAYER_NAME,  /* const char *: the name of another layer */
     LAYER_DIMS,  /* snug_layer_dims */
     LAYER_LIST   /* snug_layer_seq: layers inside a layer */
 } snug_layer_key_kind;
@@ -32,6 +33,13 @@ typedef struct snug_layer_key {
     const char *const *words; /* of an INT: words allowed instead of a number, ends with NULL */
     const char *initial, *help;
 } snug_layer_key;
+
+/* The row of a key for the spread of first weights. */
+#define LAYER_STD(type, field, what)                                                               \
+    {                                                                                              \
+#field, LAYER_FLOAT, offsetof(type, field), 0, 100, NULL, "0",                             \
+            "standard deviation of the " what "; 0: by their number"                               \
+    }
 
 /* A key as snug_layer_key_get makes it; not to be copied: key.initial may be `number`. */
 typedef struct snug_layer_key_at {

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* linear: y = x W + b on [N, features]. */
+/* linear: y = x W + b on [N, features], or on each position of [N, T, features]. */
 #include "models/layer.h"
 
 typedef struct linear_attrs {
     int64_t units; /* -1: as many as the model has outputs */
     bool bias;
+    double std;
 } linear_attrs;
 
 static snug_value *build(const snug_layer_build *b, const void *attrs, snug_value *x)
 {
     const linear_attrs *a = attrs;
-    if (snug_layer_rank(x) != 2)
-        return snug_layer_refuse(b, x, "[N, features]", "put `- flatten` before it");
-    int64_t units = a->units < 0 ? b->outputs : a->units;
-    return a->bias ? snug_linear(b->graph, x, units, b->name)
-                   : snug_linear_no_bias(b->graph, x, units, b->name);
+    if (snug_layer_rank(x) != 2 && snug_layer_rank(x) != 3)
+        return snug_layer_refuse(b, x, "[N, features] or [N, T, features]",
+                                 "put `- flatten` before it");
+    const snug_linear_config config = {
+        .units = a->units < 0 ? b->outputs : a->units, .no_bias = !a->bias, .std = a->std};
+    return snug_linear_with(b->graph, x, &config, b->name);
 }
 
 static const snug_layer_key keys[] = {
@@ -23,11 +25,12 @@ static const snug_layer_key keys[] = {
      "features of the result; `outputs`: as many as the data has classes, or 1"},
     {"bias", LAYER_BOOL, offsetof(linear_attrs, bias), 0, 0, NULL, "true",
      "add a bias to each feature"},
+    LAYER_STD(linear_attrs, std, "first weights"),
     {0}};
 
 const snug_layer_kind snug_layer_linear = {
     .info.name = "linear",
-    .info.doc = "fully connected, y = x W + b, on [N, features]",
+    .info.doc = "fully connected, y = x W + b, on [N, features] or [N, T, features]",
     .prefix = "linear",
     .keys = keys,
     .attrs_bytes = sizeof(linear_attrs),

@@ -109,6 +109,18 @@ static snug_status read_float(const slot *s, double *out)
     return SNUG_OK;
 }
 
+static snug_status read_name(const snug_layer_list *l, const snug_tree *t, const char **out)
+{
+    static const char *const letters =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    bool good = t->kind == TREE_SCALAR && *t->text && strlen(t->text) <= MAX_NAME_LENGTH &&
+                !t->text[strspn(t->text, letters)];
+    CHECK(good, SNUG_EINVAL, "%s:%d: a layer's name is made of up to %d letters, digits, _ . -",
+          l->name, t->line, MAX_NAME_LENGTH);
+    *out = snug_bump_strdup(l->bump, t->text);
+    return *out ? SNUG_OK : SNUG_ENOMEM;
+}
+
 static snug_status read_bool(const slot *s, bool *out)
 {
     const snug_tree *v = s->value;
@@ -141,6 +153,8 @@ static snug_status read_value(const slot *s, void *attrs)
         return read_float(s, field);
     case LAYER_BOOL:
         return read_bool(s, field);
+    case LAYER_NAME:
+        return read_name(s->list, s->value, field);
     case LAYER_DIMS:
         return read_dims(s, field);
     case LAYER_LIST:
@@ -207,18 +221,6 @@ static snug_status check_keys(slot *s, const snug_tree *map)
         if (!known) return unknown_key(s, t);
     }
     return SNUG_OK;
-}
-
-static snug_status read_name(const snug_layer_list *l, const snug_tree *t, const char **out)
-{
-    static const char *const letters =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-    bool good = t->kind == TREE_SCALAR && *t->text && strlen(t->text) <= MAX_NAME_LENGTH &&
-                !t->text[strspn(t->text, letters)];
-    CHECK(good, SNUG_EINVAL, "%s:%d: a layer's name is made of up to %d letters, digits, _ . -",
-          l->name, t->line, MAX_NAME_LENGTH);
-    *out = snug_bump_strdup(l->bump, t->text);
-    return *out ? SNUG_OK : SNUG_ENOMEM;
 }
 
 /* value: a map of keys, or what stands for the first key; NULL: nothing given. */

@@ -49,6 +49,9 @@ static void write_value(snug_str *s, const snug_layer_key *k, const void *field)
     case LAYER_BOOL:
         snug_str_add(s, *(const bool *)field ? "true" : "false");
         return;
+    case LAYER_NAME:
+        snug_tree_write_text(s, *(const char *const *)field);
+        return;
     case LAYER_DIMS:
         write_dims(s, field);
         return;

@@ -4,42 +4,32 @@
 #include "ops/build.h"
 #include "base/rng.h"
 
-/* x W, its node of this name. */
-static snug_value *product(snug_graph *g, snug_value *x, int64_t units, const char *name,
-                           const char *node)
+snug_value *snug_linear_with(snug_graph *g, snug_value *x, const snug_linear_config *config,
+                             const char *name)
 {
+    if (!config || !layer_fits(g, x, name, 2, config->units)) return NULL;
     char buf[NAME_BYTES];
-    int64_t dim[] = {snug_shape_last(&x->type.shape), units};
-    snug_value *w = snug_param(g, part_name(buf, name, "weight"), fixed_type(x->type.dtype, 2, dim),
-                               (snug_init){.kind = SNUG_INIT_HE_UNIFORM});
-    return w ? snug_apply(g, &snug_op_matmul, node, NULL, 2, (snug_value *[]){x, w}) : NULL;
+    snug_dtype dtype = x->type.dtype;
+    int64_t dim[] = {snug_shape_last(&x->type.shape), config->units};
+    snug_init init = {.kind = SNUG_INIT_HE_UNIFORM};
+    if (config->std > 0) init = (snug_init){.kind = SNUG_INIT_NORMAL, .a = config->std};
+    snug_value *w = snug_param(g, part_name(buf, name, "weight"), fixed_type(dtype, 2, dim), init);
+    const char *node = config->no_bias ? name : part_name(buf, name, "matmul");
+    snug_value *y = apply_named(g, &snug_op_matmul, node, x, w);
+    if (config->no_bias) return y;
+    snug_type type = fixed_type(dtype, 1, &config->units);
+    return apply_named(g, &snug_op_bias_add, name, y,
+                       channel_param(g, name, "bias", type, SNUG_INIT_ZERO));
 }
 
 snug_value *snug_linear(snug_graph *g, snug_value *x, int64_t units, const char *name)
 {
-    if (!layer_fits(g, x, name, 2, units)) return NULL;
-    char buf[NAME_BYTES];
-    snug_value *y = product(g, x, units, name, part_name(buf, name, "matmul"));
-    snug_type type = fixed_type(x->type.dtype, 1, &units);
-    snug_value *b = channel_param(g, name, "bias", type, SNUG_INIT_ZERO);
-    return y && b ? snug_apply(g, &snug_op_bias_add, name, NULL, 2, (snug_value *[]){y, b}) : NULL;
+    return snug_linear_with(g, x, &(snug_linear_config){.units = units}, name);
 }
 
 snug_value *snug_linear_no_bias(snug_graph *g, snug_value *x, int64_t units, const char *name)
 {
-    return layer_fits(g, x, name, 2, units) ? product(g, x, units, name, name) : NULL;
-}
-
-snug_value *snug_embedding(snug_graph *g, snug_value *ids, int64_t rows, int64_t width,
-                           const char *name)
-{
-    if (!layer_fits(g, ids, name, 1, rows) || !layer_fits(g, ids, name, 1, width)) return NULL;
-    char buf[NAME_BYTES];
-    snug_type type = fixed_type(SNUG_F32, 2, (int64_t[]){rows, width});
-    snug_value *table = snug_param(g, part_name(buf, name, "weight"), type,
-                                   (snug_init){.kind = SNUG_INIT_NORMAL, .a = 0.02});
-    return table ? snug_apply(g, &snug_op_embedding, name, NULL, 2, (snug_value *[]){table, ids})
-                 : NULL;
+    return snug_linear_with(g, x, &(snug_linear_config){.units = units, .no_bias = true}, name);
 }
 
 /* Zeros before and after an axis so that the output has ceil(in / stride) elements. */

@@ -29,6 +29,13 @@ static inline snug_value *apply2(snug_graph *g, const snug_op *op, snug_value *a
     return g && a && b ? snug_apply(g, op, NULL, NULL, 2, (snug_value *[]){a, b}) : NULL;
 }
 
+/* The same under a name. */
+static inline snug_value *apply_named(snug_graph *g, const snug_op *op, const char *name,
+                                      snug_value *a, snug_value *b)
+{
+    return g && a && b ? snug_apply(g, op, name, NULL, 2, (snug_value *[]){a, b}) : NULL;
+}
+
 static inline snug_type fixed_type(snug_dtype dtype, int n_dims, const int64_t *dim)
 {
     return (snug_type){.shape = snug_shape_make(n_dims, dim), .dtype = dtype};

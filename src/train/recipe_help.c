@@ -143,6 +143,9 @@ static void layer_key_domain(snug_str *s, const snug_layer_key *k)
     case LAYER_BOOL:
         snug_str_add(s, "true or false");
         break;
+    case LAYER_NAME:
+        snug_str_add(s, "the name of a layer");
+        break;
     case LAYER_DIMS:
         snug_str_add(s, "a list of lengths");
         break;

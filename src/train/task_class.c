@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One of several classes: probabilities by softmax, loss by cross entropy. */
+/* One of several classes, of a sample or of each of its places (the token that follows):
+ * probabilities by softmax, loss by cross entropy. */
 #include "train/task.h"
 
 static void build(const snug_head *h, snug_value **outputs, snug_value **loss)
@@ -13,3 +14,4 @@ static void build(const snug_head *h, snug_value **outputs, snug_value **loss)
 }
 
 const snug_task snug_task_class = {.target = SNUG_TARGET_CLASS, .build = build};
+const snug_task snug_task_tokens = {.target = SNUG_TARGET_TOKENS, .build = build};

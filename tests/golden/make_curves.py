@@ -47,6 +47,9 @@ CASES = {
     "gru:units=16,bidirectional=1": ([12, 3], "class", [5], 0, True),
     "fcn:filters=16": ([29, 12], "class", [9], 0, True),
     "tcn:width=24,levels=3": ([40, 3], "class", [5], 0, True),
+    "gpt:layers=2,heads=2,width=32": ([16], "tokens", [16, 23], 23, False, 0.1),
+    "gpt2:layers=2,heads=2,width=32,context=20": ([16], "tokens", [16, 23], 23, False, 0.1),
+    "llama:layers=2,heads=4,width=32,kv_heads=2": ([16], "tokens", [16, 23], 23, False, 0.1),
 }
 
 
@@ -266,6 +269,64 @@ def reshape(m, a, x):
 @layer
 def dropout(m, a, x):
     return x  # the test sets every rate to 0
+
+
+@layer
+def embedding(m, a, x):
+    rows = m.outputs if a["rows"] == "outputs" else a["rows"]
+    return F.embedding(x, m.param(a["name"] + ".weight", rows, a["width"]))
+
+
+@layer
+def positions(m, a, x):
+    rows = x.shape[1] if a["rows"] == "positions" else a["rows"]
+    return x + m.param(a["name"] + ".weight", rows, x.shape[2])[:x.shape[1]]
+
+
+@layer
+def tied_linear(m, a, x):
+    return x @ m.param(a["to"] + ".weight").T
+
+
+@layer
+def layer_norm(m, a, x):
+    w = m.param(a["name"] + ".weight", x.shape[-1])
+    return F.layer_norm(x, x.shape[-1:], w, m.param(a["name"] + ".bias", x.shape[-1]) if a["bias"] else None, a["eps"])
+
+
+@layer
+def rms_norm(m, a, x):
+    return F.rms_norm(x, x.shape[-1:], m.param(a["name"] + ".weight", x.shape[-1]), a["eps"])
+
+
+def turned(x, base):
+    """Rotary positions of heads [N, H, T, D], pairs by halves."""
+    half = x.shape[3] // 2
+    angle = torch.outer(torch.arange(x.shape[2]), base**(-torch.arange(half, dtype=torch.float64) / half))
+    a, b = x[..., :half], x[..., half:]
+    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], 3)
+
+
+@layer
+def self_attention(m, a, x):
+    n, t, features = x.shape
+    heads, width = a["heads"], features // a["heads"]
+    kv_heads = heads if a["kv_heads"] == "heads" else a["kv_heads"]
+    qkv = linear(m, {"name": a["name"] + ".qkv", "units": (heads + 2 * kv_heads) * width, "bias": a["bias"]}, x)
+    q, k, v = (part.reshape(n, t, -1, width).transpose(1, 2)
+               for part in qkv.split([heads * width, kv_heads * width, kv_heads * width], 2))
+    if a["rotary"]:
+        q, k = turned(q, a["rotary"]), turned(k, a["rotary"])
+    k, v = (part.repeat_interleave(heads // kv_heads, 1) for part in (k, v))
+    y = F.scaled_dot_product_attention(q, k, v, is_causal=a["causal"]).transpose(1, 2).reshape(n, t, features)
+    return linear(m, {"name": a["name"] + ".out", "units": features, "bias": a["bias"]}, y)
+
+
+@layer
+def swiglu(m, a, x):
+    gate, up = (linear(m, {"name": f"{a['name']}.{part}", "units": a["units"], "bias": False}, x)
+                for part in ("gate", "up"))
+    return linear(m, {"name": a["name"] + ".down", "units": x.shape[2], "bias": False}, F.silu(gate) * up)
 
 
 @layer

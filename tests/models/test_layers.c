@@ -79,7 +79,7 @@ static void names_layers_over_the_whole_list(void **state)
                        "dilation: 1, groups: 1, bias: "
                        "true}\n"
                        "- flatten\n"
-                       "- linear: {name: linear1, units: outputs, bias: true}\n";
+                       "- linear: {name: linear1, units: outputs, bias: true, std: 0}\n";
     snug_layer_list *l, *again;
     char *text, *twice;
     ok(snug_layers_parse("m", yaml, &l));
@@ -107,7 +107,7 @@ static void short_forms_mean_the_first_key(void **state)
         {"[max_pool: {stride: 1}]", "- max_pool: {kernel: 2, stride: 1}\n"},
         {"[dropout: 0.25]", "- dropout: {rate: 0.25}\n"},
         {"[reshape: [3, 4, 5]]", "- reshape: {shape: [3, 4, 5]}\n"},
-        {"[linear: {units: 7, name: a.b}]", "- linear: {name: a.b, units: 7, bias: true}\n"},
+        {"[linear: {units: 7, name: a.b}]", "- linear: {name: a.b, units: 7, bias: true, std: 0}\n"},
         {"[residual: [relu, gelu]]", "- residual:\n    body:\n      - relu\n      - gelu\n"
                                      "    shortcut: []\n"},
         {"[conv2d: {filters: 2, kernel: [1, 5], stride: [2, 2], padding: 3, bias: no}]",
@@ -143,7 +143,7 @@ static void refuses_bad_lists(void **state)
         {"- linear\n", "m:1: linear needs 'units'"},
         {"- linear: {name: a}\n", "m:1: linear needs 'units'"},
         {"- linear: {unit: 3}\n", "m:1: unknown key 'unit' of linear; did you mean 'units'?"},
-        {"- linear: {xyzzy: 3}\n", "unknown key 'xyzzy' of linear, which has units bias name"},
+        {"- linear: {xyzzy: 3}\n", "unknown key 'xyzzy' of linear, which has units bias std name"},
         {"- linear: 0\n", "'units' must be a whole number from 1 to 1048576 or `outputs`, not '0'"},
         {"- linear: 1.5\n", "'units' must be a whole number"},
         {"- linear: [3]\n", "not a list"},
@@ -190,7 +190,7 @@ static void build_errors_name_the_line(void **state)
     static const struct {
         const char *yaml, *message;
     } cases[] = {
-        {"- linear: 3\n", "m:1: linear linear1 needs [N, features] but is given [4, 28, 28, 1]: "
+        {"- linear: 3\n", "m:1: linear linear1 needs [N, features] or [N, T, features] but is given [4, 28, 28, 1]: "
                           "put `- flatten` before it"},
         {"- flatten\n- conv2d: 3\n", "m:2: conv2d conv1 needs images"},
         {"- flatten\n- max_pool: 2\n", "m:2: max_pool needs images"},

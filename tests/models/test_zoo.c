@@ -75,12 +75,32 @@ static const size_case sizes[] = {
     {"gru", 2, {29, 12}, 9, 55433, 0},
     {"fcn", 2, {140, 1}, 5, 264837, 1024},
     {"tcn", 2, {140, 1}, 5, 87173, 0},
+    {"gpt", 1, {64}, 65, 804096, 0}, /* 0.80 M by nanoGPT, without the 8,192 of positions */
+    {"gpt:context=256,bias=1", 1, {64}, 65, 834432, 0},
+    {"gpt2", 1, {64}, 50257, 124439808, 0},
+    {"llama", 1, {64}, 65, 755072, 0},
 };
 enum { N_SIZES = sizeof sizes / sizeof *sizes };
 
+/* Whether the row is of this model, knobs apart. */
+static bool is_of(const size_case *c, const char *name)
+{
+    size_t n = strcspn(c->name, ":");
+    return strlen(name) == n && !strncmp(c->name, name, n);
+}
+
+/* The sample is tokens, of which each has outputs. */
+static bool reads_text(const size_case *c)
+{
+    static const char *const names[] = {"gpt", "gpt2", "llama"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (is_of(c, names[i])) return true;
+    return false;
+}
+
 static snug_type batch_of(const size_case *c)
 {
-    snug_type t = {.dtype = SNUG_F32};
+    snug_type t = {.dtype = reads_text(c) ? SNUG_I32 : SNUG_F32};
     t.shape.n_dims = c->n_dims + 1;
     t.shape.dim[0] = 4;
     t.shape.kind[0] = SNUG_AXIS_BATCH;
@@ -92,7 +112,8 @@ static snug_graph *build(const snug_layer_list *l, const size_case *c)
 {
     snug_graph *g;
     ok(snug_graph_create(ctx, SNUG_MODE_TRAIN, &g));
-    const snug_shape result = {.n_dims = 1, .dim = {c->outputs}};
+    snug_shape result = {.n_dims = 1, .dim = {c->outputs}};
+    if (reads_text(c)) result = snug_shape_make(2, (int64_t[]){c->sample[0], c->outputs});
     const snug_layers_use use = {.outputs = c->outputs > 0 ? &result : NULL};
     (void)snug_layers_build(l, g, snug_input(g, "x", batch_of(c)), &use);
     ok(snug_graph_check(g));
@@ -127,13 +148,6 @@ static void models_have_their_sizes(void **state)
                      (long long)parameters, (long long)buffers);
         snug_graph_destroy(g);
     }
-}
-
-/* Whether the row is of this model, knobs apart. */
-static bool is_of(const size_case *c, const char *name)
-{
-    size_t n = strcspn(c->name, ":");
-    return strlen(name) == n && !strncmp(c->name, name, n);
 }
 
 static void every_model_has_a_size(void **state)
@@ -207,6 +221,9 @@ static void wrong_names_are_told(void **state)
     fails(snug_zoo_layers("resnet8:", &none), SNUG_EINVAL, "'resnet8' has no knobs");
     fails(snug_zoo_knobs(-1, &none), SNUG_ENOENT, "no model number -1");
     fails(snug_zoo_layers("mobilenetv1:depth=2", &none), SNUG_EINVAL, "no knob 'depth'");
+    fails(snug_zoo_layers("gpt:heads=3", &none), SNUG_EINVAL,
+          "3 heads do not divide a width of 128");
+    fails(snug_zoo_layers("llama:kv_heads=3", &none), SNUG_EINVAL, "cannot share 3 heads");
     fails(snug_zoo_layers("mobilenetv1:width=9", &none), SNUG_EINVAL, "from 0.03125 to 4");
 }
 

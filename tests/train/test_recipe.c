@@ -79,7 +79,7 @@ static void sets_and_tells_each_kind(void **state)
         {"model", "lenet", "lenet"},
         {"model", "", ""},
         {"model", "[flatten, linear: outputs]",
-         "- flatten\n- linear: {name: linear1, units: outputs, bias: true}\n"},
+         "- flatten\n- linear: {name: linear1, units: outputs, bias: true, std: 0}\n"},
     };
     snug_recipe *r;
     ok(snug_recipe_create(&r));
