@@ -101,12 +101,15 @@ static void run_row(const direct *d, int64_t group, int64_t first, int64_t j0, c
                     .n = d->pixels * v->cg,
                     .runs = v->kh * v->kw / d->pixels,
                     .a_skip = d->skip - d->pixels * v->cg,
+                    .out_ld = g->ldc,
                     .acc = acc};
     for (int64_t x = 0; x < n; x += height) {
         int64_t rows = n - x < height ? n - x : height;
+        const gemm_tile t = {acc, group, first + x, rows, j0, nv};
         run.a = line + x * run.a_row;
+        run.out = gemm_place(g, &t);
         tile_of(TILE_STRIDED, rows, nv)(&run);
-        gemm_store(g, &(gemm_tile){acc, group, first + x, rows, j0, nv});
+        if (!run.out) gemm_store(g, &t);
     }
 }
 

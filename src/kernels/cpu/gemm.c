@@ -274,14 +274,6 @@ static void finish_tile(const block *b, const gemm_tile *t)
         gemm_store_part(w->g, t, w->parts + part * w->g->groups * w->g->m * w->g->n);
 }
 
-/* Whether a finished tile is C's as it stands in registers: whole, with nothing to be added. */
-static bool stores_itself(const block *b, const gemm_tile *t)
-{
-    const gemm *g = b->w->g;
-    return b->w->cut.parts == 1 && !g->rows && !g->bias && g->act == ACT_NONE &&
-           t->n % TILE_STEP == 0 && t->j0 + t->nv * VLEN <= g->n;
-}
-
 /* The tile at row i of a block: how many rows it has, and where A's are. */
 static tile_fn tile_at(const block *b, const piece *p, int64_t i, int nv, int64_t *rows,
                        tile_run *run)
@@ -314,11 +306,10 @@ static void run_piece(const block *b, const piece *p)
             tile_fn fn = tile_at(b, p, i, nv, &rows, &run);
             float *stack = b->acc + (w->cut.many_pieces ? number * w->cut.depth * TILE_SIZE : 0);
             const gemm_tile t = {stack, b->group, b->i0 + i, rows, b->j0 + s * TILE_N, nv};
-            const bool itself = last && stores_itself(b, &t);
-            run.out = itself ? g->c + t.group * g->n + t.i0 * g->ldc + t.j0 : NULL;
+            run.out = last && w->cut.parts == 1 ? gemm_place(g, &t) : NULL;
             run.out_ld = g->ldc;
             run_tile(b, p, &run, stack, fn);
-            if (last && !itself) finish_tile(b, &t);
+            if (last && !run.out) finish_tile(b, &t);
         }
     }
 }

@@ -53,7 +53,8 @@ struct gemm {
     void (*rows)(const gemm *, int64_t group, int64_t i, int64_t n, float **rows);
     const void *arg; /* of these functions */
     bool a_by_k;
-    const float *a; /* A itself, element (m, k) at m * lda + k, where packing it need not pay; NULL */
+    const float
+        *a; /* A itself, element (m, k) at m * lda + k, where packing it need not pay; NULL */
     int64_t lda;
     const float *b; /* B itself, rows of ldb, for pack_b NULL or few rows of C; NULL: always pack */
     int64_t ldb;
@@ -76,6 +77,15 @@ typedef struct gemm_tile {
     int64_t group, i0, n, j0;
     int nv;
 } gemm_tile;
+
+/* Where a finished tile belongs as it stands in registers, rows ldc apart: it is whole and nothing
+ * is to be added. NULL: gemm_store. */
+static inline float *gemm_place(const gemm *g, const gemm_tile *t)
+{
+    if (g->rows || g->bias || g->act != ACT_NONE) return NULL;
+    if (t->n % TILE_STEP != 0 || t->j0 + t->nv * VLEN > g->n) return NULL;
+    return g->c + t->group * g->n + t->i0 * g->ldc + t->j0;
+}
 
 /* Through bias and activation to where C's rows go. */
 void SNUG_TIER_SYMBOL(gemm_store)(const gemm *g, const gemm_tile *t);
