@@ -91,6 +91,7 @@ snug_status snug_tally_create(const snug_data_info *info, snug_scores *scores, s
     if (!t) return SNUG_ENOMEM;
     t->scores = scores;
     t->threshold = (double)NAN;
+    t->places = 1;
     t->sample_elements = snug_shape_elements(&info->sample);
     t->output_elements = snug_shape_elements(&info->outputs);
     const snug_status s = create(t, info);
@@ -124,7 +125,7 @@ void snug_tally_add(snug_tally *t, const snug_tally_batch *b)
 {
     double *sum = snug_tally_sums(t, TALLY_LOSS);
     const double weight = t->kind->add(t, b);
-    if (weight > 0) sum[0] += b->loss * weight;
+    if (weight > 0) sum[0] += b->loss * (double)(b->n * t->places);
     sum[1] += weight;
     t->samples += b->n;
 }

@@ -23,7 +23,7 @@ typedef struct snug_tally snug_tally;
 /* n samples of one batch. */
 typedef struct snug_tally_batch {
     int64_t n;
-    double loss;         /* the mean of what the task counts (samples, or tokens) */
+    double loss;         /* the mean over samples, or places of tokens */
     const void *outputs; /* as the task's graph makes them; NULL: it makes none */
     const void *x, *y;
 } snug_tally_batch;
@@ -34,7 +34,7 @@ typedef struct snug_tally_kind {
     /* The columns of scores that a sample has; NULL: none. */
     int64_t (*columns)(const snug_data_info *info);
     snug_status (*create)(snug_tally *t, const snug_data_info *info);
-    /* Returns how many things the batch's loss is the mean of. t->samples does not count it yet. */
+    /* Returns how many samples, or tokens, count. t->samples does not have the batch yet. */
     double (*add)(snug_tally *t, const snug_tally_batch *b);
     bool (*sound)(const snug_tally *t); /* NULL: whatever a file says is */
     void (*finish)(snug_tally *t);      /* before metrics are read; NULL: nothing to do */
@@ -46,7 +46,7 @@ typedef struct snug_tally_block {
     snug_tensor tensor;
 } snug_tally_block;
 
-enum { TALLY_LOSS }; /* the first block of every tally: the sum of losses, and of how many */
+enum { TALLY_LOSS }; /* the first block of every tally: the sum of losses, and how many count */
 
 struct snug_tally {
     const snug_tally_kind *kind;
@@ -54,6 +54,7 @@ struct snug_tally {
     int64_t n_classes;              /* classes, labels or values */
     const char *const *class_names; /* of the data set; NULL: they have none */
     int64_t sample_elements, output_elements;
+    int64_t places; /* of a sample that have a loss of their own; what does not count has none */
     snug_tally_block block[SNUG_TALLY_TENSORS];
     int n_blocks;
     snug_class_metrics *by_class; /* NULL: not a matter of classes */

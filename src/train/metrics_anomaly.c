@@ -8,6 +8,7 @@
 
 enum { ERROR = TALLY_LOSS + 1, FOUND };
 enum { ACCURACY, PRECISION, RECALL, F1, ROC, AVERAGE_PRECISION, N_FOUND };
+#define UNKNOWN (-1.0) /* all of them are rates */
 
 static int64_t columns(const snug_data_info *info)
 {
@@ -48,12 +49,12 @@ static double add(snug_tally *t, const snug_tally_batch *b)
 static void finish(snug_tally *t)
 {
     double *found = snug_tally_sums(t, FOUND);
-    for (int i = 0; i < N_FOUND; i++) found[i] = (double)NAN;
+    for (int i = 0; i < N_FOUND; i++) found[i] = UNKNOWN;
     if (!t->scores) return;
     const snug_above a = snug_scores_above(t->scores, 0, t->samples, (float)t->threshold);
     const snug_areas areas = snug_scores_areas(t->scores, 0, t->samples);
-    found[ROC] = areas.roc;
-    found[AVERAGE_PRECISION] = areas.precision;
+    found[ROC] = isnan(areas.roc) ? UNKNOWN : areas.roc;
+    found[AVERAGE_PRECISION] = isnan(areas.precision) ? UNKNOWN : areas.precision;
     if (isnan(t->threshold) || a.all_positives == 0) return;
     const int64_t right = a.positives + a.all_negatives - a.negatives;
     found[ACCURACY] = snug_tally_ratio(right, t->samples);
@@ -79,7 +80,7 @@ static bool has_threshold(const snug_tally *t)
 
 static bool has_anomalies(const snug_tally *t)
 {
-    return !isnan(snug_tally_sums(t, FOUND)[AVERAGE_PRECISION]);
+    return snug_tally_sums(t, FOUND)[ROC] >= 0;
 }
 
 static bool can_find(const snug_tally *t)

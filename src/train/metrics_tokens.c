@@ -11,6 +11,7 @@ enum { JUDGED, RIGHT, N_COUNTS };
 static snug_status create(snug_tally *t, const snug_data_info *info)
 {
     (void)info;
+    t->places = t->sample_elements;
     return snug_tally_add_block(t, "snug.tally.tokens", SNUG_I64, 1, N_COUNTS);
 }
 

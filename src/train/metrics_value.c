@@ -12,7 +12,7 @@ enum { SUM_SQUARED, SUM_ABSOLUTE, SUM_MEAN, SUM_SPREAD, N_SUMS };
 static snug_status create(snug_tally *t, const snug_data_info *info)
 {
     t->n_classes = t->output_elements;
-    t->class_names = info->class_names;
+    t->class_names = info->value_names;
     return snug_tally_add_block(t, "snug.tally.values", SNUG_F64, t->n_classes, N_SUMS);
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The metadata of a model's file: "snug.model" (its name), "snug.layers" (the list of layers as
  * YAML), "snug.target" (class, value, ...), "snug.sample" (shape, such as 28x28x1), "snug.input"
- * (its element type), "snug.outputs" (shape), "snug.ragged" (yes or no), "snug.data", "snug.spec"
- * (JSON), "snug.version". */
+ * (its element type), "snug.outputs" (shape), "snug.ragged" (yes or no), "snug.loss", "snug.data",
+ * "snug.spec" (JSON), "snug.version". */
 #include "train/model_file.h"
 #include "data/target.h"
+#include "train/loss.h"
 #include <snug/text.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,7 @@ snug_status snug_model_file_write(const char *path, const snug_model_info *info,
         {"snug.input", snug_dtype_get(info->shape.sample.dtype)->name},
         {"snug.outputs", outputs},
         {"snug.ragged", info->shape.ragged ? "yes" : "no"},
+        {"snug.loss", info->shape.loss.row->name},
         {"snug.data", info->data_path},
         {"snug.spec", info->spec},
         {"snug.layers", layers}, /* last: left out when the program built the model */
@@ -84,7 +86,7 @@ static snug_status need_shape(const char *path, const snug_safetensors *file, co
 static snug_status parse_shape(const char *path, const snug_safetensors *file,
                                snug_model_shape *out)
 {
-    const char *target, *input, *ragged;
+    const char *target, *input, *ragged, *loss;
     TRY(need(path, file, "snug.target", &target));
     out->target = snug_target_find(target);
     CHECK(out->target != SNUG_N_TARGETS && out->target != SNUG_TARGET_NONE, SNUG_EFORMAT,
@@ -93,6 +95,10 @@ static snug_status parse_shape(const char *path, const snug_safetensors *file,
     CHECK(strcmp(input, "f32") == 0 || strcmp(input, "i32") == 0, SNUG_EFORMAT,
           "%s: 'snug.input' is neither f32 nor i32", path);
     out->sample.dtype = strcmp(input, "i32") == 0 ? SNUG_I32 : SNUG_F32;
+    TRY(need(path, file, "snug.loss", &loss));
+    out->loss.row = snug_loss_find(loss);
+    CHECK(out->loss.row && out->loss.row->targets >> out->target & 1, SNUG_EFORMAT,
+          "%s: 'snug.loss' is '%.40s', which is no loss of its target", path, loss);
     TRY(need(path, file, "snug.ragged", &ragged));
     CHECK(strcmp(ragged, "yes") == 0 || strcmp(ragged, "no") == 0, SNUG_EFORMAT,
           "%s: 'snug.ragged' is neither yes nor no", path);
@@ -109,7 +115,7 @@ snug_status snug_model_file_parse(const char *path, const snug_safetensors *file
     TRY(need(path, file, "snug.data", &found.data_path));
     TRY(need(path, file, "snug.spec", &found.spec));
     TRY(parse_shape(path, file, &found.shape));
-    TRY(snug_model_shape_scale(&found.shape, found.spec));
+    found.shape.spec = found.spec;
     const char *yaml = snug_safetensors_meta(file, "snug.layers");
     CHECK(yaml, SNUG_EUNSUPPORTED,
           "%s was built by a program's own code, which is not in the file: only that program can "

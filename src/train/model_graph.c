@@ -3,26 +3,11 @@
  * their places in a stream slot are the same and one loader serves training and evaluation.
  */
 #include "train/model_graph.h"
-#include "data/spec.h"
 #include "data/target.h"
 #include "passes/pass.h"
 #include "train/optimizer.h"
 #include "train/task.h"
 #include <string.h>
-
-snug_status snug_model_shape_scale(snug_model_shape *m, const char *spec)
-{
-    snug_spec read;
-    snug_bump *bump = snug_bump_create(TAG_TRAIN);
-    if (!bump) return SNUG_ENOMEM;
-    const snug_status s = snug_spec_read(spec, bump, &read);
-    const bool value = s == SNUG_OK && read.n_targets > 0;
-    m->mean = value ? read.target_mean[0] : 0;
-    m->std = value ? read.target_std[0] : 1;
-    snug_bump_destroy(bump);
-    TRY(s);
-    return SNUG_OK;
-}
 
 /* A batch of what one sample has the type of. */
 static snug_value *input(snug_graph *g, const char *name, const snug_type *one, int64_t batch)
@@ -73,15 +58,18 @@ static snug_status build_forward(snug_graph *g, const snug_model_shape *m, snug_
     CHECK(task, SNUG_EUNSUPPORTED, "nothing is known to learn of a target of kind '%s'",
           snug_target_name(m->target));
     const snug_type truth = snug_target_truth(m->target, &m->outputs);
-    snug_head head = {.graph = g, .model = m, .x = input(g, SNUG_X, &m->sample, batch)};
+    snug_head head = {.graph = g,
+                      .model = m,
+                      .x = input(g, SNUG_X, &m->sample, batch),
+                      .training = use == USE_TRAIN};
     if (use != USE_PREDICT) head.y = input(g, SNUG_Y, &truth, batch);
     head.result = build_model(g, m, head.x, batch);
     TRY(snug_graph_check(g));
     TRY(check_result(m, head.result));
     snug_value *outputs = NULL, *loss = NULL;
-    task->build(&head, &outputs, &loss);
+    TRY(task->build(&head, &outputs, &loss));
     TRY(snug_graph_check(g));
-    snug_output(g, SNUG_OUTPUTS, outputs);
+    if (outputs) snug_output(g, SNUG_OUTPUTS, outputs);
     if (loss) snug_output(g, SNUG_LOSS, loss);
     if (use == USE_TRAIN) snug_expect_finite(g, loss);
     return snug_graph_check(g);

@@ -8,6 +8,13 @@
 #include "train/recipe.h"
 #include <snug/train.h>
 
+/* What training makes small. */
+typedef struct snug_loss_use {
+    const struct snug_loss *row; /* NULL: what is usual for the target */
+    double label_smoothing;
+    const int64_t *class_counts; /* of the training part, to balance classes by; NULL: do not */
+} snug_loss_use;
+
 /* What a model is, without its weights. Nothing here is owned. */
 typedef struct snug_model_shape {
     const snug_layer_list *layers; /* or */
@@ -17,8 +24,8 @@ typedef struct snug_model_shape {
     snug_shape outputs; /* what is to be made of it */
     bool ragged;        /* samples have lengths */
     snug_target_kind target;
-    double mean,
-        std; /* of the true values in training: what the model learns is (value - mean) / std */
+    const char *spec; /* the data's, JSON: units of values */
+    snug_loss_use loss;
 } snug_model_shape;
 
 /* The number of outputs that layer lists and programs are told: along the last axis. */
@@ -27,15 +34,12 @@ static inline int64_t snug_model_outputs(const snug_model_shape *m)
     return m->outputs.dim[m->outputs.n_dims - 1];
 }
 
-/* mean and std from a data set's spec; 0 and 1 where the target is a class. */
-snug_status snug_model_shape_scale(snug_model_shape *m, const char *spec) SNUG_MUST_USE;
-
 /* Names by which the graphs' values are fetched. */
 #define SNUG_X       "x"
 #define SNUG_Y       "y"
 #define SNUG_LENGTHS "lengths" /* i32 [N], of ragged samples */
 #define SNUG_LOSS    "loss"
-#define SNUG_OUTPUTS "outputs" /* [N, outputs]: probabilities, or values in their own unit */
+#define SNUG_OUTPUTS "outputs" /* [N, outputs..]: as the task makes them */
 
 typedef enum snug_use {
     USE_TRAIN,   /* x, y, hyper -> loss, outputs, updates */

@@ -18,6 +18,12 @@ static const char *const schedule_names[] = {
 #include "train/schedules.def"
 #undef SNUG_SCHEDULE
     NULL};
+static const char *const loss_names[] = {"auto",
+#define SNUG_LOSS_ROW(id) #id,
+#include "train/losses.def"
+#undef SNUG_LOSS_ROW
+                                         NULL};
+static const char *const weight_names[] = {"none", "balanced", NULL};
 static const char *const precision_names[] = {"f32", NULL};
 static const char *const header_names[] = {"yes", "no", NULL};
 static const char *const task_names[] = {"class",       "value",    "labels",

@@ -23,6 +23,9 @@ struct snug_recipe {
         int64_t batch, leaves;                  /* leaves 0: the default for the batch */
         int64_t micro_batches;                  /* 0: what the budget needs */
         int64_t optimizer, schedule, precision; /* rows of their tables */
+        int64_t loss;                           /* 0: by the target; else row + 1 */
+        int64_t class_weights;                  /* 0: none; 1: balanced */
+        double label_smoothing;
         double learning_rate, weight_decay, momentum, beta1, beta2, alpha, rho, epsilon;
         double warmup;                   /* epochs of linear warm-up; fractions allowed */
         double step_epochs, step_factor; /* step schedule: every so many epochs, times factor */

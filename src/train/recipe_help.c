@@ -3,6 +3,7 @@
  * Markdown of docs/recipes.md. */
 #include "models/layer.h"
 #include "models/zoo.h"
+#include "train/loss.h"
 #include "train/optimizer.h"
 #include "train/recipe_row.h"
 
@@ -115,6 +116,23 @@ static void optimizers(snug_str *s, bool markdown)
         optimizer_keys(&line, o, markdown ? "`" : "");
         if (markdown)
             snug_str_printf(s, "%s |\n", line.text ? line.text : "");
+        else
+            wrap(s, line.text ? line.text : "", 2, true);
+        snug_str_free(&line);
+    }
+}
+
+static const char head_losses[] = "\n## Losses\n\n| Name | What it is |\n| --- | --- |\n";
+
+static void losses(snug_str *s, bool markdown)
+{
+    const snug_loss *loss;
+    snug_str_add(s, markdown ? head_losses : "\nLOSSES\n");
+    for (int64_t i = 0; (loss = snug_loss_get(i)); i++) {
+        snug_str line = {0};
+        snug_str_printf(&line, markdown ? "| `%s` | %s |\n" : "%s: %s", loss->name, loss->doc);
+        if (markdown)
+            snug_str_add(s, line.text ? line.text : "");
         else
             wrap(s, line.text ? line.text : "", 2, true);
         snug_str_free(&line);
@@ -302,6 +320,7 @@ snug_status snug_recipe_help(bool markdown, char **out)
     snug_str s = {0};
     snug_str_add(&s, markdown ? intro_markdown : intro_text);
     keys(&s, markdown);
+    losses(&s, markdown);
     optimizers(&s, markdown);
     models(&s, markdown);
     layers(&s, markdown);

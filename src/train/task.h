@@ -11,12 +11,14 @@ typedef struct snug_head {
     const snug_model_shape *model;
     snug_value *x, *result; /* result [N, outputs...] */
     snug_value *y;          /* NULL: prediction */
+    bool training;
 } snug_head;
 
 typedef struct snug_task {
     snug_target_kind target;
-    /* *loss stays as it is without y. Errors are sticky in the graph. */
-    void (*build)(const snug_head *h, snug_value **outputs, snug_value **loss);
+    /* *loss stays NULL without y; *outputs NULL where the graph is to keep none. Errors of the
+     * graph are sticky in it. */
+    snug_status (*build)(const snug_head *h, snug_value **outputs, snug_value **loss);
 } snug_task;
 
 /* NULL: nothing can be learned of this kind of target. */

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One of several classes, of a sample or of each of its places (the token that follows):
- * probabilities by softmax, loss by cross entropy. */
-#include "train/task.h"
+/* One of several classes: probabilities by softmax. */
+#include "train/loss.h"
 
-static void build(const snug_head *h, snug_value **outputs, snug_value **loss)
+static snug_status build(const snug_head *h, snug_value **outputs, snug_value **loss)
 {
-    snug_value *logits = h->result;
-    if (h->y)
-        *loss = snug_softmax_cross_entropy(h->graph, logits, h->y, outputs);
-    else
-        *outputs = snug_apply(h->graph, snug_graph_find_op(h->graph, "softmax"), "softmax", NULL, 1,
-                              &logits);
+    if (h->y) *loss = snug_loss_build(h, h->result, h->y, outputs);
+    if (!*outputs) *outputs = snug_softmax(h->graph, h->result, -1);
+    return SNUG_OK;
 }
 
 const snug_task snug_task_class = {.target = SNUG_TARGET_CLASS, .build = build};
-const snug_task snug_task_tokens = {.target = SNUG_TARGET_TOKENS, .build = build};

@@ -1,29 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A number: learned in units of the training part's deviation, whatever the unit of the value, so
- * that learning rates and initial values fit; loss by mean squared error. */
-#include "train/task.h"
+/* Numbers: learned in units of the training part's deviations, whatever the units of the values, so
+ * that learning rates and initial values fit. */
+#include "data/spec.h"
+#include "graph/graph.h"
+#include "train/loss.h"
 
-/* v * scale + shift, v f32 [N, 1]. */
-static snug_value *affine(snug_graph *g, snug_value *v, double scale, double shift,
-                          const char *name)
+/* Each of n values times its scale, plus its shift. */
+typedef struct affine {
+    int64_t n;
+    float *scale, *shift;
+} affine;
+
+static snug_status affine_create(snug_graph *g, int64_t n, affine *out)
 {
-    const snug_type weight = {.dtype = SNUG_F32, .shape = {.n_dims = 2, .dim = {1, 1}}};
-    const snug_type bias = {.dtype = SNUG_F32, .shape = {.n_dims = 1, .dim = {1}}};
-    const float w = (float)scale, b = (float)shift;
+    *out = (affine){.n = n,
+                    .scale = snug_bump_alloc(g->bump, (size_t)(n * n) * sizeof(float)),
+                    .shift = snug_bump_alloc(g->bump, (size_t)n * sizeof(float))};
+    return out->scale && out->shift ? SNUG_OK : SNUG_ENOMEM;
+}
+
+static void affine_set(const affine *a, int64_t i, double scale, double shift)
+{
+    a->scale[i * a->n + i] = (float)scale;
+    a->shift[i] = (float)shift;
+}
+
+/* v f32 [N, n], by a diagonal matrix. */
+static snug_value *apply(snug_graph *g, snug_value *v, const affine *a, const char *name)
+{
+    const snug_type weight = {.dtype = SNUG_F32, .shape = {.n_dims = 2, .dim = {a->n, a->n}}};
+    const snug_type bias = {.dtype = SNUG_F32, .shape = {.n_dims = 1, .dim = {a->n}}};
     snug_graph_push_scope(g, name);
-    v = snug_matmul(g, v, snug_constant(g, "scale", weight, &w));
-    v = snug_bias_add(g, v, snug_constant(g, "shift", bias, &b));
+    v = snug_matmul(g, v, snug_constant(g, "scale", weight, a->scale));
+    v = snug_bias_add(g, v, snug_constant(g, "shift", bias, a->shift));
     snug_graph_pop_scope(g);
     return v;
 }
 
-static void build(const snug_head *h, snug_value **outputs, snug_value **loss)
+static snug_status build(const snug_head *h, snug_value **outputs, snug_value **loss)
 {
-    const double mean = h->model->mean, std = h->model->std;
-    *outputs = affine(h->graph, h->result, std, mean, "to_unit");
-    if (h->y)
-        *loss =
-            snug_mse(h->graph, h->result, affine(h->graph, h->y, 1 / std, -mean / std, "of_unit"));
+    const int64_t n = snug_model_outputs(h->model);
+    snug_spec spec;
+    affine to, of;
+    TRY(snug_spec_read(h->model->spec, h->graph->bump, &spec));
+    CHECK(spec.n_targets == n, SNUG_EFORMAT,
+          "the model makes %" PRId64 " values, the data's spec tells of %d", n, spec.n_targets);
+    TRY(affine_create(h->graph, n, &to));
+    TRY(affine_create(h->graph, n, &of));
+    for (int64_t i = 0; i < n; i++) {
+        const double mean = spec.target_mean[i], std = spec.target_std[i];
+        affine_set(&to, i, std, mean);
+        affine_set(&of, i, 1 / std, -mean / std);
+    }
+    *outputs = apply(h->graph, h->result, &to, "to_unit");
+    if (h->y) *loss = snug_loss_build(h, h->result, apply(h->graph, h->y, &of, "of_unit"), NULL);
+    return SNUG_OK;
 }
 
 const snug_task snug_task_value = {.target = SNUG_TARGET_VALUE, .build = build};

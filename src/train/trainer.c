@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A trainer's life: created (data opened, model built, plan made; nothing run), run once, freed. */
 #include "train/trainer.h"
+#include "train/loss.h"
 #include <snug/train.h>
 #include <string.h>
 
@@ -36,8 +37,11 @@ static snug_status take_model(snug_trainer *t)
         .outputs = t->info->outputs,
         .ragged = t->info->ragged,
         .target = t->info->target,
+        .spec = snug_dataset_spec(t->data),
+        .loss = {.label_smoothing = r->train.label_smoothing,
+                 .class_counts = r->train.class_weights ? t->info->class_counts : NULL},
     };
-    TRY(snug_model_shape_scale(&t->model, snug_dataset_spec(t->data)));
+    TRY(snug_loss_choose(r, t->info->target, &t->model.loss.row));
     t->model_name = snug_strdup(TAG_TRAIN, t->config.build ? "custom" : r->model.name);
     return t->model_name ? SNUG_OK : SNUG_ENOMEM;
 }

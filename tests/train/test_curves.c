@@ -114,7 +114,7 @@ static void open_net(const char *name, const json_t *model, net *n)
         .outputs = shape_of(json_object_get(model, "outputs")),
         .ragged = json_is_true(json_object_get(model, "ragged")),
         .target = snug_target_find(target),
-        .std = 1,
+
     };
     ok(snug_recipe_create(&n->recipe));
     ok(snug_recipe_set(n->recipe, "train.optimizer", "momentum"));
