@@ -2,7 +2,7 @@
 /* Convolutions on images [N, H, W, C]: conv2d, and depthwise_conv2d, whose channels do not mix. */
 #include "models/layer.h"
 
-enum { PAD_SAME = -1, PAD_VALID = -2 };
+enum { PAD_SAME = -1, PAD_VALID = -2, FILTERS_OUTPUTS = -1 };
 
 typedef struct conv_attrs {
     int64_t filters, multiplier; /* conv2d; depthwise_conv2d */
@@ -35,7 +35,10 @@ static snug_value *refuse(const snug_layer_build *b, const snug_value *x)
 
 static snug_value *build_conv2d(const snug_layer_build *b, const void *attrs, snug_value *x)
 {
-    return snug_layer_rank(x) == 4 ? convolve(b, attrs, x) : refuse(b, x);
+    conv_attrs a = *(const conv_attrs *)attrs;
+    if (snug_layer_rank(x) != 4) return refuse(b, x);
+    if (a.filters == FILTERS_OUTPUTS) a.filters = b->outputs;
+    return convolve(b, &a, x);
 }
 
 static snug_value *build_depthwise(const snug_layer_build *b, const void *attrs, snug_value *x)
@@ -47,6 +50,7 @@ static snug_value *build_depthwise(const snug_layer_build *b, const void *attrs,
     return convolve(b, &a, x);
 }
 
+static const char *const filters_words[] = {"outputs", NULL};
 static const char *const padding_words[] = {"same", "valid", NULL};
 
 #define KEY(name, kind, field, ...)                                                                \
@@ -70,7 +74,8 @@ static const char *const padding_words[] = {"same", "valid", NULL};
         "add a bias to each channel; of no use before batch_norm")
 
 static const snug_layer_key conv2d_keys[] = {
-    KEY("filters", LAYER_INT, filters, 1, 1 << 20, NULL, NULL, "channels of the result"),
+    KEY("filters", LAYER_INT, filters, 1, 1 << 20, filters_words, NULL,
+        "channels of the result; `outputs`: as many as the data needs"),
     KERNEL,
     STRIDE,
     PADDING,

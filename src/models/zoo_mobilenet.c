@@ -63,6 +63,77 @@ const snug_zoo_model snug_zoo_mobilenetv1 = {
     .write = write_mobilenetv1,
 };
 
+/* ---- MobileNetV2 ------------------------------------------------------------------------------
+ */
+
+/* Sandler et al. 2018, table 2: how much wider the inside is, filters, blocks, stride of the
+ * first. */
+static const struct {
+    int expand, filters, blocks, stride;
+} mobilenetv2[] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4, 2},
+                   {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
+
+/* A multiple of eight, the nearest that is not a tenth less than n. */
+static int by_eight(double n)
+{
+    int m = (int)(n + 4) / 8 * 8;
+    if (m < 8) m = 8;
+    return m < 0.9 * n ? m + 8 : m;
+}
+
+/* An inverted residual block: wider, each channel by itself, narrower without activation. */
+static void write_inverted(snug_str *s, int in, int expand, int out, int stride)
+{
+    bool around = stride == 1 && in == out;
+    const char *indent = around ? "      " : "";
+    if (around) snug_str_add(s, "- residual:\n    body:\n");
+    if (expand > 1)
+        snug_str_printf(
+            s, "%s- conv2d: {filters: %d, kernel: 1, bias: false}\n%s- batch_norm\n%s- relu6\n",
+            indent, in * expand, indent, indent);
+    snug_str_printf(s,
+                    "%s- depthwise_conv2d: {kernel: 3, stride: %d, padding: 1, bias: false}\n"
+                    "%s- batch_norm\n"
+                    "%s- relu6\n"
+                    "%s- conv2d: {filters: %d, kernel: 1, bias: false}\n"
+                    "%s- batch_norm\n",
+                    indent, stride, indent, indent, indent, out, indent);
+}
+
+static snug_status write_mobilenetv2(const double *knob, snug_str *s)
+{
+    double width = knob[0];
+    int in = by_eight(32 * width), last = by_eight(1280 * (width > 1 ? width : 1));
+    snug_str_printf(s,
+                    "- conv2d: {filters: %d, kernel: 3, stride: 2, padding: 1, bias: false}\n- "
+                    "batch_norm\n- relu6\n",
+                    in);
+    for (size_t i = 0; i < sizeof mobilenetv2 / sizeof *mobilenetv2; i++)
+        for (int b = 0; b < mobilenetv2[i].blocks; b++) {
+            int out = by_eight(mobilenetv2[i].filters * width);
+            write_inverted(s, in, mobilenetv2[i].expand, out, b ? 1 : mobilenetv2[i].stride);
+            in = out;
+        }
+    snug_str_printf(s, "- conv2d: {filters: %d, kernel: 1, bias: false}\n", last);
+    snug_str_add(s, "- batch_norm\n"
+                    "- relu6\n"
+                    "- global_avg_pool\n"
+                    "- dropout: 0.2\n"
+                    "- linear: outputs\n");
+    return SNUG_OK;
+}
+
+static const snug_knob mobilenetv2_knobs[] = {
+    {"width", 1, 0.05, 4, false, "multiplies the filters of every layer, to multiples of 8"}};
+
+const snug_zoo_model snug_zoo_mobilenetv2 = {
+    .info = {"mobilenetv2", "MobileNetV2: seventeen inverted residual blocks; 3,504,872 parameters "
+                            "on colour images with 1000 classes"},
+    .n_knobs = 1,
+    .knobs = mobilenetv2_knobs,
+    .write = write_mobilenetv2,
+};
+
 /* ---- DS-CNN -----------------------------------------------------------------------------------
  */
 

@@ -40,6 +40,8 @@ CASES = {
     "vgg11": (COLOUR, "class", [10]),
     "vgg11-bn": (COLOUR, "class", [10]),
     "mobilenetv1:width=0.25": ([48, 48, 3], "class", [2], 0, False, 1e-7),  # steep on noise
+    "squeezenet": (COLOUR, "class", [10]),
+    "mobilenetv2:width=0.25": ([48, 48, 3], "class", [2], 0, False, 1e-7),  # likewise
     "dscnn": ([49, 10, 1], "class", [12]),
     "lstm": ([29, 12], "class", [9], 0, True),
     "lstm:units=20,layers=2,bidirectional=1": ([17, 5], "class", [4], 0, True),
@@ -136,6 +138,7 @@ def linear(m, a, x):
 
 @layer
 def conv2d(m, a, x):
+    a = a | {"filters": m.outputs} if a["filters"] == "outputs" else a
     k, s, groups = pair(a["kernel"]), pair(a["stride"]), a["groups"]
     d = pair(a["dilation"])
     w = m.param(a["name"] + ".weight", k[0], k[1], x.shape[3] // groups, a["filters"])
@@ -240,6 +243,11 @@ def last_step(m, a, x):
 
 
 @layer
+def relu6(m, a, x):
+    return F.relu6(x)
+
+
+@layer
 def gelu(m, a, x):
     return F.gelu(x)
 
@@ -327,6 +335,16 @@ def swiglu(m, a, x):
     gate, up = (linear(m, {"name": f"{a['name']}.{part}", "units": a["units"], "bias": False}, x)
                 for part in ("gate", "up"))
     return linear(m, {"name": a["name"] + ".down", "units": x.shape[2], "bias": False}, F.silu(gate) * up)
+
+
+@layer
+def concat(m, a, x):
+    return torch.cat([m.run([one], x) for one in a["branches"]], -1)
+
+
+@layer
+def sequential(m, a, x):
+    return m.run(a["layers"] or [], x)
 
 
 @layer

@@ -220,19 +220,21 @@ static void build_errors_name_the_line(void **state)
 static void builds_every_layer(void **state)
 {
     (void)state;
-    const char *yaml = "- conv2d: {filters: 8, kernel: [3, 5], stride: [2, 1], padding: 1}\n"
-                       "- batch_norm\n"
-                       "- gelu\n"
-                       "- max_pool: {kernel: 3, stride: 1}\n"
-                       "- residual: [conv2d: {filters: 8, groups: 8, bias: false}, relu]\n"
-                       "- reshape: [144, 16]\n"
-                       "- conv1d: {filters: 16, padding: causal, dilation: 4, bias: false}\n"
-                       "- reshape: [12, 12, 16]\n"
-                       "- depthwise_conv2d: {kernel: 3, stride: 2, multiplier: 2}\n"
-                       "- dropout: 0.1\n"
-                       "- global_avg_pool\n"
-                       "- linear: 6\n"
-                       "- flatten\n";
+    const char *yaml =
+        "- conv2d: {filters: 8, kernel: [3, 5], stride: [2, 1], padding: 1}\n"
+        "- batch_norm\n"
+        "- gelu\n"
+        "- max_pool: {kernel: 3, stride: 1}\n"
+        "- residual: [conv2d: {filters: 8, groups: 8, bias: false}, relu]\n"
+        "- concat: [relu, sequential: [conv2d: {filters: 8, kernel: 1}, relu], sequential: []]\n"
+        "- reshape: [288, 24]\n"
+        "- conv1d: {filters: 8, padding: causal, dilation: 4, bias: false}\n"
+        "- reshape: [12, 12, 16]\n"
+        "- depthwise_conv2d: {kernel: 3, stride: 2, multiplier: 2}\n"
+        "- dropout: 0.1\n"
+        "- global_avg_pool\n"
+        "- linear: 6\n"
+        "- flatten\n";
     snug_layer_list *l;
     ok(snug_layers_parse("m", yaml, &l));
     snug_graph *g = build(l, batch_of(3, grey28), 0);

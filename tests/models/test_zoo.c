@@ -69,6 +69,9 @@ static const size_case sizes[] = {
     {"vgg11-bn", COLOUR32, 10, 28149514, 5504},
     {"mobilenetv1", COLOUR224, 1000, 4231976, 21888}, /* 4,253,864 together, as in Keras */
     {"mobilenetv1:width=0.25,bias=1", 3, {96, 96, 3}, 2, 216322, 5472}, /* 221,794 together */
+    {"mobilenetv2", COLOUR224, 1000, 3504872, 34112},
+    {"mobilenetv2:width=0.35", COLOUR224, 1000, 1677128, 14080},
+    {"squeezenet", COLOUR224, 1000, 1235496, 0},
     {"dscnn", 3, {49, 10, 1}, 12, 23756, 1152}, /* 24,908 together, as in the reference */
     {"lstm", 2, {29, 12}, 9, 73353, 0},
     {"lstm:units=64,layers=2,bidirectional=1", 2, {29, 12}, 9, 139401, 0},
