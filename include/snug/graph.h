@@ -268,8 +268,22 @@ SNUG_API snug_value *snug_softmax_cross_entropy_with(snug_graph *g, snug_value *
                                                      snug_value *labels,
                                                      const snug_cross_entropy_config *config,
                                                      snug_value **probabilities);
-SNUG_API snug_value *snug_mse(snug_graph *g, snug_value *prediction,
-                              snug_value *target); /* mean over all */
+/* By element, over all elements of the batch; a target [N] fits a prediction [N, 1]. */
+SNUG_API snug_value *snug_mse(snug_graph *g, snug_value *prediction, snug_value *target);
+SNUG_API snug_value *snug_mae(snug_graph *g, snug_value *prediction, snug_value *target);
+SNUG_API snug_value *snug_huber(snug_graph *g, snug_value *prediction, snug_value *target,
+                                double delta);
+/* Targets in [0, 1], several a sample; pos_weight [C] or NULL. */
+SNUG_API snug_value *snug_bce_with_logits(snug_graph *g, snug_value *logits, snug_value *targets,
+                                          snug_value *pos_weight);
+/* Targets 0 or 1; alpha below 0: no weights (Lin et al. 2017: gamma 2, alpha 0.25). */
+SNUG_API snug_value *snug_sigmoid_focal(snug_graph *g, snug_value *logits, snug_value *targets,
+                                        double gamma, double alpha);
+/* Targets -1 or 1. */
+SNUG_API snug_value *snug_hinge(snug_graph *g, snug_value *prediction, snug_value *target,
+                                double margin);
+/* Over the rows of the batch; log-probabilities [.., C] and probabilities [.., C]. */
+SNUG_API snug_value *snug_kl_divergence(snug_graph *g, snug_value *prediction, snug_value *target);
 
 /* Any operator by its name (`snug help ops` and docs/ops.md list them), its attributes as text:
  *     snug_apply_named(g, "leaky_relu", "slope=0.2", 1, &x)

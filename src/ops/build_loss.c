@@ -28,3 +28,45 @@ snug_value *snug_mse(snug_graph *g, snug_value *prediction, snug_value *target)
 {
     return apply2(g, &snug_op_mse, prediction, target);
 }
+
+static snug_value *pointwise(snug_graph *g, const snug_op *op, const snug_loss_attrs *attrs,
+                             snug_value *prediction, snug_value *target)
+{
+    if (!g || !prediction || !target) return NULL;
+    return snug_apply(g, op, NULL, attrs, 2, (snug_value *[]){prediction, target});
+}
+
+snug_value *snug_mae(snug_graph *g, snug_value *prediction, snug_value *target)
+{
+    return pointwise(g, &snug_op_mae, NULL, prediction, target);
+}
+
+snug_value *snug_huber(snug_graph *g, snug_value *prediction, snug_value *target, double delta)
+{
+    return pointwise(g, &snug_op_huber, &(snug_loss_attrs){.delta = delta}, prediction, target);
+}
+
+snug_value *snug_bce_with_logits(snug_graph *g, snug_value *logits, snug_value *targets,
+                                 snug_value *pos_weight)
+{
+    if (!g || !logits || !targets) return NULL;
+    return snug_apply(g, &snug_op_bce_with_logits, NULL, NULL, pos_weight ? 3 : 2,
+                      (snug_value *[]){logits, targets, pos_weight});
+}
+
+snug_value *snug_sigmoid_focal(snug_graph *g, snug_value *logits, snug_value *targets, double gamma,
+                               double alpha)
+{
+    snug_loss_attrs attrs = {.gamma = gamma, .alpha = alpha};
+    return pointwise(g, &snug_op_sigmoid_focal, &attrs, logits, targets);
+}
+
+snug_value *snug_hinge(snug_graph *g, snug_value *prediction, snug_value *target, double margin)
+{
+    return pointwise(g, &snug_op_hinge, &(snug_loss_attrs){.margin = margin}, prediction, target);
+}
+
+snug_value *snug_kl_divergence(snug_graph *g, snug_value *prediction, snug_value *target)
+{
+    return pointwise(g, &snug_op_kl_divergence, NULL, prediction, target);
+}

@@ -73,8 +73,15 @@ typedef struct snug_group_norm_attrs {
  * softmax_cross_entropy(logits [.., C], labels i32 [..][, weights [C]][, total []]) -> loss [],
  * probabilities [.., C]; softmax_cross_entropy_grad(probabilities, labels, dloss []
  * [, weights][, total]) -> dlogits. A label outside 0..C-1 gives loss 0 and gradient 0.
- * mse(prediction, target) -> loss []; mse_grad(prediction, target, dloss []) -> dprediction; the
- * target has the prediction's elements, [N] for [N, 1] too. */
+ * Losses by element (pointwise_loss.h) are X(prediction, target[, weight [C]]) -> loss [] and
+ * X_grad(prediction, target, dloss []
+ * [, weight]) -> dprediction, or dtarget; the target has the prediction's elements, [N] for [N, 1]
+ * too. */
+typedef struct snug_loss_attrs {
+    double delta, margin, gamma, alpha;
+    int64_t wrt; /* of a gradient: 0 prediction, 1 target */
+} snug_loss_attrs;
+
 typedef struct snug_cross_entropy_attrs {
     double label_smoothing;
 } snug_cross_entropy_attrs;

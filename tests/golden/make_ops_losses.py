@@ -43,5 +43,56 @@ def cross_entropy():
             **attrs)
 
 
+def sigmoid_focal(x, t, gamma, alpha):
+    """Lin et al. 2017, as torchvision computes it, for targets 0 and 1."""
+    p, bce = torch.sigmoid(x), F.binary_cross_entropy_with_logits(x, t, reduction="none")
+    hit = p * t + (1 - p) * (1 - t)
+    weight = 1 if alpha < 0 else alpha * t + (1 - alpha) * (1 - t)
+    return (weight * (1 - hit) ** gamma * bce).mean()
+
+
+def elements():
+    def signs(*size):
+        return torch.where(normal(*size) > 0, 1.0, -1.0).double()
+
+    def labels(*size):
+        return (signs(*size) + 1) / 2
+
+    def share(*size):
+        return torch.softmax(normal(*size), -1).float().double()
+
+    size = (5, 3, 7)
+    for case, f, x, t, attrs in [
+            ("mae:places", F.l1_loss, normal(*size), normal(*size), {}),
+            ("huber:one", F.huber_loss, normal(*size), normal(*size), dict(delta=1)),
+            ("huber:narrow", F.huber_loss, normal(*size), normal(*size), dict(delta=0.3)),
+            ("bce_with_logits:places", F.binary_cross_entropy_with_logits, normal(*size) * 5,
+             labels(*size), {}),
+            ("bce_with_logits:shares", F.binary_cross_entropy_with_logits, normal(5, 9),
+             share(5, 9), {}),
+            ("sigmoid_focal:default", sigmoid_focal, normal(*size) * 3, labels(*size),
+             dict(gamma=2, alpha=0.25)),
+            ("sigmoid_focal:plain", sigmoid_focal, normal(*size), labels(*size),
+             dict(gamma=1.5, alpha=-1)),
+            ("hinge:one", lambda x, t, margin: F.relu(margin - t * x).mean(), normal(*size),
+             signs(*size), dict(margin=1)),
+            ("kl_divergence:rows", lambda x, t: F.kl_div(x, t, reduction="batchmean"),
+             torch.log_softmax(normal(6, 11), -1).float().double(), share(6, 11), {})]:
+        x, t, d = x.requires_grad_(), t.requires_grad_(), scalar()
+        loss = f(x, t, **attrs)
+        dx, dt = torch.autograd.grad(loss, [x, t], d, allow_unused=True)
+        add(case, [x, t], [loss], "11", **attrs)
+        op, words = case.split(":")
+        add(f"{op}_grad:{words}", [x, t, d], [dx], "110", **attrs)
+        if op != "sigmoid_focal":
+            add(f"{op}_grad:{words} target", [x, t, d], [dt], "110", wrt=1, **attrs)
+    x, t, w, d = normal(6, 4).requires_grad_(), labels(6, 4), positive(4), scalar()
+    loss = F.binary_cross_entropy_with_logits(x, t, pos_weight=w)
+    (dx,) = torch.autograd.grad(loss, [x], d)
+    add("bce_with_logits:weights", [x, t, w], [loss], "110")
+    add("bce_with_logits_grad:weights", [x, t, d, w], [dx], "1100")
+
+
 cross_entropy()
+elements()
 save(__file__)

@@ -149,6 +149,31 @@ static void norms_of_rows_have_what_is_asked(void **state)
     snug_graph_destroy(g);
 }
 
+static void losses_are_scalars(void **state)
+{
+    (void)state;
+    snug_graph *g = graph(SNUG_MODE_TRAIN);
+    snug_value *x = INPUT(g, 4, 3);
+    snug_type like = snug_value_type(x), labels = like;
+    labels.shape.n_dims = 1, labels.dtype = SNUG_I32;
+    snug_value *t = snug_input(g, "t", like), *y = snug_input(g, "y", labels), *p;
+    snug_value *w = snug_param(g, "w", (snug_type){.shape = snug_shape_make(1, (int64_t[]){3})},
+                               (snug_init){.kind = SNUG_INIT_ONE});
+    snug_cross_entropy_config config = {.label_smoothing = 0.1, .weights = w};
+    has_shape(snug_mse(g, x, t), "[]");
+    has_shape(snug_mae(g, x, t), "[]");
+    has_shape(snug_huber(g, x, t, 0.5), "[]");
+    has_shape(snug_bce_with_logits(g, x, t, NULL), "[]");
+    has_shape(snug_bce_with_logits(g, x, t, w), "[]");
+    has_shape(snug_sigmoid_focal(g, x, t, 2, 0.25), "[]");
+    has_shape(snug_hinge(g, x, t, 1), "[]");
+    has_shape(snug_kl_divergence(g, x, t), "[]");
+    has_shape(snug_softmax_cross_entropy_with(g, x, y, &config, &p), "[]");
+    has_shape(p, "[4, 3]");
+    ok(snug_graph_check(g));
+    snug_graph_destroy(g);
+}
+
 static void dropout_has_a_key_of_its_own(void **state)
 {
     (void)state;
@@ -361,6 +386,7 @@ int main(void)
         cmocka_unit_test(conv2d_defaults_and_groups),
         cmocka_unit_test(batch_norm_follows_the_mode),
         cmocka_unit_test(norms_of_rows_have_what_is_asked),
+        cmocka_unit_test(losses_are_scalars),
         cmocka_unit_test(dropout_has_a_key_of_its_own),
         cmocka_unit_test(shapes_of_the_others),
         cmocka_unit_test(operators_by_name),

@@ -1,162 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums of squares to one number: sum_squares, mse, and the gradient of mse. A leaf is cut into
- * chunks of CHUNK elements from its first one; a chunk is summed in float by four vector
- * accumulators, chunks of a leaf in order in double, leaves by the tree of snug/leaves.h. */
-#include "kernels/cpu/spans.h"
-#include "ops/rules.h"
-#include <snug/leaves.h>
+/* The sum of squares of all elements. */
+#include "kernels/cpu/flat_sum.h"
 
-enum { CHUNK = 4096, TASK_CHUNKS = SPAN_STREAM / CHUNK };
-
-typedef struct squares {
-    const float *a, *b; /* b NULL: squares of a; else of a - b */
-} squares;
-
-ALWAYS_INLINE vf add_square(vf sum, const squares *s, int64_t i, int n, bool difference)
+ALWAYS_INLINE vf square_term(const void *arg, int64_t i, int n, vf sum)
 {
-    vf v = vload_upto(s->a + i, n);
-    if (difference) v = vsub(v, vload_upto(s->b + i, n));
+    vf v = vload_upto((const float *)arg + i, n);
     return vfma(v, v, sum);
 }
 
-ALWAYS_INLINE float sum_elements(const squares *s, int64_t begin, int64_t end, bool difference)
+static float square_chunk(const void *arg, int64_t begin, int64_t end)
 {
-    vf sum[4] = {vzero(), vzero(), vzero(), vzero()};
-    int64_t i = begin;
-    for (; i + 4 * VLEN <= end; i += 4 * VLEN)
-        for (int v = 0; v < 4; v++) sum[v] = add_square(sum[v], s, i + v * VLEN, VLEN, difference);
-    for (int v = 0; i < end; v++, i += VLEN)
-        sum[v] = add_square(sum[v], s, i, vlanes(i, end), difference);
-    return vsum(vadd(vadd(sum[0], sum[1]), vadd(sum[2], sum[3])));
-}
-
-static double sum_chunk(const squares *s, int64_t begin, int64_t end)
-{
-    return (double)(s->b ? sum_elements(s, begin, end, true) : sum_elements(s, begin, end, false));
-}
-
-/* The flat elements of a call, by leaves. */
-typedef struct flat {
-    squares s;
-    int64_t n, leaf, leaf_chunks, n_leaves;
-    double n_step; /* elements of the whole step */
-    double *partials;
-} flat;
-
-static flat flat_of(const snug_call *c)
-{
-    const snug_shape *s = &c->in[0].type.shape;
-    int64_t n = snug_shape_elements(s);
-    flat f = {.s.a = c->in[0].data, .n = n, .leaf = n, .n_leaves = 1, .n_step = (double)n};
-    if (snug_shape_has_batch(s)) {
-        int64_t per_sample = snug_each_sample(c->step, n);
-        f.leaf = c->step->leaf_samples * per_sample;
-        f.n_leaves = c->step->leaves_here;
-        f.n_step = (double)(c->step->n_step * per_sample);
-    }
-    f.leaf_chunks = (f.leaf + CHUNK - 1) / CHUNK;
-    return f;
-}
-
-/* Chunks up to the end of the last leaf that has elements. */
-static int64_t flat_chunks(const flat *f)
-{
-    if (f->leaf == 0) return 0; /* no elements at all */
-    int64_t full = (f->n - 1) / f->leaf;
-    return full * f->leaf_chunks + (f->n - full * f->leaf + CHUNK - 1) / CHUNK;
-}
-
-static double flat_chunk(const flat *f, int64_t chunk)
-{
-    int64_t leaf = chunk / f->leaf_chunks, begin = leaf * f->leaf;
-    int64_t leaf_end = begin + f->leaf < f->n ? begin + f->leaf : f->n;
-    begin += chunk % f->leaf_chunks * CHUNK;
-    return sum_chunk(&f->s, begin, begin + CHUNK < leaf_end ? begin + CHUNK : leaf_end);
-}
-
-static void chunk_task(void *arg, int64_t task, int thread)
-{
-    const flat *f = arg;
-    (void)thread;
-    int64_t end = (task + 1) * TASK_CHUNKS, n = flat_chunks(f);
-    for (int64_t i = task * TASK_CHUNKS; i < end && i < n; i++) f->partials[i] = flat_chunk(f, i);
-}
-
-static float flat_leaf(const flat *f, int64_t slot, int64_t n_chunks, double divisor)
-{
-    double sum = 0;
-    int64_t end = (slot + 1) * f->leaf_chunks;
-    for (int64_t i = slot * f->leaf_chunks; i < end && i < n_chunks; i++)
-        sum += f->partials ? f->partials[i] : flat_chunk(f, i);
-    return n_chunks > 0 ? (float)(sum / divisor) : 0;
-}
-
-/* The sum, each leaf's divided by `divisor`. */
-static float flat_sum(const snug_call *c, flat *f, double divisor)
-{
-    int64_t n_chunks = flat_chunks(f), n_tasks = (n_chunks + TASK_CHUNKS - 1) / TASK_CHUNKS;
-    if (n_tasks > 1 && c->scratch_bytes >= (size_t)n_chunks * sizeof(double)) {
-        f->partials = c->scratch;
-        snug_parallel(c->queue, n_tasks, chunk_task, f);
-    }
-    float stack[SNUG_LEAF_DEPTH] = {0};
-    int depth = 0;
-    for (int64_t slot = 0; slot < f->n_leaves; slot++) {
-        stack[depth++] = flat_leaf(f, slot, n_chunks, divisor);
-        for (int m = snug_leaf_merges(slot); m > 0; m--, depth--)
-            stack[depth - 2] += stack[depth - 1];
-    }
-    return stack[0];
-}
-
-/* Leaves begin chunks: one chunk a leaf more than the elements would fill. */
-static size_t flat_scratch(const snug_sig *s, int threads)
-{
-    (void)threads;
-    const snug_shape *x = &s->in[0].shape;
-    int64_t n = snug_shape_elements(x), leaves = snug_shape_has_batch(x) ? x->dim[0] : 1;
-    if (n <= SPAN_STREAM) return 0;
-    return (size_t)(n / CHUNK + (leaves < SNUG_MAX_LEAVES ? leaves : SNUG_MAX_LEAVES)) *
-           sizeof(double);
+    return flat_elements(arg, begin, end, square_term);
 }
 
 static void k_sum_squares_f32(const snug_call *c)
 {
     flat f = flat_of(c);
+    f.chunk = square_chunk, f.arg = c->in[0].data;
     *(float *)c->out[0].data = flat_sum(c, &f, 1);
-}
-
-static void k_mse_f32(const snug_call *c)
-{
-    flat f = flat_of(c);
-    f.s.b = c->in[1].data;
-    *(float *)c->out[0].data = flat_sum(c, &f, f.n_step);
-}
-
-typedef struct slopes {
-    const float *a, *b;
-    float *y;
-    vf scale;
-} slopes;
-
-ALWAYS_INLINE void slope_at(const void *arg, int64_t i, int n)
-{
-    const slopes *s = arg;
-    vf d = vsub(vload_upto(s->a + i, n), vload_upto(s->b + i, n));
-    vstore_upto(s->y + i, vmul(d, s->scale), n);
-}
-
-static void mse_grad_span(const snug_call *c, int64_t begin, int64_t end)
-{
-    double dloss = (double)*(const float *)c->in[2].data;
-    slopes s = {c->in[0].data, c->in[1].data, c->out[0].data,
-                vset1((float)(2 * dloss / flat_of(c).n_step))};
-    span_each(begin, end, slope_at, &s);
-}
-
-static void k_mse_grad_f32(const snug_call *c)
-{
-    spans_run(c, snug_shape_elements(&c->in[0].type.shape), SPAN_STREAM, mse_grad_span);
 }
 
 KERNEL_TABLE(squares) = {
@@ -164,7 +25,5 @@ KERNEL_TABLE(squares) = {
      .name = "k_sum_squares_f32",
      .scratch = flat_scratch,
      .run = k_sum_squares_f32},
-    {.op = "mse", .name = "k_mse_f32", .scratch = flat_scratch, .run = k_mse_f32},
-    {.op = "mse_grad", .name = "k_mse_grad_f32", .run = k_mse_grad_f32},
     {0},
 };
