@@ -215,6 +215,7 @@ SNUG_API snug_value *snug_swiglu(snug_graph *g, snug_value *x, const snug_gated_
 SNUG_API snug_value *snug_matmul(snug_graph *g, snug_value *a, snug_value *b); /* [M, K] x [K, N] */
 SNUG_API snug_value *snug_bias_add(snug_graph *g, snug_value *x,
                                    snug_value *bias); /* along the last axis */
+/* Element by element, with NumPy's broadcasting; a batch axis is never repeated. */
 SNUG_API snug_value *snug_add(snug_graph *g, snug_value *a, snug_value *b);
 SNUG_API snug_value *snug_mul(snug_graph *g, snug_value *a, snug_value *b);
 SNUG_API snug_value *snug_relu(snug_graph *g, snug_value *x);

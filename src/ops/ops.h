@@ -3,7 +3,7 @@
  * and builders share. Every field is int64_t or double (snug_attr).
  *
  * Element-wise forms, not repeated below: bias_add(x [.., C], bias [C]) -> y; sum_rows(x [.., C])
- * -> [C]; add(a, b), mul(a, b), of one shape; relu(x), relu_grad(dy, y) -> dx; gelu(x),
+ * -> [C]; add(a, b), mul(a, b), with broadcasting; relu(x), relu_grad(dy, y) -> dx; gelu(x),
  * gelu_grad(dy, x) -> dx; softmax(x) along the last axis; sum_squares(x) -> [].
  *
  * Sums over samples make one partial a leaf (snug/leaves.h), rounded to the output's type; a loss
@@ -96,6 +96,12 @@ typedef struct snug_fold_attrs {
 typedef struct snug_unary_attrs {
     double slope, alpha, min, max;
 } snug_unary_attrs;
+
+/* sum_to(x) -> y: the first `drop` axes are summed and go, axis i is summed and stays with length 1
+ * where bit i of `axes` is set. */
+typedef struct snug_sum_to_attrs {
+    int64_t drop, axes;
+} snug_sum_to_attrs;
 
 /* dropout(x) -> y; which elements are kept is defined in dropout_mask.h. Its gradient is the same
  * operator with the same key. */

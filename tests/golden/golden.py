@@ -24,7 +24,7 @@ def normal(*shape):
 
 
 def positive(*shape):
-    return (torch.rand(*shape, dtype=torch.float32) + 0.5).double()
+    return (torch.rand(shape, dtype=torch.float32) + 0.5).double()
 
 
 def as_numpy(t):

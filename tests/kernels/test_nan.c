@@ -1,19 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A NaN in an input comes out wherever the reference lets it out, in every tier: clamps, maxima and
  * exponentials do not swallow it, so that a diverging training is found. */
+#include "ops/broadcast.h"
 #include "support/net.h"
 #include <math.h>
 
 enum { BATCH = 4, H = 5, W = 5, C = 11, SAMPLE = H * W * C, N_CHAINS = 12 };
 
-/* The i-th operator that is a function of each element; NULL past the end. */
+/* Arithmetic of one element of each input. */
+static bool is_element_wise(const snug_op *op)
+{
+    if (op->flags & SNUG_OP_BACKWARD || !op->inplace[0]) return false;
+    return (op->n_in_max == 1 && op->axes == snug_axes_same) ||
+           (op->n_in_min == 2 && op->axes == snug_axes_broadcast);
+}
+
+/* The i-th of them; NULL past the end. */
 static const snug_op *element_wise(int i)
 {
     int n;
     const snug_op *const *ops = snug_builtin_ops(&n);
     for (int k = 0; k < n; k++)
-        if (ops[k]->n_in_max == 1 && ops[k]->axes == snug_axes_same && i-- == 0) return ops[k];
+        if (is_element_wise(ops[k]) && i-- == 0) return ops[k];
     return NULL;
+}
+
+/* op(x), or op(x, 0.5) from both sides. */
+static snug_value *with_a_number(snug_graph *g, const snug_op *op, snug_value *x)
+{
+    static const float half = 0.5f;
+    if (op->n_in_max == 1) return snug_apply(g, op, NULL, NULL, 1, &x);
+    snug_value *number = snug_constant(g, "half", (snug_type){.dtype = SNUG_F32}, &half);
+    snug_value *y = snug_apply(g, op, NULL, NULL, 2, (snug_value *[]){x, number});
+    return snug_apply(g, op, NULL, NULL, 2, (snug_value *[]){number, y});
 }
 
 static snug_value *chain(int k, snug_graph *g, snug_value *x)
@@ -47,7 +66,7 @@ static snug_value *chain(int k, snug_graph *g, snug_value *x)
     case 11:
         return snug_softmax_cross_entropy(g, snug_flatten(g, x), snug_input(g, "y", labels), NULL);
     default:
-        return snug_apply(g, element_wise(k - N_CHAINS), NULL, NULL, 1, &x);
+        return with_a_number(g, element_wise(k - N_CHAINS), x);
     }
 }
 

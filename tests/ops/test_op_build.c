@@ -268,6 +268,46 @@ static void names_and_attributes_are_checked(void **state)
     }
 }
 
+/* An input of F32, none of whose axes is the batch. */
+static snug_value *fixed_input(snug_graph *g, const char *name, int n_dims, const int64_t *dim)
+{
+    snug_type t = {.shape = snug_shape_make(n_dims, dim), .dtype = SNUG_F32};
+    return snug_input(g, name, t);
+}
+
+static void inputs_are_broadcast(void **state)
+{
+    (void)state;
+    snug_graph *g = graph(SNUG_MODE_TRAIN);
+    snug_value *x = INPUT(g, 6, 5, 4),
+               *b[] = {fixed_input(g, "a", 0, NULL), fixed_input(g, "b", 1, (int64_t[]){4}),
+                       fixed_input(g, "c", 3, (int64_t[]){1, 5, 1})};
+    for (int i = 0; i < 3; i++) {
+        snug_value *y = snug_add(g, b[i], x);
+        has_shape(y, "[6, 5, 4]");
+        assert_int_equal(snug_value_type(y).shape.kind[0], SNUG_AXIS_BATCH);
+    }
+    has_shape(snug_mul(g, b[1], b[2]), "[1, 5, 4]");
+    ok(snug_graph_check(g));
+    snug_graph_destroy(g);
+}
+
+/* However long the batch is, a fixed axis does not stand beside it, nor may it move from the front.
+ */
+static void the_batch_is_never_repeated(void **state)
+{
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        snug_graph *g = graph(SNUG_MODE_TRAIN);
+        snug_value *x = INPUT(g, 6, 4);
+        snug_value *b =
+            fixed_input(g, "b", k ? 3 : 2, k ? (int64_t[]){2, 1, 4} : (int64_t[]){6, 4});
+        assert_null(snug_add(g, x, b));
+        fails(snug_graph_check(g), SNUG_ESHAPE, "a batch axis goes with the batch");
+        snug_graph_destroy(g);
+    }
+}
+
 /* One mistake each; the message says what, where, and both shapes. */
 typedef struct mistake {
     snug_value *(*make)(snug_graph *g, snug_value *x); /* x is [6, 8, 8, 4] */
@@ -389,6 +429,8 @@ int main(void)
         cmocka_unit_test(losses_are_scalars),
         cmocka_unit_test(dropout_has_a_key_of_its_own),
         cmocka_unit_test(shapes_of_the_others),
+        cmocka_unit_test(inputs_are_broadcast),
+        cmocka_unit_test(the_batch_is_never_repeated),
         cmocka_unit_test(operators_by_name),
         cmocka_unit_test(names_and_attributes_are_checked),
         cmocka_unit_test(moves_keep_the_batch_in_front),

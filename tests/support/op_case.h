@@ -203,6 +203,13 @@ static inline double op_error(const snug_tensor *a, const snug_tensor *b)
     return worst == 0 ? 0 : worst / (largest > 0 ? largest : 1);
 }
 
+/* Whether output o may take the place of an input, and is as large as it here. */
+static inline bool op_may_share(const op_run *r, int o)
+{
+    int in = r->op->inplace[o] - 1;
+    return in >= 0 && snug_type_bytes(&r->out_type[o]) == snug_type_bytes(&r->in_type[in]);
+}
+
 static inline bool op_same_bits(const snug_tensor *a, const snug_tensor *b)
 {
     return snug_type_bytes(&a->type) == snug_type_bytes(&b->type) &&
