@@ -31,6 +31,9 @@ static snug_value *build(const snug_layer_build *b, const void *attrs, snug_valu
     snug_value *y = snug_conv2d(b->graph, snug_reshape(b->graph, x, 3, row), &config, b->name);
     if (!y) return NULL;
     const snug_shape out = snug_value_type(y).shape;
+    if (b->lengths && out.dim[2] != in.dim[1])
+        return snug_layer_refuse(b, x, "`padding: same` or `causal` and a stride of 1",
+                                 "samples here have lengths of their own, counted in steps");
     return snug_reshape(b->graph, y, 2, out.dim + 2);
 }
 

@@ -28,7 +28,6 @@ typedef struct walk_group {
     int64_t length[WALK_ROWS];
     float *a, *p;              /* what is multiplied, [n][w->k]; the product, [n][w->columns] */
     float *state[WALK_STATES]; /* [n][H] */
-    float *acc;                /* a tile */
 } walk_group;
 
 /* One sample's step: row i of the group, `row` its place in [N, T], `before` that of the step
@@ -61,7 +60,7 @@ static inline void walk_sizes(walk *w, int64_t samples)
     w->lda = walk_round(w->k, 16) + 16, w->ldp = walk_round(w->columns, 16) + 16;
     w->lds = walk_round(w->r.h, 16) + 16;
     w->rows = samples < WALK_ROWS ? walk_round(samples + !samples, TILE_STEP) : WALK_ROWS;
-    w->own_floats = (size_t)(w->rows * (w->lda + w->ldp + WALK_STATES * w->lds) + TILE_SIZE);
+    w->own_floats = (size_t)(w->rows * (w->lda + w->ldp + WALK_STATES * w->lds));
 }
 
 /* The product of a step: [k] to [columns]. */
@@ -107,15 +106,10 @@ static inline void walk_product(const walk_group *g)
         int64_t offset;
         int nv = gemm_strip(w->columns, w->k, s, &offset);
         tile_run run = {.b = w->packed + offset, .b_step = nv * VLEN, .n = w->k, .runs = 1};
-        run.a_row = w->lda, run.acc = g->acc;
+        run.a_row = w->lda, run.out_ld = w->ldp;
         for (int64_t i = 0; i < g->n; i += TILE_M) {
-            int64_t rows = g->n - i < TILE_M ? g->n - i : TILE_M;
-            run.a = g->a + i * w->lda;
-            tile_of(TILE_STRIDED, rows, nv)(&run);
-            for (int64_t r = 0; r < rows; r++)
-                for (int v = 0; v < nv; v++)
-                    vstore(g->p + (i + r) * w->ldp + s * TILE_N + v * VLEN,
-                           vload(g->acc + (r * nv + v) * VLEN));
+            run.a = g->a + i * w->lda, run.out = g->p + i * w->ldp + s * TILE_N;
+            tile_of(TILE_STRIDED, g->n - i, nv)(&run);
         }
     }
 }
@@ -205,7 +199,6 @@ static inline walk_group walk_open(const walk *w, int64_t task, int thread)
     gemm_zero(own, (int64_t)w->own_floats);
     g.a = own, g.p = g.a + w->rows * w->lda;
     g.state[0] = g.p + w->rows * w->ldp, g.state[1] = g.state[0] + w->rows * w->lds;
-    g.acc = g.state[1] + w->rows * w->lds;
     for (int64_t i = 0; i < g.n; i++) {
         g.length[i] = recurrent_length(&w->r, g.first + i);
         if (g.length[i] > g.longest) g.longest = g.length[i];
