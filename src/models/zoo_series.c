@@ -33,6 +33,11 @@ static snug_status write_gru(const double *knob, snug_str *s)
     return write_recurrent("gru", knob, s);
 }
 
+static snug_status write_rnn(const double *knob, snug_str *s)
+{
+    return write_recurrent("rnn", knob, s);
+}
+
 const snug_zoo_model snug_zoo_lstm = {
     .info = {"lstm", "long short-term memory over a series, and a linear layer on its last state"},
     .n_knobs = sizeof recurrent_knobs / sizeof *recurrent_knobs,
@@ -45,6 +50,14 @@ const snug_zoo_model snug_zoo_gru = {
     .n_knobs = sizeof recurrent_knobs / sizeof *recurrent_knobs,
     .knobs = recurrent_knobs,
     .write = write_gru,
+};
+
+const snug_zoo_model snug_zoo_rnn = {
+    .info = {"rnn",
+             "a plain recurrent network over a series, and a linear layer on its last state"},
+    .n_knobs = sizeof recurrent_knobs / sizeof *recurrent_knobs,
+    .knobs = recurrent_knobs,
+    .write = write_rnn,
 };
 
 /* ---- convolutional -----------------------------------------------------------------------------

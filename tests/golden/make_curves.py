@@ -47,6 +47,7 @@ CASES = {
     "lstm:units=20,layers=2,bidirectional=1": ([17, 5], "class", [4], 0, True),
     "gru:units=33,layers=2": ([12, 3], "class", [5]),
     "gru:units=16,bidirectional=1": ([12, 3], "class", [5], 0, True),
+    "rnn:units=24": ([12, 3], "class", [5], 0, True),
     "fcn:filters=16": ([29, 12], "class", [9], 0, True),
     "tcn:width=24,levels=3": ([40, 3], "class", [5], 0, True),
     "gpt:layers=2,heads=2,width=32": ([16], "tokens", [16, 23], 23, False, 0.1),
@@ -221,6 +222,15 @@ def gru(m, a, x):
         h = (1 - u) * n + u * h
         return torch.cat([h, h], 1)
     return recurrent(m, a, x, 3, cell)
+
+
+@layer
+def rnn(m, a, x):
+    def cell(m, _, z, state, w):
+        z = z + state.chunk(2, 1)[0] @ w
+        h = z.tanh() if a["activation"] == "tanh" else z.relu()
+        return torch.cat([h, h], 1)
+    return recurrent(m, a, x, 1, cell)
 
 
 def steps_of(m, x):

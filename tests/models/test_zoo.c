@@ -76,6 +76,7 @@ static const size_case sizes[] = {
     {"lstm", 2, {29, 12}, 9, 73353, 0},
     {"lstm:units=64,layers=2,bidirectional=1", 2, {29, 12}, 9, 139401, 0},
     {"gru", 2, {29, 12}, 9, 55433, 0},
+    {"rnn:units=100", 2, {29, 12}, 9, 12209, 0},
     {"fcn", 2, {140, 1}, 5, 264837, 1024},
     {"tcn", 2, {140, 1}, 5, 87173, 0},
     {"gpt", 1, {64}, 65, 804096, 0}, /* 0.80 M by nanoGPT, without the 8,192 of positions */
