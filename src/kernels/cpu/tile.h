@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The register tile of gemm.c and direct.c: mr rows by nv vectors of C stay in registers over runs
+/* The register tile of the matrix products: mr rows by nv vectors of C stay in registers over runs
  * of k; a function for each height, width and layout of A. */
 #ifndef KERNELS_CPU_TILE_H
 #define KERNELS_CPU_TILE_H
@@ -11,8 +11,8 @@
 enum { TILE_ROWS, TILE_BY_K, TILE_STRIDED, TILE_LAYOUTS };
 /* Added to a layout: the tile packs B, which lies where the program has it, on its way. */
 #define TILE_PACKS TILE_LAYOUTS
-#define TILE_AHEAD                                                                                 \
-    16 /* k of such a B asked for before they are used: as long as a far cache takes */
+/* How many k of such a B are asked for before they are used: as long as a far cache takes. */
+#define TILE_AHEAD 16
 
 typedef struct tile_run {
     const float *a, *b;
@@ -28,127 +28,11 @@ typedef struct tile_run {
     int merges; /* then add the partials before, the last first */
 } tile_run;
 
-/* gcc unrolls by itself only after it has decided to keep the array in memory. */
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
-/* How far a tile has come in A and B. */
-typedef struct tile_place {
-    const float *a, *b;
-} tile_place;
-
-/* One run of k. `q` holds a pointer for every three rows: with a base, twice and four times a
- * register, an address takes no more instructions than a load. */
-ALWAYS_INLINE void tile_k(const tile_run *t, int mr, int nv, int how, tile_place *at,
-                          vf c[TILE_M][TILE_V])
-{
-    const int layout = how % TILE_LAYOUTS;
-    const bool packs = how >= TILE_LAYOUTS;
-    float *pack = t->pack;
-    const int64_t row = layout == TILE_ROWS ? BLOCK_LDA : layout == TILE_BY_K ? 1 : t->a_row;
-    const int64_t step = layout == TILE_BY_K ? t->a_step : 1;
-    const float *q[(TILE_M + 2) / 3], *b = at->b;
-    UNROLL for (int i = 0; i < mr; i += 3)
-    {
-        q[i / 3] = at->a + i * row;
-        if (layout == TILE_STRIDED) __asm__("" : "+r"(q[i / 3]));
-    }
-    for (int64_t k = t->n; k > 0; k--) {
-        vf bv[TILE_V];
-        UNROLL for (int v = 0; v < nv; v++) bv[v] = vload(b + v * VLEN);
-        if (packs) {
-            UNROLL for (int v = 0; v < nv; v++) vstore(pack + v * VLEN, bv[v]);
-            UNROLL for (int v = 0; v < nv; v++)
-                __builtin_prefetch(b + TILE_AHEAD * t->b_step + v * VLEN);
-            pack += nv * VLEN;
-        }
-        UNROLL for (int i = 0; i < mr; i++)
-        {
-            vf ai = vset1(q[i / 3][i % 3 * row]);
-            UNROLL for (int v = 0; v < nv; v++) c[i][v] = vfma(ai, bv[v], c[i][v]);
-        }
-        UNROLL for (int i = 0; i < mr; i += 3) q[i / 3] += step;
-        b += t->b_step;
-    }
-    at->a += t->n * step;
-    at->b = b;
-}
-
-ALWAYS_INLINE void tile_any(const tile_run *t, int mr, int nv, int how)
-{
-    vf c[TILE_M][TILE_V];
-    tile_place at = {t->a, t->b};
-    float *acc = t->acc;
-    UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++) c[i][v] =
-        t->carry ? vload(acc + (i * nv + v) * VLEN) : vzero();
-    for (int64_t r = t->runs; r > 0; r--) {
-        tile_k(t, mr, nv, how, &at, c);
-        at.a += t->a_skip;
-    }
-    for (int m = t->merges; m > 0; m--) {
-        acc -= TILE_SIZE;
-        UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++) c[i][v] =
-            vadd(vload(acc + (i * nv + v) * VLEN), c[i][v]);
-    }
-    float *out = t->out ? t->out : acc;
-    const int64_t ld = t->out ? t->out_ld : nv * VLEN;
-    UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++)
-        vstore(out + i * ld + v * VLEN, c[i][v]);
-}
-
 typedef void (*tile_fn)(const tile_run *);
 
-/* clang-format off */
-static void tile_r1v1(const tile_run *t) { tile_any(t, TILE_STEP, 1, TILE_ROWS); }
-static void tile_r2v1(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 1, TILE_ROWS); }
-static void tile_r3v1(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 1, TILE_ROWS); }
-static void tile_r1v2(const tile_run *t) { tile_any(t, TILE_STEP, 2, TILE_ROWS); }
-static void tile_r2v2(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 2, TILE_ROWS); }
-static void tile_r3v2(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 2, TILE_ROWS); }
-static void tile_k1v1(const tile_run *t) { tile_any(t, TILE_STEP, 1, TILE_BY_K); }
-static void tile_k2v1(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 1, TILE_BY_K); }
-static void tile_k3v1(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 1, TILE_BY_K); }
-static void tile_k1v2(const tile_run *t) { tile_any(t, TILE_STEP, 2, TILE_BY_K); }
-static void tile_k2v2(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 2, TILE_BY_K); }
-static void tile_k3v2(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 2, TILE_BY_K); }
-static void tile_s1v1(const tile_run *t) { tile_any(t, TILE_STEP, 1, TILE_STRIDED); }
-static void tile_s2v1(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 1, TILE_STRIDED); }
-static void tile_s3v1(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 1, TILE_STRIDED); }
-static void tile_s1v2(const tile_run *t) { tile_any(t, TILE_STEP, 2, TILE_STRIDED); }
-static void tile_s2v2(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 2, TILE_STRIDED); }
-static void tile_s3v2(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 2, TILE_STRIDED); }
-static void tile_pr1v1(const tile_run *t) { tile_any(t, TILE_STEP, 1, TILE_ROWS + TILE_PACKS); }
-static void tile_pr2v1(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 1, TILE_ROWS + TILE_PACKS); }
-static void tile_pr3v1(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 1, TILE_ROWS + TILE_PACKS); }
-static void tile_pr1v2(const tile_run *t) { tile_any(t, TILE_STEP, 2, TILE_ROWS + TILE_PACKS); }
-static void tile_pr2v2(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 2, TILE_ROWS + TILE_PACKS); }
-static void tile_pr3v2(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 2, TILE_ROWS + TILE_PACKS); }
-static void tile_pk1v1(const tile_run *t) { tile_any(t, TILE_STEP, 1, TILE_BY_K + TILE_PACKS); }
-static void tile_pk2v1(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 1, TILE_BY_K + TILE_PACKS); }
-static void tile_pk3v1(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 1, TILE_BY_K + TILE_PACKS); }
-static void tile_pk1v2(const tile_run *t) { tile_any(t, TILE_STEP, 2, TILE_BY_K + TILE_PACKS); }
-static void tile_pk2v2(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 2, TILE_BY_K + TILE_PACKS); }
-static void tile_pk3v2(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 2, TILE_BY_K + TILE_PACKS); }
-static void tile_ps1v1(const tile_run *t) { tile_any(t, TILE_STEP, 1, TILE_STRIDED + TILE_PACKS); }
-static void tile_ps2v1(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 1, TILE_STRIDED + TILE_PACKS); }
-static void tile_ps3v1(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 1, TILE_STRIDED + TILE_PACKS); }
-static void tile_ps1v2(const tile_run *t) { tile_any(t, TILE_STEP, 2, TILE_STRIDED + TILE_PACKS); }
-static void tile_ps2v2(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 2, TILE_STRIDED + TILE_PACKS); }
-static void tile_ps3v2(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 2, TILE_STRIDED + TILE_PACKS); }
-/* clang-format on */
-
-/* By layout and whether it packs, height in steps less one, vectors less one. */
-static const tile_fn tiles[2 * TILE_LAYOUTS][3][2] = {
-    {{tile_r1v1, tile_r1v2}, {tile_r2v1, tile_r2v2}, {tile_r3v1, tile_r3v2}},
-    {{tile_k1v1, tile_k1v2}, {tile_k2v1, tile_k2v2}, {tile_k3v1, tile_k3v2}},
-    {{tile_s1v1, tile_s1v2}, {tile_s2v1, tile_s2v2}, {tile_s3v1, tile_s3v2}},
-    {{tile_pr1v1, tile_pr1v2}, {tile_pr2v1, tile_pr2v2}, {tile_pr3v1, tile_pr3v2}},
-    {{tile_pk1v1, tile_pk1v2}, {tile_pk2v1, tile_pk2v2}, {tile_pk3v1, tile_pk3v2}},
-    {{tile_ps1v1, tile_ps1v2}, {tile_ps2v1, tile_ps2v2}, {tile_ps3v1, tile_ps3v2}},
-};
+/* By layout and whether it packs, height in steps less one, vectors less one (tile.c). */
+extern const tile_fn SNUG_TIER_SYMBOL(tiles)[2 * TILE_LAYOUTS][3][2];
+#define tiles SNUG_TIER_SYMBOL(tiles)
 
 /* Rows of a tile: heights come in steps, the rest is dropped. */
 static inline tile_fn tile_of(int how, int64_t rows, int nv)
