@@ -319,6 +319,13 @@ static void drop_targets(snug_table *t)
     t->target_kind = SNUG_TARGET_NONE;
 }
 
+snug_status snug_columns_numbers(snug_table *t)
+{
+    for (int i = 0; i < t->n_columns; i++) t->column[i].kind = COLUMN_NUMBER;
+    drop_targets(t);
+    return snug_table_place(t);
+}
+
 snug_status snug_columns_decide(snug_table *t, const snug_data_config *config, bool *changed)
 {
     *changed = false;

@@ -18,6 +18,8 @@ snug_status snug_columns_from_spec(snug_table *t, const snug_data_config *config
  * read under another belief. */
 snug_status snug_columns_decide(snug_table *t, const snug_data_config *config,
                                 bool *changed) SNUG_MUST_USE;
+/* Every column is a number, and none the target. */
+snug_status snug_columns_numbers(snug_table *t) SNUG_MUST_USE;
 /* What no training set may hold: a missing target, an infinite number. */
 snug_status snug_columns_check(const snug_table *t, const snug_data_config *config) SNUG_MUST_USE;
 

@@ -238,6 +238,18 @@ static snug_status note_text(snug_table *t, snug_column *c, const char *field, i
     return c->first_text ? SNUG_OK : snug_error_status();
 }
 
+void snug_table_note(snug_table *t, int column, double v, int64_t line)
+{
+    snug_column *c = &t->column[column];
+    if (isnan(v)) {
+        if (c->n_missing++ == 0) c->missing_line = line;
+    } else if (isinf(v)) {
+        if (!c->infinite_line) c->infinite_line = line;
+    } else {
+        note_number(c, v);
+    }
+}
+
 snug_status snug_table_cell(snug_table *t, int column, const char *field, int64_t line,
                             double *cell)
 {
@@ -246,13 +258,12 @@ snug_status snug_table_cell(snug_table *t, int column, const char *field, int64_
     int32_t code = 0;
     *cell = NAN;
     if (snug_field_missing(field)) {
-        if (c->n_missing++ == 0) c->missing_line = line;
+        snug_table_note(t, column, NAN, line);
         return SNUG_OK;
     }
     bool number = snug_field_number(field, &v);
     if (!number) TRY(note_text(t, c, field, line));
-    if (number && isinf(v) && !c->infinite_line) c->infinite_line = line;
-    if (number && !isinf(v)) note_number(c, v);
+    if (number) snug_table_note(t, column, v, line);
     if (c->text || !number) {
         TRY(snug_dict_add(&c->dict, t->bump, field, &code));
         *cell = code;

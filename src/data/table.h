@@ -69,6 +69,8 @@ snug_status snug_table_place(snug_table *t) SNUG_MUST_USE;
  * column. `line` is for messages. */
 snug_status snug_table_cell(snug_table *t, int column, const char *field, int64_t line,
                             double *cell) SNUG_MUST_USE;
+/* Likewise of a number, NaN where it is missing. */
+void snug_table_note(snug_table *t, int column, double v, int64_t line);
 /* Column of this name or number from 0; "last"; -1: none. */
 int snug_table_find(const snug_table *t, const char *name);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each n-th allocation, open, read, write and thread made to fail while data sets are opened and
  * loaded: a clear status, nothing leaked, and the same work succeeds afterwards. */
-#include "data/files.h"
 #include "data/loader.h"
+#include "data/npy_files.h"
 #include "support/faults.h"
 
 /* One epoch through the loader. */
@@ -97,6 +97,23 @@ static void series(void **state)
     every_failure_is_told(&config);
 }
 
+static void arrays(void **state)
+{
+    (void)state;
+    static zip_writer z;
+    static const float x[24];
+    zip_add_npy(&z, "train_labels.npy", "|u1", "(4, 1)", "\0\1\0\1", 4);
+    zip_add_npy(&z, "train_images.npy", "<f4", "(4, 3, 2)", x, sizeof x);
+    zip_add_npy(&z, "test_images.npy", "<f4", "(4, 3, 2)", x, sizeof x);
+    zip_add_npy(&z, "test_labels.npy", "|u1", "(4, 1)", "\0\1\0\1", 4);
+    size_t n = zip_end(&z);
+    snug_data_config config = {.path = write_file("f.npz", z.file, n)};
+    every_failure_is_told(&config);
+    write_npy("f_y.npy", "<f4", "(4,)", x, 16);
+    config.path = write_npy("f_x.npy", "<f4", "(4, 6)", x, sizeof x);
+    every_failure_is_told(&config);
+}
+
 static void forecast(void **state)
 {
     (void)state;
@@ -131,9 +148,9 @@ static void glyphs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(csv),    cmocka_unit_test(idx),      cmocka_unit_test(text),
-        cmocka_unit_test(series), cmocka_unit_test(forecast), cmocka_unit_test(anomalies),
-        cmocka_unit_test(glyphs),
+        cmocka_unit_test(csv),       cmocka_unit_test(idx),    cmocka_unit_test(text),
+        cmocka_unit_test(series),    cmocka_unit_test(arrays), cmocka_unit_test(forecast),
+        cmocka_unit_test(anomalies), cmocka_unit_test(glyphs),
     };
     return cmocka_run_group_tests(tests, files_setup, files_teardown);
 }

@@ -25,6 +25,7 @@ static const expected sets[] = {
     {DATA "ts-basicmotions", NULL, 40, 40, 4, {100, 6}, "Badminton", "Walking", 10},
     {DATA "ts-italypowerdemand", NULL, 67, 1029, 2, {24, 1}, "1", "2", 34},
     {DATA "ts-ecg5000-train", NULL, 500, 0, 5, {140, 1}, "1", "5", 292},
+    {DATA "med-pneumoniamnist", NULL, 3882, 624, 2, {28, 28, 1}, "0", "1", 388},
     {DATA "drift-elec2", NULL, 45312, 0, 2, {6}, "0", "1", 26075},
 };
 
