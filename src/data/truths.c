@@ -130,18 +130,6 @@ static snug_status look_at_tokens(snug_dataset *d)
                                 unknown, d->spec.bytes ? "bytes" : "characters", first);
 }
 
-/* A forecast cannot be compared with what is missing. */
-static snug_status look_at_ahead(const snug_dataset *d)
-{
-    const snug_table *t = d->source->table;
-    for (int i = 0; i < t->n_columns; i++)
-        CHECK(!t->column[i].ahead || t->column[i].n_missing == 0, SNUG_EFORMAT,
-              "column '%.60s' is to be forecast, but %" PRId64
-              " of its values are missing; fill them, or forecast others (data.target)",
-              t->column[i].name, t->column[i].n_missing);
-    return SNUG_OK;
-}
-
 snug_status snug_dataset_look_at_truths(snug_dataset *d, bool learn)
 {
     const snug_data_info *info = &d->info;
@@ -152,7 +140,6 @@ snug_status snug_dataset_look_at_truths(snug_dataset *d, bool learn)
         d->info.class_counts = d->class_counts;
     }
     if (tokens) return look_at_tokens(d);
-    if (d->spec.horizon && d->windows.ahead) return look_at_ahead(d);
     bool apart = info->target == SNUG_TARGET_VALUE && d->source->values;
     return labels || apart ? look_at_values(d, learn && apart) : SNUG_OK;
 }
