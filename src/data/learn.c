@@ -309,8 +309,8 @@ static snug_status list_symbols(snug_dataset *d, const uint64_t *seen)
     snug_spec *s = &d->spec;
     int64_t n = 0;
     for (uint32_t c = 0; c < SNUG_N_CODEPOINTS; c++) n += seen[c / 64] >> c % 64 & 1;
-    CHECK(n <= SNUG_MAX_CLASSES, SNUG_EUNSUPPORTED,
-          "a text of %" PRId64 " different characters; at most %d can be", n, SNUG_MAX_CLASSES);
+    CHECK(n <= SNUG_MAX_TOKENS, SNUG_EUNSUPPORTED,
+          "a text of %" PRId64 " different characters; at most %d can be", n, SNUG_MAX_TOKENS);
     uint32_t *token = snug_bump_alloc(d->bump, ((size_t)n + 1) * sizeof *token);
     if (!token) return snug_error_status();
     for (uint32_t c = 0; c < SNUG_N_CODEPOINTS; c++)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Noise of any image shape, for benchmarks: nothing can be learned from it, and it costs about as
- * much to make as an image of that size costs to read. Knobs, as in "noise:h=32,w=32,c=3":
+/* Noise of any image shape, or text of any vocabulary, for benchmarks: nothing can be learned from
+ * it, and it costs about as much to make as an image of that size costs to read. Knobs, as in
+ * "noise:h=32,w=32,c=3":
  *   h, w, c   height, width, channels (28, 28, 1)
  *   classes   (10), drawn evenly
- *   n         training samples (4096); there is no test part
+ *   tokens    (0) not 0: text of so many different characters instead of images
+ *   n         training samples, or characters (4096); there is no test part
  *   seed      (1)
  */
 #include "base/knobs.h"
@@ -13,20 +15,34 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { KNOB_H, KNOB_W, KNOB_C, KNOB_CLASSES, KNOB_N, KNOB_SEED, N_KNOBS, MAX_CLASSES = 1000 };
+/* Characters are code points from 1 on, below those that stand for no character. */
+enum { MAX_TOKENS = 0xD800 - 1 };
+enum {
+    KNOB_H,
+    KNOB_W,
+    KNOB_C,
+    KNOB_CLASSES,
+    KNOB_TOKENS,
+    KNOB_N,
+    KNOB_SEED,
+    N_KNOBS,
+    MAX_CLASSES = 1000
+};
 
 static const snug_knob knobs[N_KNOBS] = {
     {"h", 28, 1, 4096, true, "height"},
     {"w", 28, 1, 4096, true, "width"},
     {"c", 1, 1, 4, true, "channels"},
     {"classes", 10, 2, MAX_CLASSES, true, "classes, drawn evenly"},
-    {"n", 4096, 1, 1e8, true, "training samples"},
+    {"tokens", 0, 0, MAX_TOKENS, true, "not 0: text of so many different characters"},
+    {"n", 4096, 1, 1e8, true, "training samples, or characters"},
     {"seed", 1, 0, 0x1p53, true, "of all that is random"},
 };
 
 typedef struct noise_source {
     snug_source base;
     uint64_t seed;
+    uint32_t tokens;
     const char *name[MAX_CLASSES];
     char text[MAX_CLASSES][12];
 } noise_source;
@@ -48,6 +64,21 @@ static snug_status noise_read(snug_source *s, snug_raw_part part, int64_t first,
     return SNUG_OK;
 }
 
+/* Every character once, then any. */
+static snug_status noise_characters(snug_source *s, snug_raw_part part, int64_t first, int64_t n,
+                                    void *out)
+{
+    const noise_source *g = (const noise_source *)s;
+    int32_t *c = out;
+    (void)part;
+    for (int64_t i = first; i < first + n; i++) {
+        uint32_t u[4];
+        snug_rng(g->seed, RNG_GLYPHS, (uint64_t)i, 0, u);
+        *c++ = 1 + (int32_t)(i < g->tokens ? i : u[0] % g->tokens);
+    }
+    return SNUG_OK;
+}
+
 static snug_status noise_labels(snug_source *s, snug_raw_part part, int64_t first, int64_t n,
                                 int32_t *out)
 {
@@ -61,6 +92,41 @@ static void noise_close(snug_source *s)
     snug_free(s);
 }
 
+static void make_text(noise_source *g, const double *v)
+{
+    double n = v[KNOB_N] < v[KNOB_TOKENS] ? v[KNOB_TOKENS] : v[KNOB_N];
+    g->base = (snug_source){.kind = SNUG_DATA_TEXT,
+                            .n = {(int64_t)n, 0},
+                            .record_bytes = sizeof(int32_t),
+                            .resident_bytes = sizeof *g,
+                            .dtype = SNUG_I32,
+                            .target = SNUG_TARGET_TOKENS,
+                            .read = noise_characters,
+                            .close = noise_close};
+}
+
+static void make_images(noise_source *g, const double *v, bool no_target)
+{
+    const int64_t dim[] = {(int64_t)v[KNOB_H], (int64_t)v[KNOB_W], (int64_t)v[KNOB_C]};
+    g->base = (snug_source){.kind = SNUG_DATA_IMAGE,
+                            .n = {(int64_t)v[KNOB_N], 0},
+                            .record_bytes = (size_t)(dim[0] * dim[1] * dim[2]),
+                            .resident_bytes = sizeof *g,
+                            .shape = snug_shape_make(3, dim),
+                            .dtype = SNUG_U8,
+                            .target = no_target ? SNUG_TARGET_NONE : SNUG_TARGET_CLASS,
+                            .n_labels = no_target ? 0 : (int)v[KNOB_CLASSES],
+                            .label_names = g->name,
+                            .all_labels = true,
+                            .read = noise_read,
+                            .labels = noise_labels,
+                            .close = noise_close};
+    for (int i = 0; i < (int)v[KNOB_CLASSES]; i++) {
+        snprintf(g->text[i], sizeof g->text[i], "%d", i);
+        g->name[i] = g->text[i];
+    }
+}
+
 static snug_status noise_open(const snug_data_config *config, const snug_spec *spec,
                               snug_source **out)
 {
@@ -71,25 +137,12 @@ static snug_status noise_open(const snug_data_config *config, const snug_spec *s
           config->test_path);
     noise_source *g = snug_alloc(TAG_DATA, sizeof *g);
     if (!g) return snug_error_status();
-    const int64_t dim[] = {(int64_t)v[KNOB_H], (int64_t)v[KNOB_W], (int64_t)v[KNOB_C]};
     g->seed = (uint64_t)v[KNOB_SEED];
-    g->base = (snug_source){.kind = SNUG_DATA_IMAGE,
-                            .n = {(int64_t)v[KNOB_N], 0},
-                            .record_bytes = (size_t)(dim[0] * dim[1] * dim[2]),
-                            .resident_bytes = sizeof *g,
-                            .shape = snug_shape_make(3, dim),
-                            .dtype = SNUG_U8,
-                            .target = config->no_target ? SNUG_TARGET_NONE : SNUG_TARGET_CLASS,
-                            .n_labels = config->no_target ? 0 : (int)v[KNOB_CLASSES],
-                            .label_names = g->name,
-                            .all_labels = true,
-                            .read = noise_read,
-                            .labels = noise_labels,
-                            .close = noise_close};
-    for (int i = 0; i < (int)v[KNOB_CLASSES]; i++) {
-        snprintf(g->text[i], sizeof g->text[i], "%d", i);
-        g->name[i] = g->text[i];
-    }
+    g->tokens = (uint32_t)v[KNOB_TOKENS];
+    if (g->tokens > 0)
+        make_text(g, v);
+    else
+        make_images(g, v, config->no_target);
     *out = &g->base;
     return SNUG_OK;
 }

@@ -22,6 +22,7 @@
 #define SNUG_MAX_COLUMNS    16384
 #define SNUG_MAX_CATEGORIES 256   /* kept of one column: the most frequent */
 #define SNUG_MAX_CLASSES    10000 /* of a target */
+#define SNUG_MAX_TOKENS     65536 /* of a text: different characters */
 #define SNUG_MAX_CHANNELS   64    /* of an image */
 #define SNUG_MAX_SERIES     16384 /* channels of a series */
 #define SNUG_MAX_TARGETS    65536 /* values of one sample */

@@ -245,8 +245,8 @@ static snug_status read_vocabulary(const json_t *o, snug_bump *bump, snug_spec *
     TRY(read_name(o, "unit", units, 2, &unit));
     const json_t *a = json_object_get(o, "tokens");
     size_t n = json_array_size(a);
-    CHECK(n > 0 && n <= SNUG_MAX_CLASSES && s->target == SNUG_TARGET_TOKENS, SNUG_EFORMAT,
-          "data spec: \"tokens\" must be a list of 1 to %d, and the target", SNUG_MAX_CLASSES);
+    CHECK(n > 0 && n <= SNUG_MAX_TOKENS && s->target == SNUG_TARGET_TOKENS, SNUG_EFORMAT,
+          "data spec: \"tokens\" must be a list of 1 to %d, and the target", SNUG_MAX_TOKENS);
     uint32_t *token = snug_bump_alloc(bump, n * sizeof *token);
     if (!token) return snug_error_status();
     json_int_t before = -1, most = unit ? 256 : SNUG_N_CODEPOINTS;

@@ -9,6 +9,7 @@
 static snug_arena measure(const snug_persistent *p, int n_plans, snug_plan *const *plans)
 {
     snug_arena a = {.persistent = p, .persistent_bytes = p->bytes, .transient_offset = p->bytes};
+    if (n_plans > 0) a.queue = plans[0]->config.device->queue;
     for (int i = 0; i < n_plans; i++) {
         if (plans[i]->transient_bytes > a.transient_bytes)
             a.transient_bytes = plans[i]->transient_bytes;
@@ -90,28 +91,54 @@ static double spread(const snug_persistent_entry *e)
     }
 }
 
-/* Element i from its own counter: a place in the tensor decides, nothing else does. */
-static double element(const snug_init *init, double width, uint64_t seed, uint64_t key, int64_t i)
+/* Elements 2 i and 2 i + 1, from a counter of their own: a place in the tensor decides, nothing
+ * else does. */
+static void two_elements(const snug_init *init, double width, const uint32_t u[4], double out[2])
 {
-    uint32_t u[4];
-    double z[2];
     switch (init->kind) {
     case SNUG_INIT_ONE:
-        return 1;
     case SNUG_INIT_CONSTANT:
-        return init->a;
+        out[0] = out[1] = init->kind == SNUG_INIT_ONE ? 1 : init->a;
+        return;
     case SNUG_INIT_UNIFORM:
     case SNUG_INIT_HE_UNIFORM:
     case SNUG_INIT_GLOROT_UNIFORM:
-        snug_rng(seed, RNG_INIT, key, (uint64_t)i / 2, u);
-        return (2 * snug_rng_double(u[i % 2 * 2], u[i % 2 * 2 + 1]) - 1) * width;
+        for (int k = 0; k < 2; k++)
+            out[k] = (2 * snug_rng_double(u[2 * k], u[2 * k + 1]) - 1) * width;
+        return;
     case SNUG_INIT_NORMAL:
     case SNUG_INIT_HE_NORMAL:
-        snug_rng(seed, RNG_INIT, key, (uint64_t)i / 2, u);
-        snug_rng_normal(u, z);
-        return z[i % 2] * width;
+        snug_rng_normal(u, out);
+        for (int k = 0; k < 2; k++) out[k] *= width;
+        return;
     default:
-        return 0;
+        out[0] = out[1] = 0;
+    }
+}
+
+enum { INIT_GRAIN = 1 << 14 }; /* elements of a task, an even number */
+
+/* One persistent value on its way. */
+typedef struct filling {
+    const snug_persistent_entry *e;
+    snug_tensor to;
+    int64_t n;
+    uint64_t seed, key;
+    double width;
+} filling;
+
+static void fill_task(void *arg, int64_t task, int thread)
+{
+    const filling *f = arg;
+    int64_t begin = task * INIT_GRAIN, end = begin + INIT_GRAIN < f->n ? begin + INIT_GRAIN : f->n;
+    (void)thread;
+    for (int64_t i = begin; i < end; i += 2) {
+        uint32_t u[4];
+        double v[2];
+        snug_rng(f->seed, RNG_INIT, f->key, (uint64_t)i / 2, u);
+        two_elements(&f->e->init, f->width, u, v);
+        snug_store(&f->to, i, v[0]);
+        if (i + 1 < end) snug_store(&f->to, i + 1, v[1]);
     }
 }
 
@@ -119,14 +146,16 @@ void snug_arena_init(snug_arena *a, uint64_t seed)
 {
     for (int32_t k = 0; k < a->persistent->n; k++) {
         const snug_persistent_entry *e = &a->persistent->entry[k];
-        snug_tensor t = {a->base + e->offset, e->type};
-        uint64_t key = snug_hash_name(e->name);
-        double width = spread(e);
-        int64_t n = snug_shape_elements(&t.type.shape);
-        if (e->init.kind == SNUG_INIT_ZERO) {
-            memset(t.data, 0, snug_type_bytes(&t.type));
-            continue;
-        }
-        for (int64_t i = 0; i < n; i++) snug_store(&t, i, element(&e->init, width, seed, key, i));
+        filling f = {.e = e, .to = {a->base + e->offset, e->type}, .seed = seed};
+        f.key = snug_hash_name(e->name);
+        f.width = spread(e);
+        f.n = snug_shape_elements(&e->type.shape);
+        int64_t tasks = (f.n + INIT_GRAIN - 1) / INIT_GRAIN;
+        if (e->init.kind == SNUG_INIT_ZERO)
+            memset(f.to.data, 0, snug_type_bytes(&e->type));
+        else if (a->queue && tasks > 1)
+            snug_parallel(a->queue, tasks, fill_task, &f);
+        else
+            for (int64_t t = 0; t < tasks; t++) fill_task(&f, t, 0);
     }
 }

@@ -12,6 +12,7 @@ typedef struct snug_arena {
     size_t bytes, persistent_bytes, transient_offset, transient_bytes, stream_offset,
         stream_slot_bytes;
     const snug_persistent *persistent;
+    snug_queue *queue; /* of the plans' device; NULL without plans */
 } snug_arena;
 
 size_t snug_arena_size(const snug_persistent *p, int n_plans, snug_plan *const *plans);

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Images [h, w, c] of so many classes, or, with w 0, windows of h tokens of so many. */
 typedef struct workload {
     const char *name, *optimizer;
     int64_t batch, h, w, c, classes;
@@ -26,7 +27,8 @@ typedef struct workload {
 static const workload workloads[] = {
     {"mlp", "adamw", 64, 28, 28, 1, 10},    {"lenet", "adamw", 64, 28, 28, 1, 10},
     {"cnn", "adamw", 64, 28, 28, 1, 10},    {"resnet8", "adamw", 32, 32, 32, 3, 10},
-    {"linear", "adamw", 64, 28, 28, 1, 10},
+    {"linear", "adamw", 64, 28, 28, 1, 10}, {"gpt", "adamw", 12, 64, 0, 0, 65},
+    {"llama", "adamw", 12, 64, 0, 0, 65},   {"gpt2", "adamw", 4, 64, 0, 0, 50257},
 };
 enum { N_WORKLOADS = sizeof workloads / sizeof workloads[0] };
 
@@ -127,13 +129,23 @@ static snug_status set_int(snug_recipe *r, const char *key, int64_t v)
     return snug_recipe_set(r, key, text);
 }
 
+static void write_data(const workload *w, int64_t batch, char *text, size_t bytes)
+{
+    int64_t n = 32 * batch > 2048 ? 32 * batch : 2048;
+    if (w->w > 0)
+        snprintf(text, bytes,
+                 "noise:h=%" PRId64 ",w=%" PRId64 ",c=%" PRId64 ",classes=%" PRId64 ",n=%" PRId64,
+                 w->h, w->w, w->c, w->classes, n);
+    else
+        snprintf(text, bytes, "noise:tokens=%" PRId64 ",n=%" PRId64, w->classes, n * w->h);
+}
+
 static snug_status fill_recipe(snug_recipe *r, const workload *w, const snug_bench_config *config)
 {
     char data[128];
     int64_t batch = config->batch > 0 ? config->batch : w->batch;
-    snprintf(data, sizeof data,
-             "noise:h=%" PRId64 ",w=%" PRId64 ",c=%" PRId64 ",classes=%" PRId64 ",n=%" PRId64, w->h,
-             w->w, w->c, w->classes, 32 * batch > 2048 ? 32 * batch : 2048);
+    write_data(w, batch, data, sizeof data);
+    if (w->w == 0) TRY(set_int(r, "data.context", w->h));
     TRY(snug_recipe_set(r, "data.path", data));
     TRY(snug_recipe_set(r, "model", w->name));
     TRY(snug_recipe_set(r, "train.optimizer",
@@ -198,13 +210,18 @@ typedef struct inference {
 
 static snug_status inference_open(snug_context *ctx, const workload *w, inference *f)
 {
-    const int64_t dim[] = {w->h, w->w, w->c}, classes = w->classes;
+    const int64_t image[] = {w->h, w->w, w->c}, classes = w->classes, text[] = {w->h, w->classes};
     TRY(snug_device_find("cpu")->open(ctx, 0, &f->device));
     TRY(snug_layers_from_zoo(w->name, &f->layers));
-    const snug_model_shape model = {.layers = f->layers,
-                                    .sample = {.shape = snug_shape_make(3, dim), .dtype = SNUG_F32},
-                                    .outputs = snug_shape_make(1, &classes),
-                                    .target = SNUG_TARGET_CLASS};
+    snug_model_shape model = {.layers = f->layers,
+                              .sample = {.shape = snug_shape_make(3, image), .dtype = SNUG_F32},
+                              .outputs = snug_shape_make(1, &classes),
+                              .target = SNUG_TARGET_CLASS};
+    if (w->w == 0) {
+        model.sample = (snug_type){.shape = snug_shape_make(1, text), .dtype = SNUG_I32};
+        model.outputs = snug_shape_make(2, text);
+        model.target = SNUG_TARGET_TOKENS;
+    }
     const snug_plan_config config = {.batch = 1,
                                      .leaves = 1,
                                      .n_micro = 1,
@@ -268,10 +285,12 @@ static snug_status find_workload(const char *name, const workload **out)
     int near = snug_nearest(name, N_WORKLOADS, names);
     CHECK(near < 0, SNUG_EINVAL, "there is no workload '%s'; did you mean '%s'?", name,
           names[near]);
-    return FAIL(SNUG_EINVAL,
-                "there is no workload '%s'; there are mlp, lenet, cnn, resnet8, linear "
-                "and kernels",
-                name);
+    snug_str all = {0};
+    for (int i = 0; i < N_WORKLOADS; i++) snug_str_printf(&all, "%s, ", names[i]);
+    snug_status s = FAIL(SNUG_EINVAL, "there is no workload '%s'; there are %sand kernels", name,
+                         all.text ? all.text : "");
+    snug_str_free(&all);
+    return s;
 }
 
 snug_status snug_bench_run(snug_context *ctx, const snug_bench_config *config,
