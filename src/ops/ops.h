@@ -190,6 +190,24 @@ typedef struct snug_cumsum_attrs {
     int64_t axis, exclusive, reverse;
 } snug_cumsum_attrs;
 
+/* gather and its relatives: along an axis of x, counted from the end when negative; `dim` is its
+ * length in the gradients' output. */
+typedef struct snug_gather_attrs {
+    int64_t axis, dim;
+} snug_gather_attrs;
+
+/* one_hot(indices) -> y: a new last axis of `depth` elements. */
+typedef struct snug_one_hot_attrs {
+    int64_t depth;
+    double on, off;
+} snug_one_hot_attrs;
+
+/* quantize(x, scale, zero?), dequantize(q, scale, zero?): one scale and zero point, or one for each
+ * element of an axis. */
+typedef struct snug_quantize_attrs {
+    int64_t axis, is_unsigned;
+} snug_quantize_attrs;
+
 /* Updates, X_update(w, g, states.., hyper[, scale]) -> w', states'..: sgd has no state; momentum,
  * rmsprop, adagrad and lion have one; adam and adadelta have two. hyper f32 [4]: learning rate, 1 -
  * beta1^t, 1 - beta2^t, unused. scale: a scalar that multiplies g first (gradient clipping by
