@@ -8,7 +8,7 @@ _snug() {
         plan) words=' --graph --json --quiet --help --validation --model --epochs --steps --batch --optimizer --schedule --precision --lr --seed --memory --threads --time --set' ;;
         train) words=' --out --runs --resume --json --quiet --help --validation --model --epochs --steps --batch --optimizer --schedule --precision --lr --seed --memory --threads --time --set' ;;
         eval) words=' --part --test --batch --json --quiet --threads --help' ;;
-        predict) words=' --top --part --batch --json --quiet --threads --help' ;;
+        predict) words=' --top --part --batch --prompt --tokens --temperature --top-k --top-p --seed --json --quiet --threads --help' ;;
         runs) words=' --runs --json --quiet --help' ;;
         bench) words=' --batch --optimizer --leaves --seconds --json --quiet --threads --help' ;;
         help) words=' --markdown --json --quiet --help' ;;

@@ -168,17 +168,47 @@ SNUG_API snug_status snug_model_eval(snug_model *m, snug_dataset *d, snug_part p
 
 typedef struct snug_prediction {
     int64_t row;
-    int64_t class_index; /* -1: regression */
-    const char *class_name;
-    double value; /* regression: the value; else the probability of the class */
-    int64_t n_classes;
-    const float *probability; /* n_classes */
+    snug_target_kind target;
+    int64_t class_index;    /* of the most probable class; -1: the target is none */
+    const char *class_name; /* likewise; else NULL */
+    double value; /* the class's probability; the first value; the error of a reconstruction */
+    int64_t n_outputs;
+    const float *outputs;     /* probabilities of classes or labels; values; the reconstruction */
+    const char *const *names; /* of them; NULL: they have none */
+    double threshold;         /* a reconstruction is an anomaly's above it; NaN: not known */
 } snug_prediction;
 
 SNUG_API snug_status snug_model_predict(snug_model *m, snug_dataset *d, snug_part part,
                                         int64_t batch,
                                         void (*each)(void *arg, const snug_prediction *p),
                                         void *arg) SNUG_MUST_USE;
+
+/* ---- texts that go on --------------------------------------------------------------------------
+ */
+
+typedef struct snug_generate_config {
+    const char *prompt; /* how the text begins; not empty */
+    int64_t tokens;     /* to be made; 0: 200 */
+    double temperature; /* 0: the likeliest token each time; 1: as the model has it */
+    int64_t top_k;      /* among so many of the likeliest; 0: all */
+    double top_p;       /* among the likeliest that together reach this; 0 or 1: all */
+    uint64_t seed;      /* same seed, same text */
+} snug_generate_config;
+
+/* A token that was made. */
+typedef struct snug_token {
+    int64_t position; /* from 0 */
+    int32_t token;
+    const char *text; /* its bytes, n_bytes of them; not terminated */
+    int n_bytes;
+    double probability; /* by the model, whatever temperature and cuts were */
+} snug_token;
+
+/* Go on with a prompt, with a model of text. Each token is told as it is made; it sees the last
+ * tokens that fit the model's context. Fails at characters that the model does not know. */
+SNUG_API snug_status snug_model_generate(snug_model *m, const snug_generate_config *config,
+                                         void (*each)(void *arg, const snug_token *t),
+                                         void *arg) SNUG_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -16,7 +16,8 @@ typedef enum snug_purpose {
     RNG_AUGMENT,
     RNG_GLYPHS,
     RNG_TEST,
-    RNG_FOLD
+    RNG_FOLD,
+    RNG_GENERATE
 } snug_purpose;
 
 /* The generator itself: ten rounds over a counter of 128 bits and a key of 64. The constants serve

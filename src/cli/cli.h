@@ -130,6 +130,13 @@ snug_status cli_open_data_for(cli *c, snug_model *m, const char *path, const cha
 snug_status cli_open_rows_for(cli *c, snug_model *m, const char *path,
                               snug_dataset **out) SNUG_MUST_USE;
 
+/* generate.c: how `predict --prompt` goes on with a text */
+typedef struct cli_generate_options {
+    const char *prompt, *temperature, *top_p; /* numbers as text: 0 is not the same as not given */
+    int64_t tokens, top_k, seed;
+} cli_generate_options;
+snug_status cli_generate(cli *c, snug_model *m, const cli_generate_options *o) SNUG_MUST_USE;
+
 /* choose.c */
 snug_status cli_choose_recipe(cli *c, snug_recipe *r) SNUG_MUST_USE;
 

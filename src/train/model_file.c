@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The metadata of a model's file: "snug.model" (its name), "snug.layers" (the list of layers as
  * YAML), "snug.target" (class, value, ...), "snug.sample" (shape, such as 28x28x1), "snug.input"
- * (its element type), "snug.outputs" (shape), "snug.ragged" (yes or no), "snug.loss", "snug.data",
- * "snug.spec" (JSON), "snug.version". */
+ * (its element type), "snug.outputs" (shape), "snug.ragged" (yes or no), "snug.loss",
+ * "snug.threshold" (or nan), "snug.data", "snug.spec" (JSON), "snug.version". */
 #include "train/model_file.h"
 #include "data/target.h"
 #include "train/loss.h"
 #include <snug/text.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* No sample and no output has more elements than this in a file that means well. */
@@ -24,7 +25,8 @@ static void shape_to_text(const snug_shape *s, char *out, size_t bytes)
 snug_status snug_model_file_write(const char *path, const snug_model_info *info, int n,
                                   const snug_named_tensor *weights)
 {
-    char sample[SNUG_SHAPE_TEXT], outputs[SNUG_SHAPE_TEXT], *layers = NULL;
+    char sample[SNUG_SHAPE_TEXT], outputs[SNUG_SHAPE_TEXT], threshold[40], *layers = NULL;
+    snprintf(threshold, sizeof threshold, "%.17g", info->shape.threshold);
     shape_to_text(&info->shape.sample.shape, sample, sizeof sample);
     shape_to_text(&info->shape.outputs, outputs, sizeof outputs);
     if (info->shape.layers) TRY(snug_layers_yaml(info->shape.layers, &layers));
@@ -37,6 +39,7 @@ snug_status snug_model_file_write(const char *path, const snug_model_info *info,
         {"snug.outputs", outputs},
         {"snug.ragged", info->shape.ragged ? "yes" : "no"},
         {"snug.loss", info->shape.loss.row->name},
+        {"snug.threshold", threshold},
         {"snug.data", info->data_path},
         {"snug.spec", info->spec},
         {"snug.layers", layers}, /* last: left out when the program built the model */
@@ -86,7 +89,7 @@ static snug_status need_shape(const char *path, const snug_safetensors *file, co
 static snug_status parse_shape(const char *path, const snug_safetensors *file,
                                snug_model_shape *out)
 {
-    const char *target, *input, *ragged, *loss;
+    const char *target, *input, *ragged, *loss, *threshold;
     TRY(need(path, file, "snug.target", &target));
     out->target = snug_target_find(target);
     CHECK(out->target != SNUG_N_TARGETS && out->target != SNUG_TARGET_NONE, SNUG_EFORMAT,
@@ -99,6 +102,8 @@ static snug_status parse_shape(const char *path, const snug_safetensors *file,
     out->loss.row = snug_loss_find(loss);
     CHECK(out->loss.row && out->loss.row->targets >> out->target & 1, SNUG_EFORMAT,
           "%s: 'snug.loss' is '%.40s', which is no loss of its target", path, loss);
+    TRY(need(path, file, "snug.threshold", &threshold));
+    out->threshold = strtod(threshold, NULL);
     TRY(need(path, file, "snug.ragged", &ragged));
     CHECK(strcmp(ragged, "yes") == 0 || strcmp(ragged, "no") == 0, SNUG_EFORMAT,
           "%s: 'snug.ragged' is neither yes nor no", path);

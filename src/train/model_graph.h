@@ -26,6 +26,7 @@ typedef struct snug_model_shape {
     snug_target_kind target;
     const char *spec; /* the data's, JSON: units of values */
     snug_loss_use loss;
+    double threshold; /* of reconstructions: anomalies' errors are above it; NaN: not known */
 } snug_model_shape;
 
 /* The number of outputs that layer lists and programs are told: along the last axis. */

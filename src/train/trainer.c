@@ -2,6 +2,7 @@
 /* A trainer's life: created (data opened, model built, plan made; nothing run), run once, freed. */
 #include "train/trainer.h"
 #include "train/loss.h"
+#include <math.h>
 #include <snug/train.h>
 #include <string.h>
 
@@ -38,6 +39,7 @@ static snug_status take_model(snug_trainer *t)
         .ragged = t->info->ragged,
         .target = t->info->target,
         .spec = snug_dataset_spec(t->data),
+        .threshold = (double)NAN,
         .loss = {.label_smoothing = r->train.label_smoothing,
                  .class_counts = r->train.class_weights ? t->info->class_counts : NULL},
     };
@@ -59,8 +61,10 @@ static void count_steps(snug_trainer *t)
 static snug_status make_tallies(snug_trainer *t)
 {
     const int64_t *n = t->info->n;
-    const int64_t most =
+    int64_t most =
         n[SNUG_PART_TEST] > n[SNUG_PART_VALIDATION] ? n[SNUG_PART_TEST] : n[SNUG_PART_VALIDATION];
+    const snug_part judge = snug_threshold_part(t);
+    if (t->info->target == SNUG_TARGET_SELF && n[judge] > most) most = n[judge];
     TRY(snug_tally_scores(t->info, most, &t->scores));
     for (int part = 0; part < SNUG_N_PARTS; part++)
         TRY(snug_tally_create(t->info, part == SNUG_PART_TRAIN ? NULL : t->scores,
@@ -198,6 +202,7 @@ static snug_status close_training(snug_trainer *t)
                        t->metrics_step[SNUG_PART_VALIDATION] != t->progress.step;
     if (stale && t->info->n[SNUG_PART_VALIDATION] > 0)
         TRY(snug_trainer_evaluate(t, SNUG_PART_VALIDATION));
+    TRY(snug_threshold_choose(t));
     if (t->info->n[SNUG_PART_TEST] == 0) return SNUG_OK;
     TRY(snug_trainer_evaluate(t, SNUG_PART_TEST));
     return snug_trainer_metric_events(t, SNUG_PART_TEST);

@@ -110,4 +110,11 @@ snug_status snug_trainer_loop(snug_trainer *t, bool *interrupted) SNUG_MUST_USE;
 /* Evaluate the present weights on a part, into tally and metrics. */
 snug_status snug_trainer_evaluate(snug_trainer *t, snug_part part) SNUG_MUST_USE;
 
+/* ---- threshold.c ---- */
+/* The part whose errors tell what is usual: validation, or training where there is none. */
+snug_part snug_threshold_part(const snug_trainer *t);
+/* After training, when the validation part was the last to be evaluated: from which error on a
+ * sample is an anomaly. Nothing to do for other targets than reconstructions. */
+snug_status snug_threshold_choose(snug_trainer *t) SNUG_MUST_USE;
+
 #endif

@@ -140,6 +140,61 @@ def regression(folder):
 
 
 @case
+def several_values(folder):
+    table = os.path.join(folder, "two.csv")
+    with open(table, "w") as f:
+        f.write("x,big,small\n" + "".join(f"{i / 50},{3000 * i + 1},{i % 7}\n" for i in range(200)))
+    out = os.path.join(folder, "r")
+    judged(snug("train", table, "--set", "data.task=value", "--set", "data.target=big,small", "--out", out, "--json",
+                "--epochs", 5, "--validation", 0.2), "train.json")
+    value = judged(snug("eval", out, "--json"), "eval.json")
+    check({"mse", "rmse", "mae", "r2"} <= set(value["metrics"]) and "by_class" not in value, value)
+    row = json.loads(check_code(snug("predict", out, table, "--json"), 0).out.split("\n")[0])
+    schema.check(row, "predict.json")
+    check([v["name"] for v in row["values"]] == ["big", "small"], row)
+
+
+@case
+def anomalies(folder):
+    out = os.path.join(folder, "r")
+    model = "[flatten, {linear: 8}, relu, {linear: 784}, {reshape: [28, 28, 1]}]"
+    for validation in ("0.2", "0"):
+        value = judged(snug("train", "glyphs:n=600", "--set", "data.task=reconstruct", "--set", "data.normal=A",
+                            "--model", model, "--out", out + validation, "--json", "--epochs", 5, "--validation",
+                            validation), "train.json")
+        test = value["metrics"]["test"]
+        check({"mse", "threshold", "accuracy", "precision", "recall", "f1", "auc", "auc_pr"} <= set(test), value)
+        same = judged(snug("eval", out + validation, "--json"), "eval.json")["metrics"]
+        check(all(abs(same[k] - test[k]) < 1e-6 for k in test), same, test)
+    lines = check_code(snug("predict", out + "0", "glyphs:n=30", "--json"), 0).out.strip().split("\n")
+    for line in lines:
+        row = json.loads(line)
+        schema.check(row, "predict.json")
+        check(row["anomaly"] == (row["error"] > row["threshold"]), row)
+
+
+@case
+def texts(folder):
+    path = os.path.join(folder, "verse.txt")
+    with open(path, "w") as f:
+        f.write("the cat sat on the mat. " * 200)
+    out = os.path.join(folder, "r")
+    value = judged(snug("train", path, "--model", "[{embedding: 16}, {gru: 48}, {linear: outputs}]", "--set",
+                        "data.context=24", "--out", out, "--json", "--epochs", 40, "--batch", 8, "--lr", 0.01,
+                        "--validation", 0.1), "train.json")
+    check(value["metrics"]["validation"]["perplexity"] < 1.2, value)
+    judged(snug("eval", out, "--json", "--part", "validation"), "eval.json")
+    made = judged(snug("predict", out, "--prompt", "the cat ", "--tokens", 40, "--temperature", 0, "--json"),
+                  "generate.json")
+    check(made["text"].startswith("sat on the mat. the "), made)
+    again = [check_code(snug("predict", out, "--prompt", "th", "--tokens", 30, "--temperature", 3, "--seed", s,
+                             "--threads", t), 0).out for s, t in ((5, 1), (5, 2), (6, 1))]
+    check(again[0] == again[1] != again[2] and again[0].startswith("th"), again)
+    check("'#'" in check_code(snug("predict", out, "--prompt", "#"), 2).err)
+    check_code(snug("predict", out), 2)
+
+
+@case
 def bench(folder):
     value = judged(snug("bench", "lenet", "--batch", 16, "--seconds", "0.2s", "--json"),
                    "bench.json")

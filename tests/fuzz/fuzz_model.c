@@ -35,7 +35,7 @@ static void check_row(void *arg, const snug_prediction *p)
 {
     int64_t *rows = arg;
     if (p->row != (*rows)++) abort();
-    if (p->class_index >= p->n_classes) abort();
+    if (p->class_index >= p->n_outputs) abort();
     if (p->class_index >= 0 && !p->class_name) abort();
 }
 
