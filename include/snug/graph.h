@@ -97,7 +97,8 @@ typedef struct snug_conv2d_config {
     bool same;                    /* pad so that out = ceil(in / stride) */
     int64_t groups;               /* 0 means 1 */
     bool no_bias;
-    int64_t dilation[2]; /* 0 means 1 */
+    int64_t dilation[2];   /* 0 means 1 */
+    int64_t output_pad[2]; /* of a transpose: more rows and columns at the end */
 } snug_conv2d_config;
 
 /* x [.., in] -> [.., units]; parameters NAME.weight [in, units], NAME.bias [units]. */
@@ -115,6 +116,11 @@ SNUG_API snug_value *snug_linear_with(snug_graph *g, snug_value *x,
 /* x [N, H, W, C] -> [N, OH, OW, filters]; NAME.weight [KH, KW, C / groups, filters], NAME.bias. */
 SNUG_API snug_value *snug_conv2d(snug_graph *g, snug_value *x, const snug_conv2d_config *config,
                                  const char *name);
+/* The transpose of a convolution, its gradient: x [N, H, W, C] -> [N, OH, OW, filters], OH = (H -
+ * 1) stride - padding + dilation (KH - 1) + 1 + output_pad, or H * stride with `same`. NAME.weight
+ * [KH, KW, filters / groups, C], NAME.bias. */
+SNUG_API snug_value *snug_conv_transpose2d(snug_graph *g, snug_value *x,
+                                           const snug_conv2d_config *config, const char *name);
 /* Normalisation. A field that is 0 means its default. */
 typedef struct snug_norm_config {
     double epsilon;          /* 1e-5: added to the variance or mean square */

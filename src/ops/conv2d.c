@@ -247,6 +247,24 @@ static snug_status conv2d_grad(snug_grad *g)
     return SNUG_OK;
 }
 
+/* y = the transpose of a convolution C applied to x, so dx = C dy; dw is that of C from dy to x. */
+static snug_status transpose_grad(snug_grad *g)
+{
+    snug_conv2d_attrs a = *(const snug_conv2d_attrs *)g->attrs;
+    snug_value *dy = g->dout[0];
+    if (!dy) return SNUG_OK;
+    snug_shape w = snug_value_type(g->in[1]).shape;
+    a.in_h = a.in_w = a.kernel_h = a.kernel_w = 0;
+    if (g->need[0])
+        TRY(snug_apply_all(g->graph, &snug_op_conv2d, NULL, &a, 2, (snug_value *[]){dy, g->in[1]},
+                           &g->din[0]));
+    a.kernel_h = w.dim[0], a.kernel_w = w.dim[1];
+    if (g->need[1])
+        TRY(snug_apply_all(g->graph, &snug_op_conv2d_grad_weight, NULL, &a, 2,
+                           (snug_value *[]){dy, g->in[0]}, &g->din[1]));
+    return SNUG_OK;
+}
+
 /* Multiply and add for every element of y and every weight of its filter. */
 static snug_cost cost_of(const snug_sig *s, const snug_shape *y, const snug_shape *w)
 {
@@ -449,3 +467,24 @@ const snug_op snug_op_conv2d_grad_weight = {
     .cost = grad_weight_cost,
     .ref = grad_weight_ref,
     .cases = grad_weight_cases};
+
+const snug_op snug_op_conv_transpose2d = {
+    .name = "conv_transpose2d",
+    .doc =
+        "conv_transpose2d(x [N, H, W, C], w [KH, KW, F / groups, C]) -> y [N, in_h, in_w, F]\n"
+        "The transpose of conv2d: conv2d of these attributes makes [N, H, W, C] of y's shape,\n"
+        "and y is to x what dx is to dy there. in_h = (H - 1) stride_h - pad_top - pad_bottom +\n"
+        "dilation_h * (KH - 1) + 1 + what a stride rounds away, below stride_h; in_w likewise.\n"
+        "Gradient: conv2d(dy, w), conv2d_grad_weight(dy, x)\n"
+        "(Zeiler et al. 2010; Dumoulin and Visin 2016).",
+    .n_in_min = 2,
+    .n_in_max = 2,
+    .n_out = 1,
+    .attrs = grad_input_attrs,
+    .attrs_bytes = sizeof(snug_conv2d_attrs),
+    .shape = grad_input_shape,
+    .axes = grad_input_axes,
+    .grad = transpose_grad,
+    .cost = grad_input_cost,
+    .ref = grad_input_ref,
+    .cases = grad_input_cases};

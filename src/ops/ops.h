@@ -26,7 +26,7 @@ typedef struct snug_matmul_attrs {
 } snug_matmul_attrs;
 
 /* conv2d(x, w[, bias]); conv2d_grad_input(dy, w) -> dx [N, in_h, in_w, C]; conv2d_grad_weight(x,
- * dy) -> dw. */
+ * dy) -> dw; conv_transpose2d(x, w) -> y is conv2d_grad_input with x as dy, y as dx. */
 typedef struct snug_conv2d_attrs {
     int64_t stride_h, stride_w, dilation_h, dilation_w;
     int64_t pad_top, pad_bottom, pad_left, pad_right, groups, act;

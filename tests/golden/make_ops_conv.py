@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes ops_conv.safetensors: dilated and depthwise convolutions. See golden.py."""
+"""Writes ops_conv.safetensors: dilated, depthwise and transposed convolutions, pooling, resizing. See golden.py."""
 import torch.nn.functional as F
 from golden import add, gradients, nchw, nhwc, normal, save
 
@@ -31,5 +31,19 @@ def convolutions():
     convolution("depthwise twice", (2, 5, 6, 3), (3, 3, 6), (1, 1), (1, 1, 1, 1), (1, 1), 3)
 
 
+def transposes():
+    for words, size, kernel, stride, pad, more, dilation, groups in [
+            ("double", (2, 4, 5, 3), (4, 4, 2), (2, 2), 1, (0, 0), (1, 1), 1),
+            ("output padding", (3, 3, 4, 4), (3, 2, 6), (2, 3), 1, (1, 2), (1, 2), 2)]:
+        kh, kw, filters = kernel
+        x = normal(*size).requires_grad_()
+        w = normal(kh, kw, filters // groups, size[3]).requires_grad_()
+        y = nhwc(F.conv_transpose2d(nchw(x), w.permute(3, 2, 0, 1), None, stride, pad, more, groups, dilation))
+        attrs = dict(stride_h=stride[0], stride_w=stride[1], dilation_h=dilation[0], dilation_w=dilation[1],
+                     pad_top=pad, pad_bottom=pad, pad_left=pad, pad_right=pad, groups=groups)
+        add(f"conv_transpose2d:{words}", [x, w], [y], "10", in_h=y.shape[1], in_w=y.shape[2], **attrs)
+
+
 convolutions()
+transposes()
 save(__file__)
