@@ -97,6 +97,11 @@ typedef struct snug_unary_attrs {
     double slope, alpha, min, max;
 } snug_unary_attrs;
 
+/* cast(x) -> y */
+typedef struct snug_cast_attrs {
+    int64_t dtype; /* snug_dtype */
+} snug_cast_attrs;
+
 /* sum_to(x) -> y: the first `drop` axes are summed and go, axis i is summed and stays with length 1
  * where bit i of `axes` is set. */
 typedef struct snug_sum_to_attrs {

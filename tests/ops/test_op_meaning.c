@@ -206,6 +206,71 @@ static void relu_keeps_nan(void **state)
     small_free(&s);
 }
 
+static double cast_one(double v, snug_dtype from, snug_dtype to)
+{
+    small s = {.step = op_step(0)};
+    small_in(&s, from, &v, DIMS(1));
+    small_run(&s, &snug_op_cast, &(snug_cast_attrs){to});
+    assert_int_equal(s.out[0].type.dtype, to);
+    double y = snug_load(&s.out[0], 0);
+    small_free(&s);
+    return y;
+}
+
+static void cast_goes_from_any_type_to_any(void **state)
+{
+    (void)state;
+    for (int from = 0; from < SNUG_N_DTYPES; from++)
+        for (int to = 0; to < SNUG_N_DTYPES; to++) {
+            bool truth = from == SNUG_BOOL || to == SNUG_BOOL;
+            for (int v = 0; v < 4; v++) assert_true(cast_one(v, from, to) == (truth ? v != 0 : v));
+        }
+    const snug_attr *a = snug_op_cast.attrs;
+    for (int t = 0; t < SNUG_N_DTYPES; t++)
+        assert_string_equal(a->names[t], snug_dtype_get((snug_dtype)t)->name);
+    assert_null(a->names[SNUG_N_DTYPES]);
+}
+
+static void cast_cuts_fractions_and_stays_in_range(void **state)
+{
+    (void)state;
+    assert_true(cast_one(2.9, SNUG_F32, SNUG_I32) == 2 && cast_one(-2.9, SNUG_F64, SNUG_I8) == -2);
+    assert_true(cast_one(300, SNUG_F32, SNUG_U8) == 255 && cast_one(-1, SNUG_I32, SNUG_U8) == 0);
+    assert_true(cast_one(-1e9, SNUG_F32, SNUG_I16) == -32768 &&
+                cast_one(NAN, SNUG_F32, SNUG_I32) == 0);
+    assert_true(cast_one(0.25, SNUG_F32, SNUG_BOOL) == 1 &&
+                isnan(cast_one(NAN, SNUG_F32, SNUG_BF16)));
+    assert_true(isinf(cast_one(1e9, SNUG_F32, SNUG_F16)));
+}
+
+static void chosen_by_any_type(void **state)
+{
+    (void)state;
+    static const snug_dtype types[] = {SNUG_F64, SNUG_BF16, SNUG_I64, SNUG_I8, SNUG_U8, SNUG_BOOL};
+    for (int t = 0; t < 6; t++) {
+        small s = {.step = op_step(0)};
+        small_in(&s, types[t], VALUES(1, 0), DIMS(2));
+        small_in(&s, SNUG_F32, VALUES(5, 6), DIMS(2));
+        small_in(&s, SNUG_F32, VALUES(7, 8), DIMS(2));
+        small_run(&s, &snug_op_where, NULL);
+        assert_true(snug_load(&s.out[0], 0) == 5 && snug_load(&s.out[0], 1) == 8);
+        small_free(&s);
+    }
+}
+
+/* Where the pieces of clip meet, its slope is 0. */
+static void slopes_at_kinks(void **state)
+{
+    (void)state;
+    small s = {.step = op_step(0)};
+    snug_unary_attrs a = {.min = -1, .max = 1};
+    small_in(&s, SNUG_F32, VALUES(1, 1, 1, 1), DIMS(4));
+    small_in(&s, SNUG_F32, VALUES(-1, 0, 0.5, 1), DIMS(4));
+    small_run(&s, &snug_op_clip_grad, &a);
+    for (int i = 0; i < 4; i++) assert_true(snug_load(&s.out[0], i) == (i == 1 || i == 2));
+    small_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +282,10 @@ int main(void)
         cmocka_unit_test(accumulate_counts_in_binary),
         cmocka_unit_test(clip_scale_of_nothing_is_one),
         cmocka_unit_test(relu_keeps_nan),
+        cmocka_unit_test(cast_goes_from_any_type_to_any),
+        cmocka_unit_test(cast_cuts_fractions_and_stays_in_range),
+        cmocka_unit_test(chosen_by_any_type),
+        cmocka_unit_test(slopes_at_kinks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

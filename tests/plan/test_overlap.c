@@ -61,10 +61,29 @@ static snug_value *image_layer(maker *m, snug_value *v)
     }
 }
 
+/* One of the operators that are layers, which may run in place. */
+static snug_value *element_wise(maker *m, snug_value *v)
+{
+    static const char *const ops[] = {"relu6", "leaky_relu", "tanh", "silu", "sigmoid", "abs"};
+    return snug_apply_named(m->g, ops[below(m, 6)], NULL, 1, &v);
+}
+
+/* By one number a sample, or one a channel: gradients are summed where it was repeated. */
+static snug_value *scaled(maker *m, snug_value *v)
+{
+    char name[16];
+    int64_t n = v->type.shape.dim[v->type.shape.n_dims - 1];
+    snug_type t = {.dtype = SNUG_F32, .shape = {.n_dims = 1, .dim = {n}}};
+    snug_value *by = snug_param(m->g, fresh(m, name), t, (snug_init){SNUG_INIT_ONE, 0});
+    if (v->type.shape.n_dims == 2) by = snug_linear(m->g, v, 1, fresh(m, name));
+    snug_value *in[] = {v, by};
+    return snug_apply_named(m->g, below(m, 2) ? "mul" : "sub", NULL, 2, in);
+}
+
 static snug_value *layer(maker *m, snug_value *v)
 {
     char name[16];
-    switch (below(m, 9)) {
+    switch (below(m, 11)) {
     case 0:
         return snug_relu(m->g, v);
     case 1:
@@ -77,6 +96,10 @@ static snug_value *layer(maker *m, snug_value *v)
         return snug_mul(m->g, v, partner(m, v));
     case 5:
         return m->batch_norm ? snug_batch_norm(m->g, v, fresh(m, name)) : snug_relu(m->g, v);
+    case 9:
+        return element_wise(m, v);
+    case 10:
+        return scaled(m, v);
     case 6:
         return v->type.shape.n_dims == 4 && below(m, 3) == 0 ? snug_flatten(m->g, v) : v;
     default:
@@ -150,7 +173,8 @@ static const snug_op *random_update(maker *m)
     int n, n_updates = 0;
     const snug_op *const *ops = snug_builtin_ops(&n), *updates[64];
     for (int i = 0; i < n && n_updates < 64; i++)
-        if (ops[i]->flags & SNUG_OP_UPDATE) updates[n_updates++] = ops[i];
+        if (ops[i]->flags & SNUG_OP_UPDATE && ops[i] != &snug_op_adafactor_update)
+            updates[n_updates++] = ops[i]; /* states have the weight's shape, but adafactor's */
     return updates[below(m, n_updates)];
 }
 
