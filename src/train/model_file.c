@@ -2,7 +2,8 @@
 /* The metadata of a model's file: "snug.model" (its name), "snug.layers" (the list of layers as
  * YAML), "snug.target" (class, value, ...), "snug.sample" (shape, such as 28x28x1), "snug.input"
  * (its element type), "snug.outputs" (shape), "snug.ragged" (yes or no), "snug.loss",
- * "snug.threshold" (or nan), "snug.data", "snug.spec" (JSON), "snug.version". */
+ * "snug.huber_delta", "snug.focal_gamma", "snug.threshold" (numbers), "snug.data", "snug.spec"
+ * (JSON), "snug.version". */
 #include "train/model_file.h"
 #include "data/target.h"
 #include "train/loss.h"
@@ -12,6 +13,7 @@
 #include <string.h>
 
 /* No sample and no output has more elements than this in a file that means well. */
+#define NUMBER     40 /* bytes of one as text */
 #define MAX_SAMPLE ((int64_t)1 << 28)
 
 static void shape_to_text(const snug_shape *s, char *out, size_t bytes)
@@ -25,8 +27,11 @@ static void shape_to_text(const snug_shape *s, char *out, size_t bytes)
 snug_status snug_model_file_write(const char *path, const snug_model_info *info, int n,
                                   const snug_named_tensor *weights)
 {
-    char sample[SNUG_SHAPE_TEXT], outputs[SNUG_SHAPE_TEXT], threshold[40], *layers = NULL;
-    snprintf(threshold, sizeof threshold, "%.17g", info->shape.threshold);
+    char sample[SNUG_SHAPE_TEXT], outputs[SNUG_SHAPE_TEXT], *layers = NULL;
+    char threshold[NUMBER], delta[NUMBER], gamma[NUMBER];
+    snprintf(threshold, NUMBER, "%.17g", info->shape.threshold);
+    snprintf(delta, NUMBER, "%.17g", info->shape.loss.huber_delta);
+    snprintf(gamma, NUMBER, "%.17g", info->shape.loss.focal_gamma);
     shape_to_text(&info->shape.sample.shape, sample, sizeof sample);
     shape_to_text(&info->shape.outputs, outputs, sizeof outputs);
     if (info->shape.layers) TRY(snug_layers_yaml(info->shape.layers, &layers));
@@ -39,6 +44,8 @@ snug_status snug_model_file_write(const char *path, const snug_model_info *info,
         {"snug.outputs", outputs},
         {"snug.ragged", info->shape.ragged ? "yes" : "no"},
         {"snug.loss", info->shape.loss.row->name},
+        {"snug.huber_delta", delta},
+        {"snug.focal_gamma", gamma},
         {"snug.threshold", threshold},
         {"snug.data", info->data_path},
         {"snug.spec", info->spec},
@@ -86,10 +93,22 @@ static snug_status need_shape(const char *path, const snug_safetensors *file, co
     return SNUG_OK;
 }
 
+static snug_status need_number(const char *path, const snug_safetensors *file, const char *key,
+                               double *out)
+{
+    const char *text;
+    char *end = NULL;
+    TRY(need(path, file, key, &text));
+    const double v = strtod(text, &end);
+    CHECK(end != text && *end == '\0', SNUG_EFORMAT, "%s: '%s' is not a number", path, key);
+    *out = v;
+    return SNUG_OK;
+}
+
 static snug_status parse_shape(const char *path, const snug_safetensors *file,
                                snug_model_shape *out)
 {
-    const char *target, *input, *ragged, *loss, *threshold;
+    const char *target, *input, *ragged, *loss;
     TRY(need(path, file, "snug.target", &target));
     out->target = snug_target_find(target);
     CHECK(out->target != SNUG_N_TARGETS && out->target != SNUG_TARGET_NONE, SNUG_EFORMAT,
@@ -102,8 +121,9 @@ static snug_status parse_shape(const char *path, const snug_safetensors *file,
     out->loss.row = snug_loss_find(loss);
     CHECK(out->loss.row && out->loss.row->targets >> out->target & 1, SNUG_EFORMAT,
           "%s: 'snug.loss' is '%.40s', which is no loss of its target", path, loss);
-    TRY(need(path, file, "snug.threshold", &threshold));
-    out->threshold = strtod(threshold, NULL);
+    TRY(need_number(path, file, "snug.huber_delta", &out->loss.huber_delta));
+    TRY(need_number(path, file, "snug.focal_gamma", &out->loss.focal_gamma));
+    TRY(need_number(path, file, "snug.threshold", &out->threshold));
     TRY(need(path, file, "snug.ragged", &ragged));
     CHECK(strcmp(ragged, "yes") == 0 || strcmp(ragged, "no") == 0, SNUG_EFORMAT,
           "%s: 'snug.ragged' is neither yes nor no", path);

@@ -11,7 +11,7 @@
 /* What training makes small. */
 typedef struct snug_loss_use {
     const struct snug_loss *row; /* NULL: what is usual for the target */
-    double label_smoothing;
+    double label_smoothing, huber_delta, focal_gamma;
     const int64_t *class_counts; /* of the training part, to balance classes by; NULL: do not */
 } snug_loss_use;
 

@@ -25,7 +25,7 @@ struct snug_recipe {
         int64_t optimizer, schedule, precision; /* rows of their tables */
         int64_t loss;                           /* 0: by the target; else row + 1 */
         int64_t class_weights;                  /* 0: none; 1: balanced */
-        double label_smoothing;
+        double label_smoothing, huber_delta, focal_gamma;
         double anomaly_quantile;
         double learning_rate, weight_decay, momentum, beta1, beta2, alpha, rho, epsilon;
         double warmup;                   /* epochs of linear warm-up; fractions allowed */

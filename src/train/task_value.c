@@ -14,25 +14,24 @@ typedef struct affine {
 static snug_status affine_create(snug_graph *g, int64_t n, affine *out)
 {
     *out = (affine){.n = n,
-                    .scale = snug_bump_alloc(g->bump, (size_t)(n * n) * sizeof(float)),
+                    .scale = snug_bump_alloc(g->bump, (size_t)n * sizeof(float)),
                     .shift = snug_bump_alloc(g->bump, (size_t)n * sizeof(float))};
     return out->scale && out->shift ? SNUG_OK : SNUG_ENOMEM;
 }
 
 static void affine_set(const affine *a, int64_t i, double scale, double shift)
 {
-    a->scale[i * a->n + i] = (float)scale;
+    a->scale[i] = (float)scale;
     a->shift[i] = (float)shift;
 }
 
-/* v f32 [N, n], by a diagonal matrix. */
+/* v f32 [N, n]. */
 static snug_value *apply(snug_graph *g, snug_value *v, const affine *a, const char *name)
 {
-    const snug_type weight = {.dtype = SNUG_F32, .shape = {.n_dims = 2, .dim = {a->n, a->n}}};
-    const snug_type bias = {.dtype = SNUG_F32, .shape = {.n_dims = 1, .dim = {a->n}}};
+    const snug_type each = {.dtype = SNUG_F32, .shape = {.n_dims = 1, .dim = {a->n}}};
     snug_graph_push_scope(g, name);
-    v = snug_matmul(g, v, snug_constant(g, "scale", weight, a->scale));
-    v = snug_bias_add(g, v, snug_constant(g, "shift", bias, a->shift));
+    v = snug_mul(g, v, snug_constant(g, "scale", each, a->scale));
+    v = snug_add(g, v, snug_constant(g, "shift", each, a->shift));
     snug_graph_pop_scope(g);
     return v;
 }

@@ -41,6 +41,8 @@ static snug_status take_model(snug_trainer *t)
         .spec = snug_dataset_spec(t->data),
         .threshold = (double)NAN,
         .loss = {.label_smoothing = r->train.label_smoothing,
+                 .huber_delta = r->train.huber_delta,
+                 .focal_gamma = r->train.focal_gamma,
                  .class_counts = r->train.class_weights ? t->info->class_counts : NULL},
     };
     TRY(snug_loss_choose(r, t->info->target, &t->model.loss.row));

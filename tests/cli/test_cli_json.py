@@ -155,6 +155,28 @@ def several_values(folder):
 
 
 @case
+def labels(folder):
+    table = os.path.join(folder, "labels.csv")
+    with open(table, "w") as f:
+        f.write("x,y,left,low,far\n" + "".join(
+            f"{x},{y},{int(x < 10)},{int(y < 10)},{int(x + y > 25)}\n" for x in range(20) for y in range(20)))
+    out = os.path.join(folder, "r")
+    for loss in ("auto", "focal"):
+        value = judged(snug("train", table, "--set", "data.task=labels", "--set", "data.target=left,low,far", "--set",
+                            f"train.loss={loss}", "--out", out + loss, "--json", "--epochs", 40, "--batch", 16,
+                            "--validation", 0.2), "train.json")
+        check(value["metrics"]["validation"]["auc"] > 0.95, value)
+        judge = judged(snug("eval", out + loss, "--json", "--part", "validation"), "eval.json")
+        check([c["class"] for c in judge["by_class"]] == ["left", "low", "far"], judge)
+        check(all(abs(judge["metrics"][k] - v) < 1e-6 for k, v in value["metrics"]["validation"].items()), judge)
+    row = json.loads(check_code(snug("predict", out + "auto", table, "--json"), 0).out.split("\n")[0])
+    schema.check(row, "predict.json")
+    check([v["label"] for v in row["labels"]] == ["left", "low", "far"], row)
+    check("serve" in check_code(snug("plan", table, "--set", "train.loss=mse", "--set", "data.task=labels", "--set",
+                                     "data.target=left,low,far", "--model", "mlp"), 2).err)
+
+
+@case
 def anomalies(folder):
     out = os.path.join(folder, "r")
     model = "[flatten, {linear: 8}, relu, {linear: 784}, {reshape: [28, 28, 1]}]"
