@@ -2,6 +2,7 @@
 /* snug data: look at a data set without training on it. */
 #include "cli/cli.h"
 #include <inttypes.h>
+#include <string.h>
 
 typedef struct data_options {
     const char *test, *target, *ignore, *header, *task, *kind;
@@ -41,17 +42,26 @@ static json_t *classes_json(const snug_data_info *d)
     return list;
 }
 
+static json_t *values_json(const snug_data_info *d)
+{
+    json_t *list = json_array();
+    int64_t n = d->target == SNUG_TARGET_VALUE ? snug_shape_elements(&d->outputs) : 0;
+    for (int64_t i = 0; i < n; i++) json_array_append_new(list, json_string(d->value_names[i]));
+    return list;
+}
+
 static json_t *data_json(const cli *c, const snug_data_info *d)
 {
     json_t *problems = json_array();
     for (int i = 0; i < d->n_problems; i++)
         json_array_append_new(problems, json_string(d->problems[i]));
     return json_pack(
-        "{ss ss ss ss s{sI sI sI} so sI so sI sI so sI sI}", "path", c->args[0], "format",
+        "{ss ss ss ss s{sI sI sI} so so sb sI so so sI sI so sI sI}", "path", c->args[0], "format",
         d->format, "kind", kinds[d->kind], "target", targets[d->target], "samples", "train",
         (json_int_t)d->n[SNUG_PART_TRAIN], "validation", (json_int_t)d->n[SNUG_PART_VALIDATION],
-        "test", (json_int_t)d->n[SNUG_PART_TEST], "shape", cli_shape_json(&d->sample), "n_classes",
-        (json_int_t)d->n_classes, "classes", classes_json(d), "columns", (json_int_t)d->n_columns,
+        "test", (json_int_t)d->n[SNUG_PART_TEST], "shape", cli_shape_json(&d->sample), "outputs",
+        cli_shape_json(&d->outputs), "ragged", d->ragged, "n_classes", (json_int_t)d->n_classes,
+        "classes", classes_json(d), "values", values_json(d), "columns", (json_int_t)d->n_columns,
         "missing", (json_int_t)d->n_missing, "problems", problems, "resident_bytes",
         (json_int_t)d->resident_bytes, "scratch_bytes", (json_int_t)d->scratch_bytes);
 }
@@ -70,7 +80,30 @@ static void show_classes(const cli *c, const snug_data_info *d)
                 cli_bar(c, (double)d->class_counts[i] / (double)largest, BAR, bar),
                 cli_paint(c, STYLE_PLAIN));
     }
-    if (n < d->n_classes) cli_say(c, "  and %s more classes\n", cli_count(d->n_classes - n));
+    if (n < d->n_classes) cli_say(c, "  and %s more\n", cli_count(d->n_classes - n));
+}
+
+/* The vocabulary, in its order. */
+static void show_characters(const cli *c, const snug_data_info *d)
+{
+    int column = 2;
+    cli_say(c, "  ");
+    for (int64_t i = 0; i < d->n_classes; i++) {
+        const char *name = d->class_names[i], *shown = name;
+        if (strcmp(name, "\n") == 0)
+            shown = "\\n";
+        else if (strcmp(name, "\t") == 0)
+            shown = "\\t";
+        else if ((unsigned char)name[0] < 32)
+            shown = "?";
+        column += cli_name_columns(shown);
+        if (column >= c->columns) {
+            cli_say(c, "\n  ");
+            column = 2 + cli_name_columns(shown);
+        }
+        cli_say(c, "%s", shown);
+    }
+    cli_say(c, "\n");
 }
 
 static snug_status report(cli *c, snug_dataset *d)
@@ -81,7 +114,9 @@ static snug_status report(cli *c, snug_dataset *d)
     if (info->kind == SNUG_DATA_TABLE)
         cli_say(c, "  %" PRId64 " columns used, %s missing fields\n", info->n_columns,
                 cli_count(info->n_missing));
-    if (info->target == SNUG_TARGET_CLASS && !c->quiet) show_classes(c, info);
+    bool counted = info->target == SNUG_TARGET_CLASS || info->target == SNUG_TARGET_LABELS;
+    if (counted && !c->quiet) show_classes(c, info);
+    if (info->target == SNUG_TARGET_TOKENS && !c->quiet) show_characters(c, info);
     if (o->show > 0) SNUG_TRY(cli_show_samples(c, d, o->show));
     return c->json ? cli_json_print(data_json(c, info), false) : SNUG_OK;
 }
@@ -111,9 +146,9 @@ const cli_command cli_command_data = {
     .name = "data",
     .doc = "look at a data set: kind, counts, shapes, classes, problems found",
     .usage = "PATH [--show N]",
-    .details = "PATH is recognised by looking: a folder or pair of IDX files, a CSV file, or "
-               "'glyphs', the\nembedded set, with its knobs: "
-               "glyphs:n=20000,seed=1,noise=0.2,shift=2\n",
+    .details = "PATH is recognised by looking: IDX files, a CSV file, NumPy arrays (.npy, .npz), "
+               "series (.ts,\nNAME_TRAIN.txt), plain text, a folder of one of them, or 'glyphs', "
+               "the embedded set, with\nits knobs: glyphs:n=20000,seed=1,noise=0.2,shift=2\n",
     .options = options,
     .values_bytes = sizeof(data_options),
     .min_args = 1,

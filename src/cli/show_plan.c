@@ -104,13 +104,28 @@ void cli_show_plan(const cli *c, const snug_plan_report *p, bool full)
 
 static const char *const kinds[] = {"images", "table", "series", "text"};
 
+/* ", 9 classes" */
+static void show_target(const cli *c, const snug_data_info *d)
+{
+    static const char *const counted[SNUG_N_TARGETS] = {[SNUG_TARGET_CLASS] = "classes",
+                                                        [SNUG_TARGET_LABELS] = "labels",
+                                                        [SNUG_TARGET_TOKENS] =
+                                                            "different characters"};
+    int64_t values = snug_shape_elements(&d->outputs);
+    if (counted[d->target]) cli_say(c, ", %" PRId64 " %s", d->n_classes, counted[d->target]);
+    if (d->target == SNUG_TARGET_VALUE && values == 1) cli_say(c, ", a value to predict");
+    if (d->target == SNUG_TARGET_VALUE && values > 1)
+        cli_say(c, ", %" PRId64 " values to predict", values);
+    if (d->target == SNUG_TARGET_SELF) cli_say(c, ", to be reconstructed");
+}
+
 void cli_show_data(const cli *c, const snug_data_info *d)
 {
     char shape[SNUG_SHAPE_TEXT];
-    cli_say(c, "%sdata%s  %s (%s), samples %s", cli_paint(c, STYLE_BOLD), cli_paint(c, STYLE_PLAIN),
-            kinds[d->kind], d->format, snug_shape_text(&d->sample, shape, sizeof shape));
-    if (d->target == SNUG_TARGET_CLASS) cli_say(c, ", %" PRId64 " classes", d->n_classes);
-    if (d->target == SNUG_TARGET_VALUE) cli_say(c, ", a value to predict");
+    cli_say(c, "%sdata%s  %s (%s), samples %s%s", cli_paint(c, STYLE_BOLD),
+            cli_paint(c, STYLE_PLAIN), kinds[d->kind], d->format, d->ragged ? "up to " : "",
+            snug_shape_text(&d->sample, shape, sizeof shape));
+    show_target(c, d);
     cli_say(c, "\n  train %s, validation %s, test %s\n", cli_count(d->n[SNUG_PART_TRAIN]),
             cli_count(d->n[SNUG_PART_VALIDATION]), cli_count(d->n[SNUG_PART_TEST]));
     for (int i = 0; i < d->n_problems && !c->quiet; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images drawn with characters, several side by side. A character is about twice as tall as wide,
- * so one stands for two rows of pixels. */
+/* Samples as people look at them: images drawn with characters, several side by side (a character
+ * is about twice as tall as wide, so one stands for two rows of pixels); rows of numbers; series as
+ * curves of one line a channel; text as it reads. */
 #include "cli/cli.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -66,9 +67,45 @@ static void draw_strip(const cli *c, const picture *p, const float *x, int64_t n
     }
 }
 
-static snug_status show_images(const cli *c, snug_dataset *d, int64_t n, float *x)
+/* Room for samples and their truths. */
+typedef struct gallery {
+    const cli *cli;
+    snug_dataset *data;
+    const snug_data_info *info;
+    float *x; /* of 16 samples; tokens are as wide */
+    void *y;  /* of one */
+} gallery;
+
+/* " -> cat", " -> 3.5 1", " -> b, d" */
+static void put_truth(const gallery *g)
 {
-    const snug_data_info *info = snug_dataset_info(d);
+    const snug_data_info *info = g->info;
+    int64_t n = snug_shape_elements(&info->truth.shape), shown = n < 8 ? n : 8;
+    const float *value = g->y;
+    int32_t class = *(const int32_t *)g->y;
+    if (info->target == SNUG_TARGET_CLASS) cli_say(g->cli, "  -> %s", info->class_names[class]);
+    if (info->target == SNUG_TARGET_VALUE) {
+        cli_say(g->cli, "  ->");
+        for (int64_t k = 0; k < shown; k++) cli_say(g->cli, " %g", (double)value[k]);
+        if (shown < n) cli_say(g->cli, " ...");
+    }
+    if (info->target == SNUG_TARGET_LABELS) {
+        const char *before = "  -> ";
+        for (int64_t k = 0; k < n; k++) {
+            if (value[k] == 0) continue;
+            cli_say(g->cli, "%s%s", before, info->class_names[k]);
+            before = ", ";
+        }
+    }
+    cli_say(g->cli, "\n");
+}
+
+/* ---- images ---------------------------------------------------------------------------------- */
+
+static snug_status show_images(const gallery *g, int64_t n)
+{
+    const cli *c = g->cli;
+    const snug_data_info *info = g->info;
     picture p = layout(&info->sample);
     int64_t across = c->columns / (p.columns + 2), elements = snug_shape_elements(&info->sample);
     if (across < 1) across = 1;
@@ -77,46 +114,132 @@ static snug_status show_images(const cli *c, snug_dataset *d, int64_t n, float *
         int64_t here = n - first < across ? n - first : across;
         const char *names[16];
         for (int64_t i = 0; i < here; i++) {
-            int32_t y = 0;
-            SNUG_TRY(snug_dataset_get(d, SNUG_PART_TRAIN, first + i, x + i * elements, &y));
-            bool named = info->target == SNUG_TARGET_CLASS && y >= 0 && y < info->n_classes;
-            names[i] = named ? info->class_names[y] : "";
+            float *x = g->x + i * elements;
+            SNUG_TRY(snug_dataset_get(g->data, SNUG_PART_TRAIN, first + i, x, g->y));
+            int32_t y = *(const int32_t *)g->y;
+            names[i] = info->target == SNUG_TARGET_CLASS ? info->class_names[y] : "";
         }
         cli_say(c, "\n");
-        draw_strip(c, &p, x, here, names);
+        draw_strip(c, &p, g->x, here, names);
     }
     return SNUG_OK;
 }
 
-static snug_status show_rows(const cli *c, snug_dataset *d, int64_t n, float *x)
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static snug_status show_rows(const gallery *g, int64_t n)
 {
-    const snug_data_info *info = snug_dataset_info(d);
-    int64_t features = snug_shape_elements(&info->sample);
+    int64_t features = snug_shape_elements(&g->info->sample);
     for (int64_t i = 0; i < n; i++) {
-        union {
-            int32_t i;
-            float f;
-        } y = {0};
-        SNUG_TRY(snug_dataset_get(d, SNUG_PART_TRAIN, i, x, &y));
-        cli_say(c, "  %5" PRId64 "  ", i);
-        for (int64_t k = 0; k < features && 9 + 8 * (k + 3) < c->columns; k++)
-            cli_say(c, "%8.3g", (double)x[k]);
-        if (info->target == SNUG_TARGET_CLASS) cli_say(c, "  -> %s", info->class_names[y.i]);
-        if (info->target == SNUG_TARGET_VALUE) cli_say(c, "  -> %g", (double)y.f);
-        cli_say(c, "\n");
+        SNUG_TRY(snug_dataset_get(g->data, SNUG_PART_TRAIN, i, g->x, g->y));
+        cli_say(g->cli, "  %5" PRId64 "  ", i);
+        for (int64_t k = 0; k < features && 9 + 8 * (k + 3) < g->cli->columns; k++)
+            cli_say(g->cli, "%8.3g", (double)g->x[k]);
+        put_truth(g);
+    }
+    return SNUG_OK;
+}
+
+/* ---- series ---------------------------------------------------------------------------------- */
+
+enum { MAX_CURVES = 8, MAX_CURVE = 120 };
+
+/* One channel of a series of `steps` steps. */
+typedef struct curve {
+    const float *x; /* its first step */
+    int64_t steps, stride;
+    double low, high;
+} curve;
+
+static curve curve_of(const float *x, int64_t steps, int64_t channels, int64_t channel)
+{
+    curve k = {.x = x + channel, .steps = steps, .stride = channels};
+    k.low = k.high = (double)k.x[0];
+    for (int64_t t = 1; t < steps; t++) {
+        double v = (double)k.x[t * channels];
+        k.low = v < k.low ? v : k.low;
+        k.high = v > k.high ? v : k.high;
+    }
+    return k;
+}
+
+/* One character a column: the mean of the steps that fall to it. */
+static void draw_curve(const cli *c, const curve *k, int64_t columns)
+{
+    static const char *const blocks[] = {"\u2581", "\u2582", "\u2583", "\u2584",
+                                         "\u2585", "\u2586", "\u2587", "\u2588"};
+    static const char *const plain[] = {"_", ".", ",", "-", "~", "=", "+", "#"};
+    for (int64_t i = 0; i < columns; i++) {
+        int64_t from = i * k->steps / columns, to = (i + 1) * k->steps / columns;
+        double sum = 0;
+        for (int64_t t = from; t < to; t++) sum += (double)k->x[t * k->stride];
+        double mean = sum / (double)(to - from);
+        double share = k->high > k->low ? (mean - k->low) / (k->high - k->low) : 0.5;
+        cli_say(c, "%s", (c->utf8 ? blocks : plain)[(int)(share * 7.0 + 0.5)]);
+    }
+}
+
+static snug_status show_series(const gallery *g, int64_t n)
+{
+    const cli *c = g->cli;
+    int64_t channels = g->info->sample.dim[1];
+    for (int64_t i = 0; i < n; i++) {
+        int32_t steps = 0;
+        SNUG_TRY(snug_dataset_get(g->data, SNUG_PART_TRAIN, i, g->x, g->y));
+        SNUG_TRY(snug_dataset_get_lengths(g->data, SNUG_PART_TRAIN, 1, &i, &steps));
+        int64_t columns = c->columns - 4 < MAX_CURVE ? c->columns - 4 : MAX_CURVE;
+        if (columns > steps) columns = steps;
+        cli_say(c, "\n  %" PRId64 ", %" PRId32 " steps", i, steps);
+        put_truth(g);
+        for (int64_t k = 0; k < channels && k < MAX_CURVES; k++) {
+            curve one = curve_of(g->x, steps, channels, k);
+            cli_say(c, "  ");
+            draw_curve(c, &one, columns > 0 ? columns : 1);
+            cli_say(c, "\n");
+        }
+        if (channels > MAX_CURVES)
+            cli_say(c, "  and %" PRId64 " more channels\n", channels - MAX_CURVES);
+    }
+    return SNUG_OK;
+}
+
+/* ---- text ------------------------------------------------------------------------------------ */
+
+static snug_status show_text(const gallery *g, int64_t n)
+{
+    const snug_data_info *info = g->info;
+    for (int64_t i = 0; i < n; i++) {
+        SNUG_TRY(snug_dataset_get(g->data, SNUG_PART_TRAIN, i, g->x, g->y));
+        const int32_t *token = (const int32_t *)(const void *)g->x;
+        cli_say(g->cli, "\n  %" PRId64 "  ", i);
+        for (int64_t k = 0; k < info->sample.dim[0]; k++) {
+            const char *name = info->class_names[token[k]];
+            bool line = strcmp(name, "\n") == 0, control = !line && (unsigned char)name[0] < 32;
+            cli_say(g->cli, "%s", line ? "\n     " : control ? "?" : name);
+        }
+        cli_say(g->cli, "\n");
     }
     return SNUG_OK;
 }
 
 snug_status cli_show_samples(const cli *c, snug_dataset *d, int64_t n)
 {
-    const snug_data_info *info = snug_dataset_info(d);
-    if (n > info->n[SNUG_PART_TRAIN]) n = info->n[SNUG_PART_TRAIN];
-    size_t bytes = (size_t)snug_shape_elements(&info->sample) * sizeof(float);
-    float *x = calloc(16, bytes);
-    SNUG_CHECK(x, SNUG_ENOMEM, "out of memory for %" PRId64 " samples", n);
-    snug_status status =
-        info->kind == SNUG_DATA_IMAGE ? show_images(c, d, n, x) : show_rows(c, d, n, x);
-    free(x);
+    static snug_status (*const show[SNUG_N_DATA_KINDS])(const gallery *g, int64_t n) = {
+        [SNUG_DATA_IMAGE] = show_images,
+        [SNUG_DATA_TABLE] = show_rows,
+        [SNUG_DATA_SERIES] = show_series,
+        [SNUG_DATA_TEXT] = show_text,
+    };
+    gallery g = {.cli = c, .data = d, .info = snug_dataset_info(d)};
+    if (n > g.info->n[SNUG_PART_TRAIN]) n = g.info->n[SNUG_PART_TRAIN];
+    g.x = calloc(16, (size_t)snug_shape_elements(&g.info->sample) * sizeof(float));
+    g.y = calloc(1, snug_type_bytes(&g.info->truth) + sizeof(float));
+    snug_status status = SNUG_OK;
+    if (!g.x || !g.y)
+        status = SNUG_FAIL(SNUG_ENOMEM, "out of memory for %" PRId64 " samples", n);
+    else
+        status = show[g.info->kind](&g, n);
+    free(g.x);
+    free(g.y);
     return status;
 }

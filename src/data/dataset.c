@@ -200,7 +200,7 @@ static snug_status open_all(snug_dataset *d, snug_context *ctx, const snug_data_
     TRY(snug_spec_write(&d->spec, &d->spec_json));
     d->info.resident_bytes += strlen(d->spec_json);
     TRY(add_anomalies(d, ctx, config));
-    return snug_find_problems(d);
+    return snug_find_problems(d, config);
 }
 
 snug_status snug_dataset_open(snug_context *ctx, const snug_data_config *config, snug_dataset **out)

@@ -91,6 +91,6 @@ snug_status snug_dataset_look_at_truths(snug_dataset *d, bool learn) SNUG_MUST_U
 /* A sentence for the person, and the search for all that deserve one. */
 snug_status snug_dataset_problem(snug_dataset *d, const char *fmt, ...)
     SNUG_PRINTF(2, 3) SNUG_MUST_USE;
-snug_status snug_find_problems(snug_dataset *d) SNUG_MUST_USE;
+snug_status snug_find_problems(snug_dataset *d, const snug_data_config *config) SNUG_MUST_USE;
 
 #endif

@@ -269,8 +269,14 @@ static snug_status learn_tallied_numbers(snug_dataset *d, tally *tallies)
     char name[32];
     TRY(tally_numbers(d, tallies));
     for (int64_t c = 0; c < s->sample.dim[s->sample.n_dims - 1]; c++) {
+        const tally *t = &tallies[c];
         snprintf(name, sizeof name, "channel %" PRId64, c);
-        TRY(moments(&tallies[c], name, &s->mean[c], &s->std[c]));
+        TRY(moments(t, name, &s->mean[c], &s->std[c]));
+        d->info.n_missing += t->missing;
+        if (t->squares == 0)
+            TRY(snug_dataset_problem(d, "channel %" PRId64 " is %s", c,
+                                     t->n ? "the same in every training sample"
+                                          : "missing in every training sample"));
     }
     return SNUG_OK;
 }

@@ -30,7 +30,7 @@ snug_status snug_dataset_problem(snug_dataset *d, const char *fmt, ...)
 
 static snug_status class_problems(snug_dataset *d)
 {
-    if (!d->class_counts || d->info.target != SNUG_TARGET_CLASS) return SNUG_OK;
+    if (!d->class_counts) return SNUG_OK;
     const snug_data_info *info = &d->info;
     int64_t least = 0, most = 0, absent = 0;
     for (int64_t c = 1; c < info->n_classes; c++) {
@@ -206,8 +206,72 @@ static snug_status table_problems(snug_dataset *d)
     return repeat_problem(d);
 }
 
-snug_status snug_find_problems(snug_dataset *d)
+/* ---- series, labels, anomalies --------------------------------------------------------------- */
+
+static snug_status length_problem(snug_dataset *d)
 {
-    TRY(class_problems(d));
-    return d->source->table ? table_problems(d) : SNUG_OK;
+    snug_source *s = d->source;
+    int64_t n = d->part[SNUG_PART_TRAIN].n;
+    int32_t least = INT32_MAX, most = 0, length;
+    for (int64_t i = 0; i < n; i++) {
+        const snug_index *x = &d->part[SNUG_PART_TRAIN];
+        TRY(s->lengths(s, (snug_raw_part)x->raw, snug_index_at(x, i), 1, &length));
+        least = length < least ? length : least;
+        most = length > most ? length : most;
+    }
+    return snug_dataset_problem(d,
+                                "series have %" PRId32 " to %" PRId32 " steps to train on: what "
+                                "is behind the last step is 0, and models are told the lengths",
+                                least, most);
+}
+
+static snug_status number_problems(snug_dataset *d)
+{
+    if (d->info.n_missing > 0)
+        TRY(snug_dataset_problem(d,
+                                 "%" PRId64 " numbers are missing: they get the mean of their "
+                                 "channel",
+                                 d->info.n_missing));
+    return d->source->lengths ? length_problem(d) : SNUG_OK;
+}
+
+static snug_status label_problems(snug_dataset *d)
+{
+    const snug_data_info *info = &d->info;
+    int64_t n = d->part[SNUG_PART_TRAIN].n + d->part[SNUG_PART_VALIDATION].n;
+    for (int64_t k = 0; k < info->n_classes; k++) {
+        int64_t count = d->class_counts[k];
+        if (count == 0 || count == n)
+            TRY(snug_dataset_problem(d, "label '%.60s' is %d in every sample to learn from",
+                                     info->class_names[k], count > 0));
+    }
+    return SNUG_OK;
+}
+
+static snug_status anomaly_problems(snug_dataset *d, const snug_data_config *config)
+{
+    bool told = config->anomalies || config->normal;
+    if (d->info.n[SNUG_PART_TEST] > 0 && !told)
+        return snug_dataset_problem(d, "nothing tells which test samples are anomalies: set "
+                                       "data.anomalies or data.normal");
+    if (d->info.n[SNUG_PART_TEST] == 0 && told)
+        return snug_dataset_problem(d, "there is no test part to find anomalies in: set data.test "
+                                       "or data.folds");
+    return SNUG_OK;
+}
+
+snug_status snug_find_problems(snug_dataset *d, const snug_data_config *config)
+{
+    const snug_source *s = d->source;
+    int64_t own = s->n[RAW_VALIDATION];
+    if (own > 0 && d->part[SNUG_PART_VALIDATION].raw != RAW_VALIDATION)
+        TRY(snug_dataset_problem(d,
+                                 "the set's own validation part (%" PRId64 " samples) is left out, "
+                                 "as data.validation asks for a share of the training part",
+                                 own));
+    if (d->info.target == SNUG_TARGET_CLASS) TRY(class_problems(d));
+    if (d->info.target == SNUG_TARGET_LABELS) TRY(label_problems(d));
+    if (d->info.target == SNUG_TARGET_SELF) TRY(anomaly_problems(d, config));
+    if (s->table) return table_problems(d);
+    return s->kind == SNUG_DATA_TEXT ? SNUG_OK : number_problems(d);
 }

@@ -27,6 +27,8 @@ static void ragged_series_of_several_channels(void **state)
     assert_int_equal(info->sample.dim[0], 4);
     assert_int_equal(info->sample.dim[1], 2);
     assert_true(info->ragged);
+    assert_true(has_problem(d, "series have 1 to 4 steps"));
+    assert_true(has_problem(d, "2 numbers are missing"));
     float x[8];
     int32_t y[3], length[3];
     static const int64_t all[] = {0, 1, 2};
