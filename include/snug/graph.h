@@ -185,6 +185,11 @@ SNUG_API snug_value *snug_embedding(snug_graph *g, snug_value *ids,
  * each position. */
 SNUG_API snug_value *snug_positions(snug_graph *g, snug_value *x,
                                     const snug_embedding_config *config, const char *name);
+/* x [N, 1, D], one position a sample, plus that row of NAME.weight [rows, D] which the number
+ * `position`, i32 [], says: for texts that grow. */
+SNUG_API snug_value *snug_positions_at(snug_graph *g, snug_value *x,
+                                       const snug_embedding_config *config, snug_value *position,
+                                       const char *name);
 /* Scores of x [.., D] with every row of a table [V, D], such as the embedding's -> [.., V] (Press
  * and Wolf 2017). */
 SNUG_API snug_value *snug_tied_linear(snug_graph *g, snug_value *x, snug_value *table);
@@ -198,6 +203,11 @@ typedef struct snug_attention_config {
     double std, out_std;  /* of the first weights, normal; 0: as snug_linear */
     snug_value *lengths;  /* i32 [N]: positions of each sample; NULL: all */
     snug_value *segments; /* i32 [N, T]: positions see those of their own segment; NULL: all */
+    /* For texts that grow: x holds the positions from this number on, i32 [], and sees those before
+     * it through the state NAME.cache [N, context, 2 kv_heads D / heads]. NULL: x is all there is
+     */
+    snug_value *position;
+    int64_t context; /* positions that the cache has room for */
 } snug_attention_config;
 
 /* Positions of x [N, T, D] look at each other (Vaswani et al. 2017) -> [N, T, D]. NAME.qkv.weight

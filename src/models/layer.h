@@ -49,13 +49,15 @@ typedef struct snug_layer_key_at {
 
 /* What building one layer sees. */
 typedef struct snug_layer_build {
-    const char *list;    /* name of the list, for messages */
-    int line;            /* of this layer */
-    const char *kind;    /* of this layer */
-    const char *name;    /* of this layer's parameters; NULL: it has none */
-    int64_t outputs;     /* of the whole model, along its last axis */
-    snug_value *lengths; /* i32 [N], steps of each sample's series; NULL: all are whole */
-    snug_graph *graph;   /* errors are sticky here */
+    const char *list;     /* name of the list, for messages */
+    int line;             /* of this layer */
+    const char *kind;     /* of this layer */
+    const char *name;     /* of this layer's parameters; NULL: it has none */
+    int64_t outputs;      /* of the whole model, along its last axis */
+    snug_value *lengths;  /* i32 [N], steps of each sample's series; NULL: all are whole */
+    snug_value *position; /* i32 []: see snug_layers_use; NULL */
+    int64_t context;
+    snug_graph *graph; /* errors are sticky here */
 } snug_layer_build;
 
 /* A layer with a file of its own under models/, or an operator that says what it is as a layer:
@@ -67,7 +69,12 @@ typedef struct snug_layer_kind {
     const snug_layer_key *keys; /* ends with a NULL name; NULL: none. `- kind: value` is keys[0] */
     size_t attrs_bytes;
     snug_value *(*build)(const snug_layer_build *b, const void *attrs, snug_value *x);
+    /* Whether it can be built for one position of a text that grows; NULL: no. An operator can when
+     * it works element by element. */
+    bool (*grows)(const void *attrs);
 } snug_layer_kind;
+
+bool snug_layer_grows_always(const void *attrs);
 
 typedef struct snug_layer_seq {
     int n;

@@ -11,6 +11,11 @@ typedef struct attention_attrs {
     double rotary, std, out_std;
 } attention_attrs;
 
+static bool attention_grows(const void *attrs)
+{
+    return ((const attention_attrs *)attrs)->causal;
+}
+
 static snug_value *build_attention(const snug_layer_build *b, const void *attrs, snug_value *x)
 {
     const attention_attrs *a = attrs;
@@ -24,7 +29,9 @@ static snug_value *build_attention(const snug_layer_build *b, const void *attrs,
                                           .no_bias = !a->bias,
                                           .std = a->std,
                                           .out_std = a->out_std,
-                                          .lengths = b->lengths};
+                                          .lengths = b->lengths,
+                                          .position = b->position,
+                                          .context = b->context};
     return snug_self_attention(b->graph, x, &config, b->name);
 }
 
@@ -51,6 +58,7 @@ const snug_layer_kind snug_layer_self_attention = {
     .keys = attention_keys,
     .attrs_bytes = sizeof(attention_attrs),
     .build = build_attention,
+    .grows = attention_grows,
 };
 
 /* ---- swiglu -----------------------------------------------------------------------------------
@@ -82,4 +90,5 @@ const snug_layer_kind snug_layer_swiglu = {
     .keys = swiglu_keys,
     .attrs_bytes = sizeof(swiglu_attrs),
     .build = build_swiglu,
+    .grows = snug_layer_grows_always,
 };

@@ -20,4 +20,5 @@ const snug_layer_kind snug_layer_dropout = {
                                      {0}},
     .attrs_bytes = sizeof(dropout_attrs),
     .build = build,
+    .grows = snug_layer_grows_always,
 };

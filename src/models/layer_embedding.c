@@ -41,6 +41,7 @@ const snug_layer_kind snug_layer_embedding = {
     .keys = embedding_keys,
     .attrs_bytes = sizeof(embedding_attrs),
     .build = build_embedding,
+    .grows = snug_layer_grows_always,
 };
 
 /* ---- positions --------------------------------------------------------------------------------
@@ -59,8 +60,10 @@ static snug_value *build_positions(const snug_layer_build *b, const void *attrs,
     if (snug_layer_rank(x) != 3)
         return snug_layer_refuse(b, x, "positions [N, T, features]",
                                  "it belongs behind `- embedding` or `- patches`");
-    const snug_embedding_config config = {.rows = a->rows == AS_THERE_ARE ? 0 : a->rows,
+    int64_t there = b->position ? b->context : 0;
+    const snug_embedding_config config = {.rows = a->rows == AS_THERE_ARE ? there : a->rows,
                                           .std = a->std};
+    if (b->position) return snug_positions_at(b->graph, x, &config, b->position, b->name);
     return snug_positions(b->graph, x, &config, b->name);
 }
 
@@ -79,6 +82,7 @@ const snug_layer_kind snug_layer_positions = {
     .keys = positions_keys,
     .attrs_bytes = sizeof(positions_attrs),
     .build = build_positions,
+    .grows = snug_layer_grows_always,
 };
 
 /* ---- tied_linear ------------------------------------------------------------------------------
@@ -111,4 +115,5 @@ const snug_layer_kind snug_layer_tied_linear = {
                                      {0}},
     .attrs_bytes = sizeof(tied_attrs),
     .build = build_tied,
+    .grows = snug_layer_grows_always,
 };

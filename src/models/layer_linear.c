@@ -35,4 +35,5 @@ const snug_layer_kind snug_layer_linear = {
     .keys = keys,
     .attrs_bytes = sizeof(linear_attrs),
     .build = build,
+    .grows = snug_layer_grows_always,
 };

@@ -45,6 +45,7 @@ const snug_layer_kind snug_layer_layer_norm = {
     .keys = (const snug_layer_key[]){EPS, WEIGHT, BIAS, {0}},
     .attrs_bytes = sizeof(norm_attrs),
     .build = build_layer_norm,
+    .grows = snug_layer_grows_always,
 };
 
 static snug_value *build_rms_norm(const snug_layer_build *b, const void *attrs, snug_value *x)
@@ -60,6 +61,7 @@ const snug_layer_kind snug_layer_rms_norm = {
     .keys = (const snug_layer_key[]){EPS, WEIGHT, {0}},
     .attrs_bytes = sizeof(norm_attrs),
     .build = build_rms_norm,
+    .grows = snug_layer_grows_always,
 };
 
 /* Samples, places if any, channels. */

@@ -45,4 +45,5 @@ const snug_layer_kind snug_layer_residual = {
     .keys = keys,
     .attrs_bytes = sizeof(residual_attrs),
     .build = build,
+    .grows = snug_layer_grows_always,
 };

@@ -181,10 +181,45 @@ static void locate(const snug_layer_build *b)
     memcpy(e->message, message, sizeof message);
 }
 
+bool snug_layer_grows_always(const void *attrs)
+{
+    (void)attrs;
+    return true;
+}
+
+static bool layer_grows(const snug_layer_node *layer)
+{
+    const snug_layer_kind *kind = layer->kind;
+    if (kind->op) return kind->op->axes == snug_axes_same;
+    return kind->grows && kind->grows(layer->attrs);
+}
+
+static bool seq_grows(const snug_layer_seq *seq)
+{
+    for (int i = 0; i < seq->n; i++) {
+        const snug_layer_node *layer = &seq->layer[i];
+        if (!layer_grows(layer)) return false;
+        snug_layer_key_at k;
+        for (int j = 0; snug_layer_key_get(layer->kind, j, &k); j++)
+            if (k.key.kind == LAYER_LIST &&
+                !seq_grows((const snug_layer_seq *)((const char *)layer->attrs + k.key.offset)))
+                return false;
+    }
+    return true;
+}
+
+bool snug_layers_grow(const snug_layer_list *l)
+{
+    return seq_grows(&l->seq);
+}
+
 static snug_value *build_layer(const snug_layer_build *b, const snug_layer_node *layer,
                                snug_value *x)
 {
     const snug_layer_kind *kind = layer->kind;
+    if (b->position && !layer_grows(layer))
+        return snug_layer_refuse(b, x, "all positions of a text at once",
+                                 "it cannot go on from one position to the next");
     if (kind->op) return snug_apply(b->graph, kind->op, NULL, layer->attrs, 1, &x);
     return kind->build(b, layer->attrs, x);
 }
@@ -227,6 +262,7 @@ snug_value *snug_layers_build(const snug_layer_list *l, snug_graph *g, snug_valu
 {
     const snug_shape *outputs = use->outputs;
     snug_layer_build b = {.list = l->name, .lengths = use->lengths, .graph = g};
+    b.position = use->position, b.context = use->context;
     if (outputs && outputs->n_dims > 0) b.outputs = outputs->dim[outputs->n_dims - 1];
     snug_value *y = snug_layer_seq_build(&b, &l->seq, x);
     if (!y || !outputs) return y;

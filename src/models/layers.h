@@ -28,7 +28,15 @@ void snug_layers_free(snug_layer_list *l);
 typedef struct snug_layers_use {
     const snug_shape *outputs; /* of one sample's result; NULL: whatever comes */
     snug_value *lengths;       /* i32 [N]: see snug_layer_build; NULL */
+    /* For texts that grow: x [N, 1] is the token at this position, i32 [], and the layers keep what
+     * they need of up to `context` earlier ones in states. NULL: x is all there is. */
+    snug_value *position;
+    int64_t context;
 } snug_layers_use;
+
+/* Whether the list can be built with a position: each layer looks at one position at a time or
+ * keeps what it needs of those before. */
+bool snug_layers_grow(const snug_layer_list *l);
 
 /* Build the list on x. A unit count of `outputs` becomes the last of the outputs' lengths. Errors
  * are sticky in g and name list and line. */

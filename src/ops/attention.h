@@ -98,6 +98,22 @@ static inline attention attention_packed(const snug_attention_attrs *attrs, cons
     return a;
 }
 
+/* Queries of a packed tensor, input 0, keys and values of a cache, input 1; input 2 tells the first
+ * query's position. */
+static inline attention attention_cached(const snug_attention_attrs *attrs, const snug_tensor *in)
+{
+    const snug_shape *x = &in[0].type.shape, *cache = &in[1].type.shape;
+    int64_t kv_heads = attrs->kv_heads ? attrs->kv_heads : attrs->heads;
+    attention a = attention_of(attrs, cache->dim[2] / (2 * kv_heads));
+    a.n = x->dim[0], a.t = x->dim[1], a.s = cache->dim[1];
+    a.q.row = x->dim[2];
+    a.k.row = a.v.row = cache->dim[2];
+    a.v.at = kv_heads * a.width;
+    a.causal = true;
+    a.offset = *(const int32_t *)in[2].data;
+    return a;
+}
+
 /* Whether query t sees key s, which is below attention_end. */
 static inline bool attention_sees(const attention *a, int64_t n, int64_t t, int64_t s)
 {

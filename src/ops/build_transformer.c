@@ -2,6 +2,15 @@
 /* The builder functions of snug/graph.h for transformers. */
 #include "ops/build.h"
 
+/* Give up on a layer: the error becomes the graph's. */
+#define CHECK_BUILD(g, cond, error)                                                                \
+    do {                                                                                           \
+        if (!(cond)) {                                                                             \
+            snug_graph_fail(g, error);                                                             \
+            return NULL;                                                                           \
+        }                                                                                          \
+    } while (0)
+
 #define STD 0.02 /* of embeddings, as GPT-2 has it (Radford et al. 2019) */
 
 static snug_init normal(double std)
@@ -53,6 +62,21 @@ snug_value *snug_positions(snug_graph *g, snug_value *x, const snug_embedding_co
     return snug_reshape(g, y, 2, dim);
 }
 
+snug_value *snug_positions_at(snug_graph *g, snug_value *x, const snug_embedding_config *config,
+                              snug_value *position, const char *name)
+{
+    if (!config || !position || !layer_fits(g, x, name, 3, config->rows)) return NULL;
+    char buf[NAME_BYTES];
+    int64_t one = 1, width = x->type.shape.dim[2];
+    CHECK_BUILD(g, x->type.shape.dim[1] == 1,
+                FAIL(SNUG_ESHAPE, "'%s': one position at a time, not %" PRId64, name,
+                     x->type.shape.dim[1]));
+    snug_type type = fixed_type(x->type.dtype, 2, (int64_t[]){config->rows, width});
+    snug_value *w = snug_param(g, part_name(buf, name, "weight"), type, normal(config->std));
+    snug_value *row = apply2(g, &snug_op_embedding, w, snug_reshape(g, position, 1, &one));
+    return apply_named(g, &snug_op_bias_add, name, x, snug_reshape(g, row, 1, &width));
+}
+
 snug_value *snug_tied_linear(snug_graph *g, snug_value *x, snug_value *table)
 {
     const snug_matmul_attrs attrs = {.trans_b = 1};
@@ -78,6 +102,9 @@ static snug_status check_attention(const snug_value *x, const snug_attention_con
     CHECK(kv_heads > 0 && c->heads % kv_heads == 0, SNUG_ESHAPE,
           "'%s': %" PRId64 " heads cannot share %" PRId64 " heads of keys and values of %s", name,
           c->heads, kv_heads, text);
+    CHECK(!c->position || (c->causal && c->context > 0), SNUG_EINVAL,
+          "'%s': only causal attention with room for earlier positions can go on at a position",
+          name);
     CHECK(c->rotary == 0 || s->dim[2] / c->heads % 2 == 0, SNUG_ESHAPE,
           "'%s': rotary positions need heads of an even number of features; %s has %" PRId64
           " heads of %" PRId64,
@@ -97,7 +124,27 @@ static snug_value *turn(snug_graph *g, snug_value *qkv, const snug_attention_con
 {
     int64_t kv_heads = c->kv_heads ? c->kv_heads : c->heads;
     const snug_rope_attrs a = {.width = width, .heads = c->heads + kv_heads, .base = c->rotary};
-    return c->rotary > 0 ? apply1(g, &snug_op_rope, &a, qkv) : qkv;
+    snug_value *in[] = {qkv, c->position};
+    if (!qkv || c->rotary == 0) return qkv;
+    return snug_apply(g, &snug_op_rope, NULL, &a, c->position ? 2 : 1, in);
+}
+
+/* The same over the positions before, whose keys and values are kept. */
+static snug_value *attend_cached(snug_graph *g, snug_value *qkv, const snug_attention_config *c,
+                                 const char *name, int64_t width)
+{
+    char buf[NAME_BYTES];
+    const snug_attention_attrs a = {.heads = c->heads, .kv_heads = c->kv_heads};
+    if (!qkv) return NULL;
+    snug_type type = qkv->type;
+    type.shape.dim[1] = c->context;
+    type.shape.dim[2] = 2 * (c->kv_heads ? c->kv_heads : c->heads) * width;
+    snug_value *cache = snug_state(g, part_name(buf, name, "cache"), type, (snug_init){0});
+    snug_value *in[] = {qkv, cache, c->position}, *out[SNUG_MAX_OUT];
+    if (!cache || snug_apply_all(g, &snug_op_cached_attention, name, &a, 3, in, out) != SNUG_OK)
+        return NULL;
+    snug_assign(g, cache, out[1]);
+    return out[0];
 }
 
 static snug_value *attend(snug_graph *g, snug_value *qkv, const snug_attention_config *c,
@@ -129,7 +176,9 @@ snug_value *snug_self_attention(snug_graph *g, snug_value *x, const snug_attenti
     const snug_linear_config out = {
         .units = features, .no_bias = config->no_bias, .std = config->out_std};
     snug_value *qkv = turn(g, part_linear(g, x, &in, name, "qkv"), config, width);
-    return part_linear(g, attend(g, qkv, config, name), &out, name, "out");
+    snug_value *y = config->position ? attend_cached(g, qkv, config, name, width)
+                                     : attend(g, qkv, config, name);
+    return part_linear(g, y, &out, name, "out");
 }
 
 /* ---- gated layers -----------------------------------------------------------------------------

@@ -130,7 +130,8 @@ typedef struct snug_rope_attrs {
 
 /* attention(q [N, T, H*D], k, v [N, S, K*D], extras) -> y [N, T, H*D], lse [N, H, T];
  * attention_grad(dy, y, lse, q, k, v, extras) -> dq, dk, dv; self_attention and its gradient, of
- * one packed qkv [N, T, (H + 2K)*D]. Extras in any order: lengths i32 [N], segments i32 [N, T]. */
+ * one packed qkv [N, T, (H + 2K)*D]; cached_attention(qkv, cache, position) -> y, cache', which
+ * knows neither causal nor offset. Extras in any order: lengths i32 [N], segments i32 [N, T]. */
 typedef struct snug_attention_attrs {
     int64_t heads, kv_heads; /* kv_heads 0: heads */
     int64_t causal, offset;

@@ -96,7 +96,21 @@ def rotations():
         add(f"rope:halves {words}", [half(x)] + position, [half(inter)], "10", width=width, heads=heads)
 
 
+def grown_attention():
+    """Positions 4, 5 and 6 behind four earlier ones, in a cache for 9."""
+    n, heads, kv_heads, width, first, t = 2, 4, 2, 6, 4, 3
+    x, cache = normal(n, first + t, (heads + 2 * kv_heads) * width), normal(n, 9, 2 * kv_heads * width)
+    q, k, v = x.split([heads * width, kv_heads * width, kv_heads * width], 2)
+    y, _ = attend(q, k, v, heads, kv_heads, causal_mask(first + t, first + t), width**-0.5)
+    before, after = cache.clone(), cache.clone()
+    before[:, :first] = torch.cat([k, v], 2)[:, :first]
+    after[:, :first + t] = torch.cat([k, v], 2)
+    add("cached_attention:grown", [x[:, first:], before, torch.tensor(first, dtype=torch.int32)],
+        [y[:, first:], after], "110", heads=heads, kv_heads=kv_heads)
+
+
 embeddings()
+grown_attention()
 rotations()
 attentions()
 ragged_attention()

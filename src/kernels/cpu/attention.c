@@ -171,7 +171,7 @@ static void forward_task(void *arg, int64_t task, int thread)
 
 static void run(const snug_call *c, forward *f)
 {
-    f->y = c->out[0].data, f->lse = c->out[1].data;
+    f->y = c->out[0].data;
     f->scratch = c->scratch;
     f->blocks = (f->a.t + QUERIES - 1) / QUERIES;
     snug_parallel(c->queue, f->a.n * f->a.heads * f->blocks, forward_task, f);
@@ -181,6 +181,7 @@ static void k_attention_f32(const snug_call *c)
 {
     forward f = {.q = c->in[0].data, .k = c->in[1].data, .v = c->in[2].data};
     f.a = attention_apart(c->attrs, c->in, 0, c->n_in);
+    f.lse = c->out[1].data;
     run(c, &f);
 }
 
@@ -188,6 +189,29 @@ static void k_self_attention_f32(const snug_call *c)
 {
     forward f = {.q = c->in[0].data, .k = c->in[0].data, .v = c->in[0].data};
     f.a = attention_packed(c->attrs, c->in, 0, c->n_in);
+    f.lse = c->out[1].data;
+    run(c, &f);
+}
+
+/* A row of the cache is what stands behind the queries in a row of x. */
+static void extend_cache(const snug_call *c, const attention *a)
+{
+    const float *x = c->in[0].data;
+    float *cache = c->out[1].data;
+    if (cache != c->in[1].data) memcpy(cache, c->in[1].data, snug_type_bytes(&c->in[1].type));
+    for (int64_t r = 0; r < a->n * a->t; r++) {
+        int64_t at = a->offset + r % a->t;
+        if (at >= 0 && at < a->s)
+            memcpy(cache + (r / a->t * a->s + at) * a->k.row,
+                   x + r * a->q.row + a->heads * a->width, (size_t)a->k.row * sizeof *x);
+    }
+}
+
+static void k_cached_attention_f32(const snug_call *c)
+{
+    forward f = {.q = c->in[0].data, .k = c->out[1].data, .v = c->out[1].data};
+    f.a = attention_cached(c->attrs, c->in);
+    extend_cache(c, &f.a);
     run(c, &f);
 }
 
@@ -207,5 +231,9 @@ KERNEL_TABLE(attention) = {
      .name = "k_self_attention_f32",
      .scratch = attention_scratch,
      .run = k_self_attention_f32},
+    {.op = "cached_attention",
+     .name = "k_cached_attention_f32",
+     .scratch = attention_scratch,
+     .run = k_cached_attention_f32},
     {0},
 };
