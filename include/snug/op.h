@@ -154,14 +154,14 @@ typedef enum snug_fill {
 } snug_fill;
 
 typedef struct snug_case_in {
-    int32_t n_dims;
-    int64_t dim[SNUG_MAX_DIMS];
+    int32_t dim[SNUG_MAX_DIMS];
+    int32_t index_below;
+    uint8_t n_dims;
     uint8_t fill; /* snug_fill */
     bool batch;   /* axis 0 is the batch */
     bool integer; /* i32, whatever the case's float type */
     bool byte;    /* u8, likewise */
     bool given;   /* no gradient is asked for: class weights */
-    int64_t index_below;
 } snug_case_in;
 
 typedef struct snug_case {

@@ -268,4 +268,14 @@ typedef struct snug_recurrent_attrs {
 /* Snug's own operators, in the order of ops.def, each one's name unique. */
 const snug_op *const *snug_builtin_ops(int *n);
 
+/* What an input of a case is, in a case of this float type. */
+static inline snug_type snug_case_type(const snug_case_in *in, snug_dtype dtype)
+{
+    snug_type t = {.dtype = in->byte ? SNUG_U8 : in->integer ? SNUG_I32 : dtype};
+    t.shape.n_dims = in->n_dims;
+    for (int i = 0; i < in->n_dims; i++) t.shape.dim[i] = in->dim[i];
+    if (in->batch) t.shape.kind[0] = SNUG_AXIS_BATCH;
+    return t;
+}
+
 #endif

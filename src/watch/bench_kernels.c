@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "base/rng.h"
 #include "kernels/kernel.h"
+#include "ops/ops.h"
 #include "plan/plan.h"
 #include "watch/probe.h"
 #include <snug/machine.h>
@@ -24,16 +25,6 @@ typedef struct bench_case {
     snug_call call;
     void *scratch;
 } bench_case;
-
-static snug_type type_of(const snug_case_in *in)
-{
-    snug_type t = {.shape = snug_shape_make(in->n_dims, in->dim),
-                   .dtype = in->byte      ? SNUG_U8
-                            : in->integer ? SNUG_I32
-                                          : SNUG_F32};
-    if (in->batch) t.shape.kind[0] = SNUG_AXIS_BATCH;
-    return t;
-}
 
 static double fill_value(const snug_case_in *in, uint32_t u)
 {
@@ -203,7 +194,7 @@ static snug_status time_beside_pulses(snug_context *ctx, const snug_kernel *kern
 static snug_status bench_one(const bench_all *all, const snug_op *op, const snug_case *k)
 {
     bench_case b = {.step = step_of(k)};
-    for (int i = 0; i < k->n_in; i++) b.in_type[i] = type_of(&k->in[i]);
+    for (int i = 0; i < k->n_in; i++) b.in_type[i] = snug_case_type(&k->in[i], SNUG_F32);
     snug_infer infer = {.name = k->name,
                         .attrs = k->attrs,
                         .n_in = k->n_in,

@@ -41,8 +41,8 @@ static void complain(const subject *s, const char *what, double error, double bo
     print_error("%s %s '%s': %s", snug_tier_name(s->tier), s->op->name, s->c->name, what);
     if (bound > 0) print_error(" (%.3g, allowed %.3g)", error, bound);
     for (int i = 0; i < s->c->n_in; i++) {
-        snug_shape shape = snug_shape_make(s->c->in[i].n_dims, s->c->in[i].dim);
-        print_error(" %s", snug_shape_text(&shape, text, sizeof text));
+        const snug_type t = snug_case_type(&s->c->in[i], SNUG_F32);
+        print_error(" %s", snug_shape_text(&t.shape, text, sizeof text));
     }
     print_error("\n");
 }

@@ -117,10 +117,8 @@ static inline void trial_fill(trial *t, int i, int64_t first, int64_t n_all)
 
 static inline snug_type trial_type(const snug_case_in *in, int64_t samples)
 {
-    snug_type t = {.shape = snug_shape_make(in->n_dims, in->dim), .dtype = SNUG_F32};
-    if (in->integer) t.dtype = SNUG_I32;
-    if (in->byte) t.dtype = SNUG_U8;
-    if (in->batch) t.shape.kind[0] = SNUG_AXIS_BATCH, t.shape.dim[0] = samples;
+    snug_type t = snug_case_type(in, SNUG_F32);
+    if (in->batch) t.shape.dim[0] = samples;
     return t;
 }
 

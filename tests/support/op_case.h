@@ -36,15 +36,6 @@ static inline void *op_attrs(const snug_op *op, const void *given)
     return attrs;
 }
 
-static inline snug_type op_in_type(const snug_case_in *in, snug_dtype dtype)
-{
-    snug_type t = {.shape = snug_shape_make(in->n_dims, in->dim), .dtype = dtype};
-    if (in->batch) t.shape.kind[0] = SNUG_AXIS_BATCH;
-    if (in->integer) t.dtype = SNUG_I32;
-    if (in->byte) t.dtype = SNUG_U8;
-    return t;
-}
-
 static inline snug_sig op_sig(const op_run *r)
 {
     return (snug_sig){r->attrs, r->n_in, r->n_out, r->in_type, r->out_type};
@@ -131,7 +122,7 @@ static inline snug_status op_run_types(op_run *r, const snug_op *op, const snug_
     *r = (op_run){.op = op, .kase = k, .n_in = k->n_in};
     r->attrs = op_attrs(op, k->attrs);
     r->n_out = snug_op_outputs(op, r->attrs);
-    for (int i = 0; i < r->n_in; i++) r->in_type[i] = op_in_type(&k->in[i], dtype);
+    for (int i = 0; i < r->n_in; i++) r->in_type[i] = snug_case_type(&k->in[i], dtype);
     r->step = op_step(op_case_batch(k));
     return op_infer(r);
 }
