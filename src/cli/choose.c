@@ -20,11 +20,9 @@ static const choice for_text = {"gpt", 0, 200000, 3, 30};
 /* Below this, smaller batches make enough steps of an epoch. */
 enum { FEW_SAMPLES = 2000 };
 
-/* NULL: no model of the zoo goes with the data by itself. */
 static const choice *choose(const snug_data_info *d)
 {
     if (d->kind == SNUG_DATA_TABLE) return &for_tables;
-    if (d->target == SNUG_TARGET_SELF) return NULL;
     if (d->kind == SNUG_DATA_SERIES) return &for_series;
     if (d->kind == SNUG_DATA_TEXT) return &for_text;
     int64_t h = d->sample.dim[0], w = d->sample.dim[1], side = h < w ? h : w;
@@ -41,7 +39,7 @@ static snug_status set_default(snug_recipe *r, const char *key, const char *valu
 static snug_status apply(snug_recipe *r, const snug_data_info *d)
 {
     const choice *k = choose(d);
-    SNUG_CHECK(k, SNUG_EINVAL,
+    SNUG_CHECK(d->target != SNUG_TARGET_SELF || snug_recipe_given(r, "model"), SNUG_EINVAL,
                "no model is chosen for samples that are to be reconstructed; name one (--model)");
     int64_t n = d->n[SNUG_PART_TRAIN], epochs = n > 0 ? k->samples_to_see / n : 0;
     if (epochs < k->min_epochs) epochs = k->min_epochs;

@@ -320,11 +320,7 @@ static snug_status csv_open(const snug_data_config *config, const snug_spec *spe
     if (!x) return snug_error_status();
     x->base = (snug_source){
         .kind = SNUG_DATA_TABLE, .table = &x->table, .read = source_read, .close = source_close};
-    snug_status status = open_into(x, config, spec);
-    if (status != SNUG_OK) source_close(&x->base);
-    TRY(status);
-    *out = &x->base;
-    return SNUG_OK;
+    return snug_source_give(&x->base, open_into(x, config, spec), out);
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */

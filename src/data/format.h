@@ -52,6 +52,9 @@ struct snug_source {
     void (*close)(snug_source *s);
 };
 
+/* The end of every open: the source to whoever asked for it, or closed when its making failed. */
+snug_status snug_source_give(snug_source *s, snug_status made, snug_source **out) SNUG_MUST_USE;
+
 typedef struct snug_format {
     const char *name, *doc;
     /* How sure this format is that `path` is its own: 0 not at all, 100 certain. Looks at a few

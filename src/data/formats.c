@@ -16,6 +16,14 @@ const snug_format *const snug_formats[] = {
 #undef FORMAT
     NULL};
 
+snug_status snug_source_give(snug_source *s, snug_status made, snug_source **out)
+{
+    if (made != SNUG_OK) s->close(s);
+    TRY(made);
+    *out = s;
+    return SNUG_OK;
+}
+
 /* "a.txt, b.bin and 3 more" */
 static void add_names(snug_str *s, const char *path)
 {

@@ -305,11 +305,7 @@ static snug_status glyphs_open(const snug_data_config *config, const snug_spec *
                             .labels = source_labels,
                             .close = source_close};
     for (int i = 0; i < SNUG_N_GLYPHS; i++) g->name[i] = snug_glyphs[i].name;
-    snug_status status = draw_all(g, config->scratch_dir);
-    if (status != SNUG_OK) source_close(&g->base);
-    TRY(status);
-    *out = &g->base;
-    return SNUG_OK;
+    return snug_source_give(&g->base, draw_all(g, config->scratch_dir), out);
 }
 
 static snug_status glyphs_looks(const char *path, int *sure)

@@ -9,11 +9,11 @@
 #include "base/file.h"
 #include "data/format.h"
 #include "data/gunzip.h"
+#include "data/names.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define PATH_BYTES  1024
 #define COPY_BYTES  ((size_t)64 << 10)
 #define TYPE_U8     8
 #define MAX_IDX_DIM 4
@@ -27,7 +27,7 @@ typedef struct idx_header {
 
 /* The files of one part; "" when there are none. */
 typedef struct idx_paths {
-    char images[PATH_BYTES], labels[PATH_BYTES];
+    char images[SNUG_PATH_BYTES], labels[SNUG_PATH_BYTES];
 } idx_paths;
 
 typedef struct idx_part {
@@ -279,15 +279,15 @@ static snug_status open_labels(idx_source *x, snug_raw_part part, const char *pa
 /* ---- names ----------------------------------------------------------------------------------- */
 
 /* Put `to` in the place of the last `from` in the name of the file (not in its folder). */
-static bool rename_part(char path[PATH_BYTES], const char *from, const char *to)
+static bool rename_part(char path[SNUG_PATH_BYTES], const char *from, const char *to)
 {
-    char *name = strrchr(path, '/'), *at = NULL, renamed[PATH_BYTES];
+    char *name = strrchr(path, '/'), *at = NULL, renamed[SNUG_PATH_BYTES];
     name = name ? name : path;
     for (char *p = strstr(name, from); p; p = strstr(p + 1, from)) at = p;
     if (!at) return false;
     int n = snprintf(renamed, sizeof renamed, "%.*s%s%s", (int)(at - path), path, to,
                      at + strlen(from));
-    if (n < 0 || n >= PATH_BYTES) return false;
+    if (n < 0 || n >= SNUG_PATH_BYTES) return false;
     memcpy(path, renamed, (size_t)n + 1);
     return true;
 }
@@ -295,12 +295,12 @@ static bool rename_part(char path[PATH_BYTES], const char *from, const char *to)
 /* train-images-idx3-ubyte.gz -> train-labels-idx1-ubyte.gz, packed or not; "" when absent. */
 static void find_labels(idx_paths *p)
 {
-    memcpy(p->labels, p->images, PATH_BYTES);
+    memcpy(p->labels, p->images, SNUG_PATH_BYTES);
     bool renamed = rename_part(p->labels, "images", "labels");
     if (!rename_part(p->labels, "idx3", "idx1")) rename_part(p->labels, "idx4", "idx1");
     if (renamed && snug_path_exists(p->labels)) return;
     size_t n = strlen(p->labels);
-    if (!rename_part(p->labels, ".gz", "")) snprintf(p->labels + n, PATH_BYTES - n, ".gz");
+    if (!rename_part(p->labels, ".gz", "")) snprintf(p->labels + n, SNUG_PATH_BYTES - n, ".gz");
     if (!renamed || !snug_path_exists(p->labels)) p->labels[0] = '\0';
 }
 
@@ -320,10 +320,8 @@ static snug_status find_in_names(const char *folder, char *const *names, int n,
 {
     for (int i = 0; i < n; i++) {
         if (!images_name(names[i])) continue;
-        char *found = paths[part_of_name(names[i])].images, path[PATH_BYTES];
-        int used = snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        CHECK(used > 0 && (size_t)used < sizeof path, SNUG_EINVAL, "%s: the name is too long",
-              folder);
+        char *found = paths[part_of_name(names[i])].images, path[SNUG_PATH_BYTES];
+        TRY(snug_path_join(folder, names[i], path));
         size_t before = strlen(found);
         bool packed = before && strncmp(found, path, before) == 0 &&
                       strcmp(path + before, ".gz") == 0; /* names are sorted */
@@ -357,8 +355,7 @@ static snug_status find_files(const char *path, idx_paths paths[N_RAW_PARTS])
     if (snug_path_is_dir(path)) {
         TRY(find_in_folder(path, paths));
     } else {
-        int used = snprintf(paths[RAW_MAIN].images, PATH_BYTES, "%s", path);
-        CHECK(used > 0 && used < PATH_BYTES, SNUG_EINVAL, "%.60s...: the name is too long", path);
+        TRY(snug_path_copy(path, paths[RAW_MAIN].images));
     }
     return SNUG_OK;
 }
@@ -442,11 +439,7 @@ static snug_status idx_open(const snug_data_config *config, const snug_spec *spe
         snprintf(x->label_text[i], sizeof x->label_text[i], "%d", i);
         x->label_name[i] = x->label_text[i];
     }
-    snug_status status = open_parts(x, config);
-    if (status != SNUG_OK) source_close(&x->base);
-    TRY(status);
-    *out = &x->base;
-    return SNUG_OK;
+    return snug_source_give(&x->base, open_parts(x, config), out);
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */

@@ -534,11 +534,7 @@ static snug_status numpy_open(const snug_data_config *config, const snug_spec *s
     numpy_source *s = snug_alloc(TAG_DATA, sizeof *s);
     if (!s) return snug_error_status();
     s->base = (snug_source){.read = numpy_read, .close = numpy_close};
-    snug_status status = open_all(s, config, spec);
-    if (status != SNUG_OK) numpy_close(&s->base);
-    TRY(status);
-    *out = &s->base;
-    return SNUG_OK;
+    return snug_source_give(&s->base, open_all(s, config, spec), out);
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */

@@ -190,7 +190,7 @@ void snug_table_reset(snug_table *t)
         snug_dict_free(&c->dict);
         c->n_missing = c->n_numbers = c->n_texts = 0;
         c->text_line = c->missing_line = c->infinite_line = 0;
-        c->first_text = NULL;
+        if (!c->left_out) c->first_text = NULL; /* else what it was left out for */
         c->integers = true;
         c->n_few = 0;
     }

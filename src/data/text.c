@@ -241,11 +241,7 @@ static snug_status text_open(const snug_data_config *config, const snug_spec *sp
                             .target = SNUG_TARGET_TOKENS,
                             .read = source_read,
                             .close = source_close};
-    snug_status status = open_parts(x, config, spec);
-    if (status != SNUG_OK) source_close(&x->base);
-    TRY(status);
-    *out = &x->base;
-    return SNUG_OK;
+    return snug_source_give(&x->base, open_parts(x, config, spec), out);
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */

@@ -202,11 +202,7 @@ static snug_status ts_open(const snug_data_config *config, const snug_spec *spec
     (void)spec; /* nothing in these files depends on it */
     reading r = {.part = RAW_MAIN};
     TRY(snug_series_create(config, &r.s));
-    snug_status status = read_files(&r, config);
-    if (status != SNUG_OK) snug_series_close(&r.s->base);
-    TRY(status);
-    *out = &r.s->base;
-    return SNUG_OK;
+    return snug_source_give(&r.s->base, read_files(&r, config), out);
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */

@@ -129,11 +129,7 @@ static snug_status ucr_open(const snug_data_config *config, const snug_spec *spe
     reading r = {.value = value, .bare_numbers = -1};
     if (spec && config->no_target && !spec->ragged) r.bare_numbers = spec->sample.dim[0];
     TRY(snug_series_create(config, &r.s));
-    snug_status status = read_files(&r, config);
-    if (status != SNUG_OK) snug_series_close(&r.s->base);
-    TRY(status);
-    *out = &r.s->base;
-    return SNUG_OK;
+    return snug_source_give(&r.s->base, read_files(&r, config), out);
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */

@@ -40,6 +40,43 @@ def data_of_a_table(folder):
 
 
 @case
+def data_of_series(folder):
+    value = judged(snug("data", data("ts-japanesevowels"), "--show", "2", "--json"), "data.json")
+    check(value["kind"] == "series" and value["ragged"] and value["shape"] == [29, 12], value)
+    check(value["samples"]["test"] == 370 and value["outputs"] == [9], value)
+
+
+@case
+def data_of_arrays(folder):
+    value = judged(snug("data", data("med-pneumoniamnist"), "--json"), "data.json")
+    check(value["format"] == "numpy" and value["samples"]["validation"] == 524, value)
+
+
+@case
+def data_of_text(folder):
+    path = os.path.join(folder, "rhyme.txt")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("Twinkle, twinkle, little star,\nhow I wonder what you are \u2605\n" * 9)
+    result = snug("data", path, "--context", "16", "--show", "2", "--json")
+    value = judged(result, "data.json")
+    check(value["kind"] == "text" and value["target"] == "tokens" and value["shape"] == [16], value)
+    check(value["classes"][-1] == {"class": "\u2605", "count": 9}, value)
+    check("Twinkle, twinkle" in result.err, result)
+
+
+@case
+def data_of_forecasts_and_values(folder):
+    path = os.path.join(folder, "rows.csv")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("a,b,c\n" + "".join(f"{i},{i % 7},{i % 2}\n" for i in range(100)))
+    value = judged(snug("data", path, "--task", "forecast", "--context", "8", "--horizon", "2",
+                        "--json"), "data.json")
+    check(value["shape"] == [8, 3] and len(value["values"]) == 6, value)
+    value = judged(snug("data", path, "--target", "a,b", "--json"), "data.json")
+    check(value["target"] == "value" and value["values"] == ["a", "b"], value)
+
+
+@case
 def plan(folder):
     value = judged(snug("plan", *TINY, "--json"), "plan.json")
     check(value["feasible"] and sum(value["by_owner"].values()) == value["peak_bytes"], value)

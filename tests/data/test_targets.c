@@ -98,7 +98,7 @@ static void forecasts_of_a_table(void **state)
     assert_int_equal(info->sample.dim[1], 2);
     assert_int_equal(info->outputs.dim[0], 3);
     assert_string_equal(info->value_names[2], "b+3");
-    assert_true(has_problem(d, "column 'date' holds text"));
+    assert_true(has_problem(d, "column 'date' holds text, such as '2020-01-0',"));
     assert_int_equal(info->n[SNUG_PART_TRAIN], 30 - 8 + 1);
     assert_int_equal(info->n[SNUG_PART_VALIDATION], 3); /* rows 30 to 38, three by three */
     ok(snug_dataset_get(d, SNUG_PART_TRAIN, 4, x, y));
