@@ -276,6 +276,7 @@ SNUG_API snug_value *snug_softmax_cross_entropy(snug_graph *g, snug_value *logit
 
 typedef struct snug_cross_entropy_config {
     double label_smoothing; /* share of the target spread evenly over the classes */
+    double gamma;           /* focal loss (Lin et al. 2017); 0: plain */
     snug_value *weights;    /* of the classes, [C]; NULL: 1 each */
     snug_value *total;      /* [], sum of the weights of all labels of the whole step that are
                              * classes: what the mean divides by; NULL: the number of its rows */
@@ -301,6 +302,16 @@ SNUG_API snug_value *snug_hinge(snug_graph *g, snug_value *prediction, snug_valu
                                 double margin);
 /* Over the rows of the batch; log-probabilities [.., C] and probabilities [.., C]. */
 SNUG_API snug_value *snug_kl_divergence(snug_graph *g, snug_value *prediction, snug_value *target);
+/* Rows [.., C] that belong together (label 1) or not (-1); labels i32 [..]. */
+SNUG_API snug_value *snug_cosine_embedding(snug_graph *g, snug_value *a, snug_value *b,
+                                           snug_value *labels, double margin);
+/* Rows [.., C]: the positive nearer to the anchor than the negative by the margin. */
+SNUG_API snug_value *snug_triplet_margin(snug_graph *g, snug_value *anchor, snug_value *positive,
+                                         snug_value *negative, double margin);
+/* log_probs [N, T, C] of log_softmax, targets i32 [N, S]; i32 [N] frames of T and lengths of S that
+ * count (Graves et al. 2006). Samples whose target does not fit their frames count 0. */
+SNUG_API snug_value *snug_ctc(snug_graph *g, snug_value *log_probs, snug_value *targets,
+                              snug_value *frames, snug_value *lengths, int64_t blank);
 
 /* Any operator by its name (`snug help ops` and docs/ops.md list them), its attributes as text:
  *     snug_apply_named(g, "leaky_relu", "slope=0.2", 1, &x)

@@ -5,6 +5,8 @@
  *     loss of the row = (1 - s) w[y] L[y] + s / C sum_c w[c] L[c]
  *     dx[c] = (1 - s) w[y] (p[c] - 1 if c = y) + s / C (p[c] sum_k w[k] - w[c])
  * so that a probability that underflows gives a finite loss. A label that is no class counts 0.
+ * The focal loss (Lin et al. 2017) has F = (1 - p[y])^gamma L[y] in the place of L[y], and in the
+ * slope its factor dF/dL = (1 - p[y])^gamma + gamma (1 - p[y])^(gamma - 1) p[y] L[y].
  *
  * The divisor of the mean must be known before the first micro-batch of a step has run. Without
  * `total` it is the number of rows of the step, rows without a class included. `total` is that of
@@ -14,9 +16,12 @@
 #include "ops/leaf_sum.h"
 #include "ops/softmax_row.h"
 
-static const snug_attr attrs[] = {ATTR_FLOAT(snug_cross_entropy_attrs, label_smoothing, 0, 1, 0,
-                                             "share of the target spread evenly over the classes"),
-                                  {0}};
+static const snug_attr attrs[] = {
+    ATTR_FLOAT(snug_cross_entropy_attrs, label_smoothing, 0, 1, 0,
+               "share of the target spread evenly over the classes"),
+    ATTR_FLOAT(snug_cross_entropy_attrs, gamma, 0, 10, 0,
+               "focal loss: how much less a label that is likely already counts"),
+    {0}};
 
 /* ---- types ------------------------------------------------------------------------------------
  */
@@ -126,6 +131,7 @@ typedef struct entropy {
     const snug_tensor *weights; /* NULL: 1 each */
     double weight_sum, divisor; /* of all classes; of the mean */
     double on_label, on_each;   /* 1 - s; s / C */
+    double gamma;
 } entropy;
 
 static double weight_of(const entropy *e, int64_t c)
@@ -139,6 +145,7 @@ static entropy entropy_of(const snug_call *c, int options)
     const snug_cross_entropy_attrs *a = c->attrs;
     entropy e = {.c = c, .rows = leaf_rows_of(c, x, x->n_dims - 1)};
     e.n_classes = snug_shape_last(x);
+    e.gamma = a->gamma;
     e.on_label = 1 - a->label_smoothing;
     e.on_each = a->label_smoothing / (double)e.n_classes;
     e.divisor = leaf_rows_step(&e.rows);
@@ -156,12 +163,26 @@ static int64_t label_of(const entropy *e, int64_t r)
     return label >= 0 && label < e->n_classes ? label : -1;
 }
 
+/* What the label's own loss becomes: (1 - e^-loss)^gamma loss. */
+static double focal(double gamma, double loss)
+{
+    return gamma > 0 ? pow(-expm1(-loss), gamma) * loss : loss;
+}
+
+static double focal_slope(double gamma, double p)
+{
+    double miss = 1 - p;
+    if (gamma == 0) return 1;
+    if (!(p > 0) || !(miss > 0)) return miss; /* its limits, NaN kept */
+    return pow(miss, gamma) * (1 - gamma * p * log(p) / miss);
+}
+
 static double row_loss(const entropy *e, int64_t r, int64_t label)
 {
     softmax_row w = softmax_row_of(&e->c->in[0], r, e->n_classes);
     double log_sum = log(w.sum);
-    double loss =
-        e->on_label * weight_of(e, label) * (log_sum - (snug_load(w.x, w.first + label) - w.max));
+    double loss = e->on_label * weight_of(e, label) *
+                  focal(e->gamma, log_sum - (snug_load(w.x, w.first + label) - w.max));
     for (int64_t c = 0; c < e->n_classes && e->on_each > 0; c++)
         loss += e->on_each * weight_of(e, c) * (log_sum - (snug_load(w.x, w.first + c) - w.max));
     return loss;
@@ -190,24 +211,34 @@ static void entropy_ref(const snug_call *c)
     }
 }
 
+static void row_gradient(const entropy *e, int64_t r, double scale)
+{
+    int64_t first = r * e->n_classes, label = label_of(e, r);
+    double on_label = 0;
+    if (label >= 0)
+        on_label = e->on_label * weight_of(e, label) *
+                   focal_slope(e->gamma, snug_load(&e->c->in[0], first + label));
+    for (int64_t k = 0; k < e->n_classes; k++) {
+        double p = snug_load(&e->c->in[0], first + k), d = 0;
+        if (label >= 0) d = on_label * (p - (k == label ? 1 : 0));
+        if (label >= 0 && e->on_each > 0) d += e->on_each * (p * e->weight_sum - weight_of(e, k));
+        snug_store(&e->c->out[0], first + k, d * scale);
+    }
+}
+
 static void entropy_grad_ref(const snug_call *c)
 {
     entropy e = entropy_of(c, 3);
     double scale = snug_load(&c->in[2], 0) / e.divisor;
-    for (int64_t i = 0; i < e.rows.n_rows * e.n_classes; i++) {
-        int64_t label = label_of(&e, i / e.n_classes), class = i % e.n_classes;
-        double p = snug_load(&c->in[0], i), d = 0;
-        if (label >= 0) d = e.on_label * weight_of(&e, label) * (p - (class == label ? 1 : 0));
-        if (label >= 0 && e.on_each > 0) d += e.on_each * (p * e.weight_sum - weight_of(&e, class));
-        snug_store(&c->out[0], i, d * scale);
-    }
+    for (int64_t r = 0; r < e.rows.n_rows; r++) row_gradient(&e, r, scale);
 }
 
 /* ---- cases ------------------------------------------------------------------------------------
  */
 
 static const snug_cross_entropy_attrs smooth = {.label_smoothing = 0.1},
-                                      uniform = {.label_smoothing = 1};
+                                      uniform = {.label_smoothing = 1}, focal_2 = {.gamma = 2},
+                                      focal_smooth = {.label_smoothing = 0.1, .gamma = 0.5};
 
 #define WEIGHTS(c) GIVEN_OF(POSITIVE, c)
 #define TOTAL      GIVEN_SCALAR_OF(POSITIVE)
@@ -221,6 +252,11 @@ static const snug_case entropy_cases[] = {
     {.name = "smooth", .attrs = &smooth, .n_in = 2, .in = {BATCH(7, 13), LABELS(7, 13)}},
     {.name = "uniform", .attrs = &uniform, .n_in = 2, .in = {BATCH(3, 50), LABELS(3, 50)}},
     {.name = "weights", .n_in = 3, .in = {BATCH(7, 13), LABELS(7, 15), WEIGHTS(13)}},
+    {.name = "focal", .attrs = &focal_2, .n_in = 2, .in = {BATCH(7, 13), LABELS(7, 15)}},
+    {.name = "focal and smooth",
+     .attrs = &focal_smooth,
+     .n_in = 3,
+     .in = {BATCH(4, 3, 9), INDICES(9, 4, 3), WEIGHTS(9)}},
     {.name = "total", .n_in = 3, .in = {BATCH(4, 3, 9), INDICES(11, 4, 3), TOTAL}},
     {.name = "all",
      .attrs = &smooth,
@@ -244,6 +280,14 @@ static const snug_case entropy_grad_cases[] = {
     {.name = "weights",
      .n_in = 4,
      .in = {BATCH_OF(UNIT, 7, 13), LABELS(7, 15), SCALAR_OF(NORMAL), WEIGHTS(13)}},
+    {.name = "focal",
+     .attrs = &focal_2,
+     .n_in = 3,
+     .in = {BATCH_OF(UNIT, 7, 13), LABELS(7, 15), SCALAR_OF(NORMAL)}},
+    {.name = "focal and smooth",
+     .attrs = &focal_smooth,
+     .n_in = 4,
+     .in = {BATCH_OF(UNIT, 4, 3, 9), INDICES(9, 4, 3), SCALAR_OF(NORMAL), WEIGHTS(9)}},
     {.name = "all",
      .attrs = &smooth,
      .n_in = 5,
@@ -264,8 +308,10 @@ const snug_op snug_op_softmax_cross_entropy = {
            "-> loss [], probabilities [.., C]\n"
            "loss = the mean over the step's rows of -w[label] log softmax(logits)[label]; this\n"
            "call's part of it. w: weights of the classes, 1 without. With label smoothing s the\n"
-           "target is (1 - s) onehot(label) + s / C (Szegedy et al. 2016). A label outside 0..C-1\n"
-           "counts 0. The mean divides by the number of rows of the step, or by `total`: the sum\n"
+           "target is (1 - s) onehot(label) + s / C (Szegedy et al. 2016). With gamma the label's\n"
+           "part counts (1 - p[label])^gamma times: the focal loss (Lin et al. 2017). A label\n"
+           "outside 0..C-1 counts 0. The mean divides by the number of rows of the step, or by "
+           "`total`: the sum\n"
            "of w[label] over the labels of the whole step that are classes, which gives the mean\n"
            "over these alone. The probabilities may take the place of the logits.\n"
            "Gradient: softmax_cross_entropy_grad(probabilities, labels, dloss, ..); weights and\n"
@@ -288,7 +334,9 @@ const snug_op snug_op_softmax_cross_entropy_grad = {
     .doc = "softmax_cross_entropy_grad(probabilities [.., C], labels i32 [..], dloss []\n"
            "[, weights [C]][, total []]) -> dlogits\n"
            "dlogits = ((1 - s) w[label] (probabilities - onehot(label)) + s / C (probabilities *\n"
-           "sum(w) - w)) * dloss / divisor of the mean; 0 for a label outside 0..C-1.",
+           "sum(w) - w)) * dloss / divisor of the mean; 0 for a label outside 0..C-1. With gamma\n"
+           "the label's part has the factor q^gamma - gamma q^(gamma - 1) p log p, p the label's\n"
+           "probability, q = 1 - p.",
     .n_in_min = 3,
     .n_in_max = 5,
     .n_out = 1,

@@ -82,8 +82,14 @@ typedef struct snug_loss_attrs {
     int64_t wrt; /* of a gradient: 0 prediction, 1 target */
 } snug_loss_attrs;
 
+/* ctc(log_probs [N, T, C], targets i32 [N, S], frames i32 [N], lengths i32 [N]) -> loss [];
+ * ctc_grad(.., dloss []) -> dlog_probs. Numbers outside of T and S are cut to them. */
+typedef struct snug_ctc_attrs {
+    int64_t blank, zero_infinity;
+} snug_ctc_attrs;
+
 typedef struct snug_cross_entropy_attrs {
-    double label_smoothing;
+    double label_smoothing, gamma;
 } snug_cross_entropy_attrs;
 
 /* batch_norm_fold(w, gamma, beta, mean, var[, bias]) -> w', bias': w' = w * s, bias' = beta + (bias
@@ -222,8 +228,8 @@ typedef struct snug_update_attrs {
     double momentum, beta1, beta2, alpha, rho, epsilon;
     int64_t nesterov; /* momentum: look ahead */
     double weight_decay;
-    int64_t decoupled; /* weight decay as in AdamW */
-    double clip_value; /* clamp each element of g to [-clip, clip] after scaling; 0: off */
+    int64_t decoupled;          /* weight decay as in AdamW */
+    double clip_value;          /* clamp each element of g to [-clip, clip] after scaling; 0: off */
     double clip_rms, least_rms; /* adafactor: of a step, of a weight */
 } snug_update_attrs;
 

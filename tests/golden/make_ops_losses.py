@@ -43,6 +43,19 @@ def cross_entropy():
             **attrs)
 
 
+def focal():
+    x, labels, weight, d = normal(7, 11).requires_grad_(), torch.arange(7), positive(11), scalar()
+    for words, gamma, given in [("focal", 2.0, []), ("focal weights", 0.5, [weight])]:
+        log_p = torch.log_softmax(x, -1)[torch.arange(7), labels]
+        each = -((1 - log_p.exp()) ** gamma) * log_p
+        loss = (each * (weight[labels] if given else 1)).mean()
+        (dx,) = torch.autograd.grad(loss, [x], d)
+        p, y, marks = torch.softmax(x, -1), labels.to(torch.int32), "0" * len(given)
+        add(f"softmax_cross_entropy:{words}", [x, y] + given, [loss, p], "11" + marks, gamma=gamma)
+        add(f"softmax_cross_entropy_grad:{words}", [p, y, d] + given, [dx], "110" + marks,
+            gamma=gamma)
+
+
 def sigmoid_focal(x, t, gamma, alpha):
     """Lin et al. 2017, as torchvision computes it, for targets 0 and 1."""
     p, bce = torch.sigmoid(x), F.binary_cross_entropy_with_logits(x, t, reduction="none")
@@ -93,6 +106,48 @@ def elements():
     add("bce_with_logits_grad:weights", [x, t, d, w], [dx], "1100")
 
 
+def rows():
+    size = (6, 9)
+    a, b, c = (normal(*size).requires_grad_() for _ in range(3))
+    for words, margin in [("zero", 0.0), ("low", -0.4)]:
+        labels, d = torch.tensor([1, -1, -1, 1, -1, -1]), scalar()
+        loss = F.cosine_embedding_loss(a, b, labels, margin)
+        grads = torch.autograd.grad(loss, [a, b], d)
+        labels = labels.to(torch.int32)
+        add(f"cosine_embedding:{words}", [a, b, labels], [loss], "111", margin=margin)
+        add(f"cosine_embedding_grad:{words}", [a, b, labels, d], grads, "1110", margin=margin)
+    for words, margin in [("one", 1.0), ("half", 0.5)]:
+        d = scalar()
+        loss = F.triplet_margin_loss(a, b, c, margin)
+        grads = torch.autograd.grad(loss, [a, b, c], d)
+        add(f"triplet_margin:{words}", [a, b, c], [loss], "111", margin=margin)
+        add(f"triplet_margin_grad:{words}", [a, b, c, d], grads, "1110", margin=margin)
+
+
+def ctc():
+    """PyTorch's gradient takes log_softmax for granted and adds the probabilities: they go."""
+    n, frames, classes = 6, 12, 5
+    for words, blank, lengths, times in [("speech", 0, [3, 1, 4, 2, 0, 4], [12, 12, 9, 5, 7, 3]),
+                                         ("last blank", 4, [1, 2, 3, 4, 4, 1], [12] * 6)]:
+        x = torch.log_softmax(normal(n, frames, classes), -1).float().double().requires_grad_()
+        y = torch.randint(0, classes - 1, (n, 4)) + (1 if blank == 0 else 0)
+        y[0, :3] = y[0, 0]  # a label again needs a blank between
+        lengths, times, d = torch.tensor(lengths), torch.tensor(times), scalar()
+        loss = F.ctc_loss(x.transpose(0, 1), y, times, lengths, blank, zero_infinity=True)
+        (dx,) = torch.autograd.grad(loss, [x], d)
+        each = F.ctc_loss(x.transpose(0, 1), y, times, lengths, blank, reduction="none")
+        scale = torch.where(torch.isinf(each), 0.0, d / n / lengths.clamp(min=1))
+        here = (torch.arange(frames) < times[:, None])[..., None]
+        dx = dx - torch.where(here, x.exp() * scale[:, None, None], 0.0)
+        given = [t.to(torch.int32) for t in (y, times, lengths)]
+        attrs = dict(blank=blank, zero_infinity=1)
+        add(f"ctc:{words}", [x, *given], [loss], "1111", **attrs)
+        add(f"ctc_grad:{words}", [x, *given, d], [dx], "11110", **attrs)
+
+
 cross_entropy()
+focal()
 elements()
+rows()
+ctc()
 save(__file__)

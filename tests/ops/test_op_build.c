@@ -168,6 +168,8 @@ static void losses_are_scalars(void **state)
     has_shape(snug_sigmoid_focal(g, x, t, 2, 0.25), "[]");
     has_shape(snug_hinge(g, x, t, 1), "[]");
     has_shape(snug_kl_divergence(g, x, t), "[]");
+    has_shape(snug_cosine_embedding(g, x, t, y, 0), "[]");
+    has_shape(snug_triplet_margin(g, x, t, x, 1), "[]");
     has_shape(snug_softmax_cross_entropy_with(g, x, y, &config, &p), "[]");
     has_shape(p, "[4, 3]");
     ok(snug_graph_check(g));

@@ -12,7 +12,8 @@ typedef struct entropy {
     int64_t n_rows, per_sample, n_classes;
     double divisor;          /* of the mean */
     float on_label, on_each; /* 1 - s; s / C */
-    float weight_sum;        /* of all classes, where s > 0 */
+    float gamma;
+    float weight_sum; /* of all classes, where s > 0 */
 } entropy;
 
 static float sum_floats(const float *v, int64_t n)
@@ -39,6 +40,7 @@ static entropy entropy_of(const snug_call *c, int options)
         e.weights = c->in[options++].data;
     if (options < c->n_in) e.divisor = (double)*(const float *)c->in[options].data;
     if (!(e.divisor > 0)) e.divisor = 1; /* no row counts: nothing to divide */
+    e.gamma = (float)a->gamma;
     e.on_label = (float)(1 - a->label_smoothing);
     e.on_each = (float)(a->label_smoothing / (double)e.n_classes);
     e.weight_sum = (float)e.n_classes;
@@ -82,11 +84,31 @@ static double row_shifted(const entropy *e, const float *x, float max)
     return total;
 }
 
-static float log_of(float v)
+static float first_of(vf v)
 {
-    float log_v[VLEN];
-    vstore(log_v, vlog(vset1(v)));
-    return log_v[0];
+    float lanes[VLEN];
+    vstore(lanes, v);
+    return lanes[0];
+}
+
+/* miss^gamma; a miss of 0 is taken as the smallest number, for its logarithm */
+static vf focal_power(const entropy *e, vf miss)
+{
+    return vexp(vmul(vset1(e->gamma), vlog(vmax(vset1(0x1p-126f), miss))));
+}
+
+/* (1 - e^-loss)^gamma loss */
+static float focal(const entropy *e, float loss)
+{
+    return loss * first_of(focal_power(e, vneg(vexpm1(vset1(-loss)))));
+}
+
+/* miss^gamma - gamma miss^(gamma - 1) p log p, miss = 1 - p */
+static float focal_slope(const entropy *e, float p)
+{
+    vf miss = vmax(vset1(0x1p-126f), vset1(1 - p)), v = vmax(vset1(0x1p-126f), vset1(p));
+    vf more = vdiv(vmul(vmul(vset1(e->gamma), v), vlog(v)), miss);
+    return first_of(vmul(focal_power(e, miss), vsub(vset1(1), more)));
 }
 
 /* What a row's loss is made of, before its probabilities are written. */
@@ -99,8 +121,9 @@ typedef struct row_parts {
 static float row_loss(const entropy *e, const row_parts *r, float sum)
 {
     if (r->label < 0) return 0;
-    float log_sum = log_of(sum);
+    float log_sum = first_of(vlog(vset1(sum)));
     float loss = log_sum - r->at_label;
+    if (e->gamma > 0) loss = focal(e, loss);
     if (e->weights || e->on_each > 0) loss *= e->on_label * weight_of(e, r->label);
     if (e->on_each > 0)
         loss += e->on_each * (float)((double)e->weight_sum * (double)log_sum - r->shifted);
@@ -179,16 +202,19 @@ ALWAYS_INLINE void spread_at(const void *arg, int64_t i, int n)
 /* dx may be p: what is needed of p[label] is read first. */
 static void row_gradient(const entropy *e, const float *p, float *dx, int64_t label, float scale)
 {
+    bool plain = !e->weights && !(e->on_each > 0) && !(e->gamma > 0);
     float weight = weight_of(e, label), at_label = (p[label] - 1) * scale;
-    if (e->weights || e->on_each > 0) at_label *= e->on_label * weight;
+    float on_label = e->on_label * weight;
+    if (e->gamma > 0) on_label *= focal_slope(e, p[label]);
+    if (!plain) at_label *= on_label;
     if (e->on_each > 0) {
         float share = e->on_each * scale;
         at_label += share * (p[label] * e->weight_sum - weight);
-        float factor = (e->on_label * weight + e->on_each * e->weight_sum) * scale;
+        float factor = (on_label + e->on_each * e->weight_sum) * scale;
         spread s = {p, e->weights, dx, vset1(factor), vset1(share)};
         span_each(0, e->n_classes, spread_at, &s);
     } else {
-        row_scale(p, dx, e->n_classes, e->weights ? weight * scale : scale);
+        row_scale(p, dx, e->n_classes, plain ? scale : on_label * scale);
     }
     dx[label] = at_label;
 }
