@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Transformers of text: stacks of pre-norm blocks, each one a residual of attention and one of two
- * linear layers. Tokens, positions and outputs follow the data. */
+/* Transformers of text and images: stacks of pre-norm blocks, each one a residual of attention and
+ * one of two linear layers. Tokens, positions and outputs follow the data. */
 #include "models/zoo.h"
 
 #include <math.h>
@@ -138,4 +138,50 @@ const snug_zoo_model snug_zoo_llama = {
     .n_knobs = sizeof llama_knobs / sizeof *llama_knobs,
     .knobs = llama_knobs,
     .write = write_llama,
+};
+
+/* ---- vision transformers ----------------------------------------------------------------------
+ */
+
+enum { PATCH, VIT_WIDTH, VIT_DEPTH, VIT_HEADS };
+
+static snug_status write_vit(const double *knob, snug_str *s)
+{
+    TRY(check_heads("vit-tiny", knob[VIT_WIDTH], knob[VIT_HEADS]));
+    snug_str_printf(s,
+                    "- patches: {size: %.0f, width: %.0f}\n"
+                    "- class_token\n"
+                    "- positions\n",
+                    knob[PATCH], knob[VIT_WIDTH]);
+    for (int i = 0; i < knob[VIT_DEPTH]; i++)
+        snug_str_printf(s,
+                        "- residual:\n"
+                        "    body:\n"
+                        "      - layer_norm: {eps: 1e-6}\n"
+                        "      - self_attention: {heads: %.0f, std: 0.02, out_std: 0.02}\n"
+                        "- residual:\n"
+                        "    body:\n"
+                        "      - layer_norm: {eps: 1e-6}\n"
+                        "      - linear: {units: %.0f, std: 0.02}\n"
+                        "      - gelu\n"
+                        "      - linear: {units: %.0f, std: 0.02}\n",
+                        knob[VIT_HEADS], 4 * knob[VIT_WIDTH], knob[VIT_WIDTH]);
+    snug_str_add(s, "- layer_norm: {eps: 1e-6}\n"
+                    "- first_step\n"
+                    "- linear: {units: outputs, std: 0.02}\n");
+    return SNUG_OK;
+}
+
+static const snug_knob vit_knobs[] = {
+    KNOB("patch", 16, 1, 1024, "height and width of a patch; 4 for images of 32x32"),
+    KNOB("width", 192, 1, 65536, "features of a patch"), KNOB("depth", 12, 1, 1000, "blocks"),
+    KNOB("heads", 3, 1, 1024, "heads of attention")};
+
+/* Dosovitskiy et al. 2021 at the size of Touvron et al. 2021 (DeiT-Ti). */
+const snug_zoo_model snug_zoo_vit_tiny = {
+    .info = {"vit-tiny", "vision transformer of 12 blocks of 3 heads, 192 wide; 5,717,416 "
+                         "parameters on 224x224 images with 1000 classes"},
+    .n_knobs = sizeof vit_knobs / sizeof *vit_knobs,
+    .knobs = vit_knobs,
+    .write = write_vit,
 };

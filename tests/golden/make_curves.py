@@ -50,6 +50,7 @@ CASES = {
     "rnn:units=24": ([12, 3], "class", [5], 0, True),
     "fcn:filters=16": ([29, 12], "class", [9], 0, True),
     "tcn:width=24,levels=3": ([40, 3], "class", [5], 0, True),
+    "vit-tiny:patch=8,width=32,depth=2,heads=2": (COLOUR, "class", [10], 0, False, 0.01),
     "gpt:layers=2,heads=2,width=32": ([16], "tokens", [16, 23], 23, False, 0.1),
     "gpt2:layers=2,heads=2,width=32,context=20": ([16], "tokens", [16, 23], 23, False, 0.1),
     "llama:layers=2,heads=4,width=32,kv_heads=2": ([16], "tokens", [16, 23], 23, False, 0.1),
@@ -299,6 +300,24 @@ def embedding(m, a, x):
 def positions(m, a, x):
     rows = x.shape[1] if a["rows"] == "positions" else a["rows"]
     return x + m.param(a["name"] + ".weight", rows, x.shape[2])[:x.shape[1]]
+
+
+@layer
+def patches(m, a, x):
+    y = conv2d(m, {"name": a["name"], "filters": a["width"], "kernel": a["size"], "stride": a["size"], "groups": 1,
+                   "dilation": 1, "padding": "valid", "bias": True}, x)
+    return y.flatten(1, 2)
+
+
+@layer
+def class_token(m, a, x):
+    token = m.param(a["name"] + ".weight", 1, x.shape[2])
+    return torch.cat([token[None].expand(x.shape[0], 1, -1), x], 1)
+
+
+@layer
+def first_step(m, a, x):
+    return x[:, 0]
 
 
 @layer

@@ -79,6 +79,8 @@ static const size_case sizes[] = {
     {"rnn:units=100", 2, {29, 12}, 9, 12209, 0},
     {"fcn", 2, {140, 1}, 5, 264837, 1024},
     {"tcn", 2, {140, 1}, 5, 87173, 0},
+    {"vit-tiny", COLOUR224, 1000, 5717416, 0},
+    {"vit-tiny:patch=4,depth=6", COLOUR32, 10, 2693578, 0},
     {"gpt", 1, {64}, 65, 804096, 0}, /* 0.80 M by nanoGPT, without the 8,192 of positions */
     {"gpt:context=256,bias=1", 1, {64}, 65, 834432, 0},
     {"gpt2", 1, {64}, 50257, 124439808, 0},
