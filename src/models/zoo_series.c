@@ -98,19 +98,21 @@ static const snug_knob tcn_knobs[] = {
     {"width", 64, 1, 4096, true, "filters of every convolution"},
     {"levels", 4, 1, 12, true, "residual blocks; each doubles the dilation"},
     {"kernel", 3, 2, 64, true, "steps of a window"},
-    {"dropout", 0.1, 0, 0.95, false, "share of values set to 0 behind each convolution"}};
+    {"dropout", 0.05, 0, 0.95, false, "share of values set to 0 behind each convolution"}};
 
 static void write_causal(const double *knob, int dilation, snug_str *s)
 {
     snug_str_printf(s,
                     "      - conv1d: {filters: %d, kernel: %d, padding: causal, dilation: %d}\n"
+                    "      - layer_norm\n"
                     "      - relu\n",
                     (int)knob[TCN_WIDTH], (int)knob[TCN_KERNEL], dilation);
     if (knob[TCN_DROPOUT] > 0) snug_str_printf(s, "      - dropout: %g\n", knob[TCN_DROPOUT]);
 }
 
-/* The temporal convolutional network of Bai, Kolter and Koltun 2018, section 3, without weight
- * normalisation: the last step sees 1 + 2 (kernel - 1) (2^levels - 1) steps. */
+/* The temporal convolutional network of Bai, Kolter and Koltun 2018, section 3, with layer in place
+ * of weight normalisation: the last step sees 1 + 2 (kernel - 1) (2^levels - 1) steps. Without
+ * either, the sums of residual blocks are so large at first that regression starts slowly. */
 static snug_status write_tcn(const double *knob, snug_str *s)
 {
     for (int i = 0; i < (int)knob[TCN_LEVELS]; i++) {
