@@ -21,7 +21,11 @@ static void write_pair(snug_str *s, const snug_layer_key *k, const int64_t pair[
         write_int(s, k, pair[0]);
         return;
     }
-    snug_str_printf(s, "[%" PRId64 ", %" PRId64 "]", pair[0], pair[1]);
+    snug_str_add(s, "[");
+    write_int(s, k, pair[0]);
+    snug_str_add(s, ", ");
+    write_int(s, k, pair[1]);
+    snug_str_add(s, "]");
 }
 
 static void write_dims(snug_str *s, const snug_layer_dims *d)

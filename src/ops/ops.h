@@ -46,6 +46,27 @@ typedef struct snug_size2d_attrs {
     int64_t in_h, in_w;
 } snug_size2d_attrs;
 
+/* avg_pool2d(x) -> y, the mean of each window; a window that does not fit whole is left out.
+ * avg_pool2d_grad(dy) -> dx. */
+typedef struct snug_avg_pool2d_attrs {
+    int64_t kernel_h, kernel_w, stride_h, stride_w;
+    int64_t pad_top, pad_bottom, pad_left, pad_right;
+    int64_t count_pad;  /* padding counts in the mean */
+    int64_t in_h, in_w; /* of the gradient's output */
+} snug_avg_pool2d_attrs;
+
+/* adaptive_avg_pool2d(x), resize2d(x) -> y [N, out_h, out_w, C]; their gradients of dy -> dx [N,
+ * in_h, in_w, C] (in resample.h the matrices of all these). */
+typedef struct snug_adaptive2d_attrs {
+    int64_t out_h, out_w, in_h, in_w;
+} snug_adaptive2d_attrs;
+
+typedef struct snug_resize2d_attrs {
+    int64_t out_h, out_w, mode, corners, in_h, in_w;
+} snug_resize2d_attrs;
+
+enum { RESIZE_NEAREST, RESIZE_BILINEAR }; /* mode */
+
 /* batch_norm(x, gamma, beta, running_mean, running_var) -> y, mean, inv_std, new_running_mean,
  * new_running_var; batch_norm_grad(x, dy, gamma, beta, mean, inv_std) -> dx, dgamma, dbeta (the
  * activation's mask recomputed); batch_norm_inference(x, gamma, beta, running_mean, running_var) ->

@@ -44,6 +44,38 @@ def transposes():
         add(f"conv_transpose2d:{words}", [x, w], [y], "10", in_h=y.shape[1], in_w=y.shape[2], **attrs)
 
 
+def pools():
+    for words, size, kernel, stride, pad, count in [
+            ("two", (3, 5, 6, 3), (2, 2), (2, 2), (0, 0), 1), ("overlap", (2, 7, 8, 5), (3, 3), (2, 2), (1, 1), 0),
+            ("counted", (2, 7, 8, 5), (3, 2), (2, 1), (1, 1), 1)]:
+        x = normal(*size).requires_grad_()
+        y = nhwc(F.avg_pool2d(nchw(x), kernel, stride, pad, count_include_pad=bool(count)))
+        attrs = dict(kernel_h=kernel[0], kernel_w=kernel[1], stride_h=stride[0], stride_w=stride[1], pad_top=pad[0],
+                     pad_bottom=pad[0], pad_left=pad[1], pad_right=pad[1], count_pad=count)
+        dy, (dx,) = gradients(y, [x])
+        add(f"avg_pool2d:{words}", [x], [y], "1", **attrs)
+        add(f"avg_pool2d_grad:{words}", [dy], [dx], "1", in_h=size[1], in_w=size[2], **attrs)
+
+
+def sizes():
+    """Bins and resizing, to more and to fewer pixels."""
+    for words, size, to in [("fewer", (2, 7, 5, 3), (3, 2)), ("more", (2, 3, 4, 5), (8, 6)), ("twice", (2, 4, 3, 2), (8, 6))]:
+        x = normal(*size).requires_grad_()
+        out, back = dict(out_h=to[0], out_w=to[1]), dict(in_h=size[1], in_w=size[2])
+        y = nhwc(F.adaptive_avg_pool2d(nchw(x), to))
+        dy, (dx,) = gradients(y, [x])
+        add(f"adaptive_avg_pool2d:{words}", [x], [y], "1", **out)
+        add(f"adaptive_avg_pool2d_grad:{words}", [dy], [dx], "1", **back)
+        for mode, attrs, how in [("nearest", {}, {}), ("bilinear", {"mode": 1}, {"align_corners": False}),
+                                 ("corners", {"mode": 1, "corners": 1}, {"align_corners": True})]:
+            y = nhwc(F.interpolate(nchw(x), to, mode="bilinear" if how else "nearest", **how))
+            dy, (dx,) = gradients(y, [x])
+            add(f"resize2d:{mode} {words}", [x], [y], "1", **out, **attrs)
+            add(f"resize2d_grad:{mode} {words}", [dy], [dx], "1", **back, **attrs)
+
+
 convolutions()
 transposes()
+pools()
+sizes()
 save(__file__)

@@ -107,7 +107,8 @@ static void short_forms_mean_the_first_key(void **state)
         {"[max_pool: {stride: 1}]", "- max_pool: {kernel: 2, stride: 1}\n"},
         {"[dropout: 0.25]", "- dropout: {rate: 0.25}\n"},
         {"[reshape: [3, 4, 5]]", "- reshape: {shape: [3, 4, 5]}\n"},
-        {"[linear: {units: 7, name: a.b}]", "- linear: {name: a.b, units: 7, bias: true, std: 0}\n"},
+        {"[linear: {units: 7, name: a.b}]",
+         "- linear: {name: a.b, units: 7, bias: true, std: 0}\n"},
         {"[residual: [relu, gelu]]", "- residual:\n    body:\n      - relu\n      - gelu\n"
                                      "    shortcut: []\n"},
         {"[conv2d: {filters: 2, kernel: [1, 5], stride: [2, 2], padding: 3, bias: no}]",
@@ -190,8 +191,9 @@ static void build_errors_name_the_line(void **state)
     static const struct {
         const char *yaml, *message;
     } cases[] = {
-        {"- linear: 3\n", "m:1: linear linear1 needs [N, features] or [N, T, features] but is given [4, 28, 28, 1]: "
-                          "put `- flatten` before it"},
+        {"- linear: 3\n",
+         "m:1: linear linear1 needs [N, features] or [N, T, features] but is given [4, 28, 28, 1]: "
+         "put `- flatten` before it"},
         {"- flatten\n- conv2d: 3\n", "m:2: conv2d conv1 needs images"},
         {"- flatten\n- max_pool: 2\n", "m:2: max_pool needs images"},
         {"- flatten\n- global_avg_pool\n", "m:2: global_avg_pool needs images"},
@@ -231,6 +233,14 @@ static void builds_every_layer(void **state)
         "- conv1d: {filters: 8, padding: causal, dilation: 4, bias: false}\n"
         "- reshape: [12, 12, 16]\n"
         "- depthwise_conv2d: {kernel: 3, stride: 2, multiplier: 2}\n"
+        "- avg_pool: {kernel: [2, 3], stride: [1, kernel], padding: same}\n"
+        "- upsample: {scale: [1, 3], mode: bilinear}\n"
+        "- conv_transpose2d: {filters: 4, kernel: 3, stride: 2, padding: 1}\n"
+        "- zero_pad: [1, 2]\n"
+        "- reshape: [195, 4]\n"
+        "- max_pool1d: 3\n"
+        "- avg_pool1d: {kernel: 4, stride: 2, count_padding: false}\n"
+        "- reshape: [1, 31, 4]\n"
         "- dropout: 0.1\n"
         "- global_avg_pool\n"
         "- linear: 6\n"
@@ -239,9 +249,17 @@ static void builds_every_layer(void **state)
     ok(snug_layers_parse("m", yaml, &l));
     snug_graph *g = build(l, batch_of(3, grey28), 0);
     ok(snug_graph_check(g));
-    static const char *const params[] = {
-        "conv1.weight",   "conv1.bias",   "bn1.weight",       "bn1.bias",        "conv2.weight",
-        "linear1.weight", "linear1.bias", "bn1.running_mean", "conv1d_1.weight", "depthwise1.bias"};
+    static const char *const params[] = {"conv1.weight",
+                                         "conv1.bias",
+                                         "bn1.weight",
+                                         "bn1.bias",
+                                         "conv2.weight",
+                                         "linear1.weight",
+                                         "linear1.bias",
+                                         "bn1.running_mean",
+                                         "conv1d_1.weight",
+                                         "depthwise1.bias",
+                                         "conv_transpose1.weight"};
     for (size_t i = 0; i < sizeof params / sizeof *params; i++)
         if (!snug_graph_find_value(g, params[i])) fail_msg("no value '%s'", params[i]);
     assert_null(snug_graph_find_value(g, "conv2.bias"));
