@@ -79,7 +79,7 @@ snug_status snug_labels_to_classes(snug_dataset *d, snug_raw_part part, int32_t 
 /* ---- learn.c ---- */
 /* Means, deviations, categories and vocabulary from the training part. */
 snug_status snug_learn_statistics(snug_dataset *d) SNUG_MUST_USE;
-/* Room in the spec for n values to predict. */
+/* Room in the spec for the means and deviations of n values to predict. */
 snug_status snug_make_targets(snug_dataset *d, int64_t n) SNUG_MUST_USE;
 
 /* ---- truths.c ---- */

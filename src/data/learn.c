@@ -170,7 +170,9 @@ static snug_status learn_values(snug_dataset *d, const tally *tallies)
     const snug_table *t = d->source->table;
     int64_t steps = s->horizon ? s->horizon : 1, k = 0;
     TRY(snug_make_targets(d, t->n_targets * steps));
-    const char **name = (const char **)(uintptr_t)s->target_names;
+    const char **name = snug_bump_alloc(d->bump, (size_t)s->n_targets * sizeof *name);
+    if (!name) return snug_error_status();
+    s->target_names = name;
     for (int64_t step = 1; step <= steps; step++)
         for (int i = 0; i < t->n_targets; i++, k++) {
             const snug_column *c = &t->column[t->target[i]];
@@ -344,10 +346,9 @@ snug_status snug_make_targets(snug_dataset *d, int64_t n)
     CHECK(n <= SNUG_MAX_TARGETS, SNUG_EUNSUPPORTED,
           "%" PRId64 " values to predict of one sample; at most %d can be", n, SNUG_MAX_TARGETS);
     s->n_targets = (int)n;
-    s->target_names = snug_bump_alloc(d->bump, (size_t)n * sizeof *s->target_names);
     s->target_mean = snug_bump_alloc(d->bump, (size_t)n * sizeof *s->target_mean);
     s->target_std = snug_bump_alloc(d->bump, (size_t)n * sizeof *s->target_std);
-    return s->target_names && s->target_mean && s->target_std ? SNUG_OK : snug_error_status();
+    return s->target_mean && s->target_std ? SNUG_OK : snug_error_status();
 }
 
 snug_status snug_learn_statistics(snug_dataset *d)

@@ -150,16 +150,16 @@ static double to_double(const snug_array *a, uint64_t bits)
     }
     if (a->type != 'i') return (double)bits;
     const int unused = 64 - 8 * a->bytes;
-    return (double)((int64_t)(bits << unused) / ((int64_t)1 << unused));
+    const int64_t whole = (int64_t)(bits << unused) / ((int64_t)1 << unused); /* the sign again */
+    return (double)whole;
 }
 
 snug_status snug_array_doubles(const snug_array *a, int64_t first, int64_t n, double *out)
 {
     /* read behind what is written, element by element, from the front */
     const size_t bytes = (size_t)a->bytes, total = (size_t)n * bytes;
-    const unsigned char *p = (unsigned char *)out + (size_t)n * sizeof *out - total;
-    TRY(snug_file_read_at(a->file, a->offset + (uint64_t)first * bytes, (void *)(uintptr_t)p,
-                          total));
+    unsigned char *p = (unsigned char *)out + (size_t)n * sizeof *out - total;
+    TRY(snug_file_read_at(a->file, a->offset + (uint64_t)first * bytes, p, total));
     for (int64_t i = 0; i < n; i++, p += bytes) {
         uint64_t bits = 0;
         for (size_t k = 0; k < bytes; k++)

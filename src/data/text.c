@@ -262,7 +262,7 @@ static snug_status looks_readable(const char *path, bool *out)
 {
     snug_bytes *b = NULL;
     bool odd = false;
-    uint32_t c;
+    uint32_t c = 0;
     size_t length = 1;
     TRY(snug_bytes_open(path, &b));
     snug_status status = snug_bytes_more(b, LOOK_BYTES);

@@ -79,14 +79,21 @@ static void finish_moments(const look *l)
     }
 }
 
+static snug_status make_room(look *l, bool learn)
+{
+    l->y = snug_alloc_array(TAG_DATA, (size_t)(l->at_once * l->values), sizeof *l->y);
+    l->index = snug_alloc_array(TAG_DATA, (size_t)l->at_once, sizeof *l->index);
+    if (!l->y || !l->index) return SNUG_ENOMEM;
+    if (!learn) return SNUG_OK;
+    l->moment = snug_alloc_array(TAG_DATA, (size_t)l->values, sizeof *l->moment);
+    return l->moment ? SNUG_OK : SNUG_ENOMEM;
+}
+
 static snug_status look_at_values(snug_dataset *d, bool learn)
 {
     look l = {.d = d, .values = snug_shape_elements(&d->info.truth.shape)};
     l.at_once = BLOCK_FLOATS / l.values + 1;
-    l.y = snug_alloc_array(TAG_DATA, (size_t)(l.at_once * l.values), sizeof *l.y);
-    l.index = snug_alloc_array(TAG_DATA, (size_t)l.at_once, sizeof *l.index);
-    if (learn) l.moment = snug_alloc_array(TAG_DATA, (size_t)l.values, sizeof *l.moment);
-    snug_status status = l.y && l.index && (l.moment || !learn) ? SNUG_OK : snug_error_status();
+    snug_status status = make_room(&l, learn);
     for (int p = 0; p < SNUG_N_PARTS && status == SNUG_OK; p++)
         status = look_at_part(&l, (snug_part)p);
     if (status == SNUG_OK) finish_moments(&l);
