@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ONNX operators that Snug computes element by element, and activations. */
+#ifndef TESTS_ONNX_ROWS_ELEMENTWISE_H
+#define TESTS_ONNX_ROWS_ELEMENTWISE_H
+
+#include "onnx/build.h"
+
+static bool row_unary(build *b, const onnx_node *n, const char *op)
+{
+    return build_out(b, n, 0, node1(b, op, NULL, IN(0)));
+}
+
+/* Two inputs or more, from the left. */
+static bool row_fold(build *b, const onnx_node *n, const char *op)
+{
+    snug_value *y = IN(0);
+    for (int i = 1; i < n->n_in; i++) y = node2(b, op, y, IN(i));
+    return build_out(b, n, 0, y);
+}
+
+static bool row_mean(build *b, const onnx_node *n, const char *op)
+{
+    snug_value *y = IN(0);
+    for (int i = 1; i < n->n_in; i++) y = node2(b, op, y, IN(i));
+    return build_out(b, n, 0, node_with(b, "div", y, n->n_in));
+}
+
+/* The exponent may be of another type than the base: it is cast by reading it so. */
+static bool row_pow(build *b, const onnx_node *n, const char *op)
+{
+    const onnx_tensor *e = build_data(b, n, 1);
+    snug_value *x = IN(0);
+    if (!x || !e) return build_no(b, "an exponent that is not known");
+    return build_out(b, n, 0, node2(b, op, x, build_given(b, e, x->type.dtype, e->n_dims, e->dim)));
+}
+
+static bool row_not(build *b, const onnx_node *n, const char *op)
+{
+    return build_out(b, n, 0, node_with(b, op, IN(0), 0));
+}
+
+static bool row_where(build *b, const onnx_node *n, const char *op)
+{
+    snug_value *in[] = {build_in(b, n, 0, false), IN(1), IN(2)};
+    return build_out(b, n, 0, node(b, op, NULL, 3, in));
+}
+
+/* One attribute that both know by different names: "slope alpha 0.01". */
+static bool row_parameter(build *b, const onnx_node *n, const char *arg)
+{
+    char op[32], ours[32], theirs[32], text[80];
+    double initial;
+    if (sscanf(arg, "%31s %31s %31s %lf", op, ours, theirs, &initial) != 4) return false;
+    snprintf(text, sizeof text, "%s=%.9g", ours, attr_float(n, theirs, initial));
+    return build_out(b, n, 0, node1(b, op, text, IN(0)));
+}
+
+static bool row_gelu(build *b, const onnx_node *n, const char *arg)
+{
+    (void)arg;
+    bool tanh = strcmp(attr_text(n, "approximate", "none"), "tanh") == 0;
+    return build_out(b, n, 0, node1(b, tanh ? "gelu_tanh" : "gelu", NULL, IN(0)));
+}
+
+static bool row_swish(build *b, const onnx_node *n, const char *arg)
+{
+    if (attr_float(n, "alpha", 1) != 1) return build_no(b, "swish with alpha");
+    return row_unary(b, n, arg);
+}
+
+static bool row_celu(build *b, const onnx_node *n, const char *arg)
+{
+    double alpha = attr_float(n, "alpha", 1);
+    snug_value *y = node1(b, arg, NULL, node_with(b, "div", IN(0), alpha));
+    return build_out(b, n, 0, node_with(b, "mul", y, alpha));
+}
+
+static bool row_selu(build *b, const onnx_node *n, const char *arg)
+{
+    char text[48];
+    if (!build_attr(n, "alpha") && !build_attr(n, "gamma")) return row_unary(b, n, "selu");
+    snprintf(text, sizeof text, "alpha=%.9g", attr_float(n, "alpha", 1.67326319217681884765625));
+    double gamma = attr_float(n, "gamma", 1.05070102214813232421875);
+    return build_out(b, n, 0, node_with(b, "mul", node1(b, arg, text, IN(0)), gamma));
+}
+
+static bool row_hardsigmoid(build *b, const onnx_node *n, const char *arg)
+{
+    snug_value *y = node_with(b, "mul", IN(0), attr_float(n, "alpha", 0.2));
+    y = node_with(b, "add", y, attr_float(n, "beta", 0.5));
+    return build_out(b, n, 0, node1(b, arg, "min=0,max=1", y));
+}
+
+static bool row_softsign(build *b, const onnx_node *n, const char *arg)
+{
+    snug_value *x = IN(0);
+    return build_out(b, n, 0, node2(b, arg, x, node_with(b, "add", node1(b, "abs", NULL, x), 1)));
+}
+
+static bool row_thresholded(build *b, const onnx_node *n, const char *arg)
+{
+    snug_value *x = IN(0), *on = node_with(b, "greater", x, attr_float(n, "alpha", 1));
+    return build_out(b, n, 0, node2(b, arg, x, on));
+}
+
+/* x + bias below -lambda, x - bias above lambda, else 0. */
+static bool row_shrink(build *b, const onnx_node *n, const char *arg)
+{
+    double lambda = attr_float(n, "lambd", 0.5), bias = attr_float(n, "bias", 0);
+    snug_value *x = IN(0);
+    snug_value *low = node2(b, arg, node_with(b, "less", x, -lambda), node_with(b, "add", x, bias));
+    snug_value *high =
+        node2(b, arg, node_with(b, "greater", x, lambda), node_with(b, "sub", x, bias));
+    return build_out(b, n, 0, node2(b, "add", low, high));
+}
+
+/* A slope for each channel lies along axis 1 in old opsets. */
+static bool row_prelu(build *b, const onnx_node *n, const char *arg)
+{
+    const onnx_tensor *s = build_data(b, n, 1);
+    snug_value *x = IN(0), *slope = IN(1);
+    if (!x || !s) return build_no(b, "a slope that is not known");
+    int64_t dim[SNUG_MAX_DIMS] = {1, 1, 1, 1, 1, 1};
+    if (b->opset < 7 && s->n_dims == 1) {
+        dim[1] = s->dim[0];
+        slope = reshaped(b, slope, shape_of(x)->n_dims, dim);
+    }
+    snug_value *in[] = {node_with(b, "greater", x, 0), x, node2(b, "mul", x, slope)};
+    return build_out(b, n, 0, node(b, arg, NULL, 3, in));
+}
+
+static bool row_clip(build *b, const onnx_node *n, const char *arg)
+{
+    const onnx_tensor *low = build_data(b, n, 1), *high = build_data(b, n, 2);
+    char text[80];
+    double min = low ? low->v[0] : attr_float(n, "min", -1e38);
+    double max = high ? high->v[0] : attr_float(n, "max", 1e38);
+    if (min > max)
+        return build_out(b, n, 0,
+                         node_with(b, "minimum", node_with(b, "maximum", IN(0), min), max));
+    snprintf(text, sizeof text, "min=%.9g,max=%.9g", min, max);
+    return build_out(b, n, 0, node1(b, arg, text, IN(0)));
+}
+
+static bool row_matmul(build *b, const onnx_node *n, const char *arg)
+{
+    snug_value *x = IN(0), *y = IN(1);
+    if (!x || !y) return build_no(b, "an input is missing");
+    const snug_shape s = *shape_of(x), t = *shape_of(y);
+    if (s.n_dims == 1 && t.n_dims == 1) {
+        snug_value *in[] = {reshaped(b, x, 2, (int64_t[]){1, s.dim[0]}),
+                            reshaped(b, y, 2, (int64_t[]){s.dim[0], 1})};
+        return build_out(b, n, 0, reshaped(b, node(b, arg, NULL, 2, in), 0, NULL));
+    }
+    if (t.n_dims == 2) return build_out(b, n, 0, node2(b, arg, x, y));
+    if (!snug_graph_find_op(b->g, "batch_matmul")) return build_no(b, "products of many matrices");
+    return build_out(b, n, 0, node2(b, "batch_matmul", x, y));
+}
+
+static bool row_gemm(build *b, const onnx_node *n, const char *arg)
+{
+    char text[48];
+    double alpha = attr_float(n, "alpha", 1), beta = attr_float(n, "beta", 1);
+    snprintf(text, sizeof text, "trans_a=%d,trans_b=%d", (int)attr_int(n, "transA", 0),
+             (int)attr_int(n, "transB", 0));
+    snug_value *y = node(b, arg, text, 2, (snug_value *[]){IN(0), IN(1)});
+    if (alpha != 1) y = node_with(b, "mul", y, alpha);
+    if (!build_has(n, 2)) return build_out(b, n, 0, y);
+    snug_value *c = beta == 1 ? IN(2) : node_with(b, "mul", IN(2), beta);
+    return build_out(b, n, 0, node2(b, "add", y, c));
+}
+
+/* The type to cast to: an attribute, or the type of input 1. */
+static bool row_cast(build *b, const onnx_node *n, const char *arg)
+{
+    const onnx_tensor *like = build_data(b, n, 1), *x = build_data(b, n, 0);
+    int64_t to = like ? like->type : attr_int(n, "to", 0);
+    const onnx_type *type = onnx_type_of((int)to);
+    char text[48];
+    if (!type || !type->known) return build_no(b, "element type %d", (int)to);
+    if (!x || !onnx_type_of(x->type)->known) return build_no(b, "the input's element type");
+    if (attr_int(n, "saturate", 1) == 0) return build_no(b, "casts that do not saturate");
+    if (!snug_graph_find_op(b->g, arg)) return build_no(b, "no operator cast");
+    snprintf(text, sizeof text, "to=%s", snug_dtype_get(type->dtype)->name);
+    return build_out(b, n, 0, node1(b, arg, text, build_in(b, n, 0, false)));
+}
+
+static const build_row rows_elementwise[] = {
+    {"Abs", row_unary, "abs"},
+    {"Neg", row_unary, "neg"},
+    {"Sign", row_unary, "sign"},
+    {"Sqrt", row_unary, "sqrt"},
+    {"Reciprocal", row_unary, "reciprocal"},
+    {"Exp", row_unary, "exp"},
+    {"Log", row_unary, "log"},
+    {"Sin", row_unary, "sin"},
+    {"Cos", row_unary, "cos"},
+    {"Erf", row_unary, "erf"},
+    {"Relu", row_unary, "relu"},
+    {"Sigmoid", row_unary, "sigmoid"},
+    {"Tanh", row_unary, "tanh"},
+    {"Softplus", row_unary, "softplus"},
+    {"Mish", row_unary, "mish"},
+    {"HardSwish", row_unary, "hardswish"},
+    {"Swish", row_swish, "silu"},
+    {"Gelu", row_gelu, NULL},
+    {"LeakyRelu", row_parameter, "leaky_relu slope alpha 0.01"},
+    {"Elu", row_parameter, "elu alpha alpha 1"},
+    {"Celu", row_celu, "elu"},
+    {"Selu", row_selu, "elu"},
+    {"HardSigmoid", row_hardsigmoid, "clip"},
+    {"Softsign", row_softsign, "div"},
+    {"ThresholdedRelu", row_thresholded, "mul"},
+    {"Shrink", row_shrink, "mul"},
+    {"PRelu", row_prelu, "where"},
+    {"Clip", row_clip, "clip"},
+    {"Add", row_fold, "add"},
+    {"Sub", row_fold, "sub"},
+    {"Mul", row_fold, "mul"},
+    {"Div", row_fold, "div"},
+    {"Sum", row_fold, "add"},
+    {"Max", row_fold, "maximum"},
+    {"Min", row_fold, "minimum"},
+    {"Mean", row_mean, "add"},
+    {"Pow", row_pow, "pow"},
+    {"Equal", row_fold, "equal"},
+    {"Less", row_fold, "less"},
+    {"LessOrEqual", row_fold, "less_equal"},
+    {"Greater", row_fold, "greater"},
+    {"GreaterOrEqual", row_fold, "greater_equal"},
+    {"And", row_fold, "minimum"},
+    {"Or", row_fold, "maximum"},
+    {"Xor", row_fold, "not_equal"},
+    {"Not", row_not, "equal"},
+    {"Where", row_where, "where"},
+    {"MatMul", row_matmul, "matmul"},
+    {"Gemm", row_gemm, "matmul"},
+    {"Cast", row_cast, "cast"},
+    {"CastLike", row_cast, "cast"},
+    {NULL, NULL, NULL}};
+
+#endif
