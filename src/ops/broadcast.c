@@ -114,18 +114,29 @@ void snug_broadcast_of(const snug_call *c, snug_broadcast *b)
 /* ---- gradient ----------------------------------------------------------------------------------
  */
 
+/* *v summed over the axes whose bits are set; they go, or stay with length 1. */
+static snug_status sum_over(snug_grad *g, int64_t axes, bool keep_dims, snug_value **v)
+{
+    snug_reduce_attrs a = {.axes = axes, .keep_dims = keep_dims};
+    return snug_apply_all(g->graph, &snug_op_reduce_sum, NULL, &a, 1, (snug_value *[]){*v}, v);
+}
+
+/* Neighbouring axes are summed together, one such set after the other: for each there are kernels.
+ */
 snug_status snug_grad_broadcast(snug_grad *g, int i, snug_value *d)
 {
     const snug_type of = snug_value_type(g->in[i]), made = snug_value_type(d);
     const snug_shape *s = &of.shape, *t = &made.shape;
-    snug_sum_to_attrs a = {.drop = t->n_dims - s->n_dims};
-    for (int axis = (int)a.drop; axis < t->n_dims; axis++) {
-        int own = axis - (int)a.drop;
-        if (repeats(s, own) && !repeats(t, axis)) a.axes |= INT64_C(1) << axis;
+    const int drop = t->n_dims - s->n_dims;
+    int64_t axes = 0;
+    if (drop > 0) TRY(sum_over(g, (INT64_C(1) << drop) - 1, false, &d));
+    for (int axis = 0; axis <= s->n_dims; axis++) {
+        bool summed = axis < s->n_dims && repeats(s, axis) && !repeats(t, axis + drop);
+        if (summed) axes |= INT64_C(1) << axis;
+        if (summed || axes == 0) continue;
+        TRY(sum_over(g, axes, true, &d));
+        axes = 0;
     }
     g->din[i] = d;
-    if (a.drop == 0 && a.axes == 0) return SNUG_OK;
-    if (s->n_dims == 1 && a.axes == 0)
-        return snug_apply_all(g->graph, &snug_op_sum_rows, NULL, NULL, 1, &d, &g->din[i]);
-    return snug_apply_all(g->graph, &snug_op_sum_to, NULL, &a, 1, &d, &g->din[i]);
+    return SNUG_OK;
 }

@@ -38,10 +38,4 @@ static inline int64_t snug_broadcast_at(const snug_broadcast *b, int in, int64_t
     return at;
 }
 
-/* sum_to(x): which of x's axes are summed. */
-static inline bool snug_sum_to_sums(const snug_sum_to_attrs *a, int axis)
-{
-    return axis < a->drop || (a->axes >> axis & 1);
-}
-
 #endif

@@ -129,12 +129,6 @@ typedef struct snug_cast_attrs {
     int64_t dtype; /* snug_dtype */
 } snug_cast_attrs;
 
-/* sum_to(x) -> y: the first `drop` axes are summed and go, axis i is summed and stays with length 1
- * where bit i of `axes` is set. */
-typedef struct snug_sum_to_attrs {
-    int64_t drop, axes;
-} snug_sum_to_attrs;
-
 /* dropout(x) -> y; which elements are kept is defined in dropout_mask.h. Its gradient is the same
  * operator with the same key. */
 typedef struct snug_dropout_attrs {

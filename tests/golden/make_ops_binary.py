@@ -50,19 +50,8 @@ def choices():
         add(f"where:{words}, numbers", [condition.double(), x, y], [result], batch)
 
 
-def sums():
-    x = normal(6, 4, 3, 5)
-    for words, drop, axes in [("vector", 3, 0), ("scalar", 4, 0), ("column", 0, 8), ("row", 0, 1),
-                              ("channels", 0, 6), ("pixels", 1, 8)]:
-        kept = [i for i in range(4) if axes >> i & 1]
-        y = x.sum(kept, keepdim=True) if kept else x
-        y = y.sum(tuple(range(drop))) if drop else y
-        add(f"sum_to:{words}", [x], [y], "1", drop=drop, axes=axes)
-
-
 arithmetic()
 powers()
 comparisons()
 choices()
-sums()
 save(__file__)

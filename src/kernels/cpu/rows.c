@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kernels over rows of channels: bias_add, sum_rows (the gradient of a bias), sum_to where it sums
- * rows, and the global average pool with its gradient. Loops and order of sums are those of
- * columns.h. */
+/* Kernels over rows of channels: bias_add, sum_rows (the gradient of a bias), and the global
+ * average pool with its gradient. Loops and order of sums are those of columns.h. */
 #include "kernels/cpu/columns.h"
-#include "ops/broadcast.h"
 
 /* ---- bias_add ---------------------------------------------------------------------------------
  */
@@ -46,10 +44,9 @@ static void sum_finish(const column_job *j, int64_t begin, int64_t end, const co
     for (int64_t i = begin; i < end; i++) y[i] = (float)s->v[0][i - begin];
 }
 
-/* The input as rows of the shape's last axis. */
-static void sum_rows(const snug_call *c, const snug_shape *shape)
+static void k_sum_rows_f32(const snug_call *c)
 {
-    column_job j = columns_job(c, shape);
+    column_job j = columns_job(c, &c->in[0].type.shape);
     j.block = column_sum_block;
     j.merge = column_merge_sums;
     j.round = true;
@@ -58,106 +55,10 @@ static void sum_rows(const snug_call *c, const snug_shape *shape)
     columns_reduce(c, &j, c->scratch, c->scratch_bytes);
 }
 
-static void k_sum_rows_f32(const snug_call *c)
-{
-    sum_rows(c, &c->in[0].type.shape);
-}
-
 static size_t sum_rows_scratch(const snug_sig *s, int threads)
 {
     (void)threads;
     return columns_scratch(&s->in[0].shape);
-}
-
-/* ---- sum_to: over leading axes as sum_rows, or over trailing axes, each row by itself ----------
- */
-
-/* x as [outer, inner], of which one is summed: rows, which come first when `leading`. */
-typedef struct halves {
-    int64_t outer, inner;
-    bool leading;
-} halves;
-
-/* Whether x's axes are such halves. An axis of length 1 is as good as summed and as kept, unless it
- * is the batch, whose length differs from call to call. */
-static bool halves_of(const snug_shape *x, const snug_sum_to_attrs *a, halves *h)
-{
-    int sums = -1, changes = 0; /* of the half before this axis; -1: there is none */
-    *h = (halves){1, 1, false};
-    for (int d = 0; d < x->n_dims; d++) {
-        if (x->dim[d] == 1 && x->kind[d] == SNUG_AXIS_FIXED) continue;
-        int summed = snug_sum_to_sums(a, d);
-        changes += sums >= 0 && summed != sums;
-        if (sums < 0) h->leading = summed;
-        sums = summed;
-        if (changes == 0)
-            h->outer *= x->dim[d];
-        else
-            h->inner *= x->dim[d];
-    }
-    return changes <= 1;
-}
-
-/* [batch, rows of a sample, inner] */
-static snug_shape halves_shape(const snug_shape *x, const halves *h)
-{
-    int64_t first = snug_shape_has_batch(x) ? x->dim[0] : 1;
-    snug_shape s = {.n_dims = 3, .dim = {first, first > 0 ? h->outer / first : 1, h->inner}};
-    if (snug_shape_has_batch(x)) s.kind[0] = SNUG_AXIS_BATCH;
-    return s;
-}
-
-static bool sum_to_fits(const snug_sig *s)
-{
-    halves h;
-    return s->in[0].dtype == SNUG_F32 && halves_of(&s->in[0].shape, s->attrs, &h);
-}
-
-static size_t sum_to_scratch(const snug_sig *s, int threads)
-{
-    (void)threads;
-    halves h;
-    if (!halves_of(&s->in[0].shape, s->attrs, &h) || !h.leading) return 0;
-    snug_shape rows = halves_shape(&s->in[0].shape, &h);
-    return columns_scratch(&rows);
-}
-
-/* Blocks of a row are summed by four vectors, and in double. */
-static float row_sum(const float *x, int64_t n)
-{
-    double total = 0;
-    for (int64_t begin = 0; begin < n; begin += BLOCK_ELEMENTS) {
-        int64_t end = begin + BLOCK_ELEMENTS < n ? begin + BLOCK_ELEMENTS : n, i = begin;
-        vf s[4] = {vzero(), vzero(), vzero(), vzero()};
-        for (; i + 4 * VLEN <= end; i += 4 * VLEN)
-            for (int v = 0; v < 4; v++) s[v] = vadd(s[v], vload(x + i + v * VLEN));
-        for (int v = 0; i < end; v++, i += VLEN)
-            s[v] = vadd(s[v], vload_upto(x + i, vlanes(i, end)));
-        total += (double)vsum(vadd(vadd(s[0], s[1]), vadd(s[2], s[3])));
-    }
-    return (float)total;
-}
-
-static void row_sums_span(const snug_call *c, int64_t begin, int64_t end)
-{
-    halves h;
-    float *y = c->out[0].data;
-    (void)halves_of(&c->in[0].type.shape, c->attrs, &h);
-    for (int64_t r = begin; r < end; r++)
-        y[r] = row_sum((const float *)c->in[0].data + r * h.inner, h.inner);
-}
-
-static void k_sum_to_f32(const snug_call *c)
-{
-    halves h;
-    (void)halves_of(&c->in[0].type.shape, c->attrs, &h);
-    if (h.leading) {
-        snug_shape rows = halves_shape(&c->in[0].type.shape, &h);
-        sum_rows(c, &rows);
-        return;
-    }
-    int64_t grain = h.inner > 0 && h.inner < SPAN_STREAM ? SPAN_STREAM / h.inner : 1;
-    spans_run(c, h.outer, grain, row_sums_span);
 }
 
 /* ---- global average pool ----------------------------------------------------------------------
@@ -241,11 +142,6 @@ KERNEL_TABLE(rows) = {
      .name = "k_sum_rows_f32",
      .scratch = sum_rows_scratch,
      .run = k_sum_rows_f32},
-    {.op = "sum_to",
-     .name = "k_sum_to_f32",
-     .fits = sum_to_fits,
-     .scratch = sum_to_scratch,
-     .run = k_sum_to_f32},
     {.op = "global_avg_pool", .name = "k_global_avg_pool_f32", .run = k_global_avg_pool_f32},
     {.op = "global_avg_pool_grad",
      .name = "k_global_avg_pool_grad_f32",
