@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Noise of any image shape, or text of any vocabulary, for benchmarks: nothing can be learned from
- * it, and it costs about as much to make as an image of that size costs to read. Knobs, as in
- * "noise:h=32,w=32,c=3":
- *   h, w, c   height, width, channels (28, 28, 1)
- *   classes   (10), drawn evenly
+/* Noise of any image or series shape, or text of any vocabulary, for benchmarks: nothing can be
+ * learned from it, and it costs about as much to make as an image of that size costs to read.
+ * Knobs, as in "noise:h=32,w=32,c=3": h, w, c   height, width, channels (28, 28, 1) classes   (10),
+ * drawn evenly steps     (0) not 0: series of so many steps, of c channels, instead of images
  *   tokens    (0) not 0: text of so many different characters instead of images
  *   n         training samples, or characters (4096); there is no test part
  *   seed      (1)
@@ -22,6 +21,7 @@ enum {
     KNOB_W,
     KNOB_C,
     KNOB_CLASSES,
+    KNOB_STEPS,
     KNOB_TOKENS,
     KNOB_N,
     KNOB_SEED,
@@ -32,8 +32,9 @@ enum {
 static const snug_knob knobs[N_KNOBS] = {
     {"h", 28, 1, 4096, true, "height"},
     {"w", 28, 1, 4096, true, "width"},
-    {"c", 1, 1, 4, true, "channels"},
+    {"c", 1, 1, 4096, true, "channels; of images 4 at most"},
     {"classes", 10, 2, MAX_CLASSES, true, "classes, drawn evenly"},
+    {"steps", 0, 0, 1 << 20, true, "not 0: series of so many steps"},
     {"tokens", 0, 0, MAX_TOKENS, true, "not 0: text of so many different characters"},
     {"n", 4096, 1, 1e8, true, "training samples, or characters"},
     {"seed", 1, 0, 0x1p53, true, "of all that is random"},
@@ -61,6 +62,23 @@ static snug_status noise_read(snug_source *s, snug_raw_part part, int64_t first,
             memcpy(sample + at, u, left < sizeof u ? left : sizeof u);
         }
     }
+    return SNUG_OK;
+}
+
+/* Series: floats from 0 to 1, four for each call of the generator. */
+static snug_status noise_steps(snug_source *s, snug_raw_part part, int64_t first, int64_t n,
+                               void *out)
+{
+    const noise_source *g = (const noise_source *)s;
+    int64_t each = (int64_t)(s->record_bytes / sizeof(float));
+    float *x = out;
+    (void)part;
+    for (int64_t i = first; i < first + n; i++)
+        for (int64_t at = 0; at < each; at += 4) {
+            uint32_t u[4];
+            snug_rng(g->seed, RNG_GLYPHS, (uint64_t)i, (uint64_t)at, u);
+            for (int64_t j = 0; j < 4 && at + j < each; j++) *x++ = (float)snug_rng_float(u[j]);
+        }
     return SNUG_OK;
 }
 
@@ -105,20 +123,23 @@ static void make_text(noise_source *g, const double *v)
                             .close = noise_close};
 }
 
-static void make_images(noise_source *g, const double *v, bool no_target)
+/* Images [h, w, c] of bytes, or series [steps, c] of floats. */
+static void make_samples(noise_source *g, const double *v, bool no_target)
 {
-    const int64_t dim[] = {(int64_t)v[KNOB_H], (int64_t)v[KNOB_W], (int64_t)v[KNOB_C]};
-    g->base = (snug_source){.kind = SNUG_DATA_IMAGE,
+    bool series = v[KNOB_STEPS] > 0;
+    int64_t dim[] = {(int64_t)v[KNOB_H], (int64_t)v[KNOB_W], (int64_t)v[KNOB_C]};
+    if (series) dim[0] = (int64_t)v[KNOB_STEPS], dim[1] = dim[2], dim[2] = sizeof(float);
+    g->base = (snug_source){.kind = series ? SNUG_DATA_SERIES : SNUG_DATA_IMAGE,
                             .n = {(int64_t)v[KNOB_N], 0},
                             .record_bytes = (size_t)(dim[0] * dim[1] * dim[2]),
                             .resident_bytes = sizeof *g,
-                            .shape = snug_shape_make(3, dim),
-                            .dtype = SNUG_U8,
+                            .shape = snug_shape_make(series ? 2 : 3, dim),
+                            .dtype = series ? SNUG_F32 : SNUG_U8,
                             .target = no_target ? SNUG_TARGET_NONE : SNUG_TARGET_CLASS,
                             .n_labels = no_target ? 0 : (int)v[KNOB_CLASSES],
                             .label_names = g->name,
                             .all_labels = true,
-                            .read = noise_read,
+                            .read = series ? noise_steps : noise_read,
                             .labels = noise_labels,
                             .close = noise_close};
     for (int i = 0; i < (int)v[KNOB_CLASSES]; i++) {
@@ -135,6 +156,8 @@ static snug_status noise_open(const snug_data_config *config, const snug_spec *s
     TRY(snug_knobs_read(config->path, N_KNOBS, knobs, v));
     CHECK(!config->test_path, SNUG_EINVAL, "noise has no test part; leave out '%s'",
           config->test_path);
+    CHECK(v[KNOB_STEPS] > 0 || v[KNOB_TOKENS] > 0 || v[KNOB_C] <= 4, SNUG_EINVAL,
+          "noise: an image has 1 to 4 channels, not c=%.0f", v[KNOB_C]);
     noise_source *g = snug_alloc(TAG_DATA, sizeof *g);
     if (!g) return snug_error_status();
     g->seed = (uint64_t)v[KNOB_SEED];
@@ -142,7 +165,7 @@ static snug_status noise_open(const snug_data_config *config, const snug_spec *s
     if (g->tokens > 0)
         make_text(g, v);
     else
-        make_images(g, v, config->no_target);
+        make_samples(g, v, config->no_target);
     *out = &g->base;
     return SNUG_OK;
 }

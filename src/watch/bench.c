@@ -18,7 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Images [h, w, c] of so many classes, or, with w 0, windows of h tokens of so many. */
+/* Images [h, w, c] of so many classes; with w 0, series of h steps of c channels; with c 0 too,
+ * windows of h tokens of so many. */
 typedef struct workload {
     const char *name, *optimizer;
     int64_t batch, h, w, c, classes;
@@ -29,6 +30,8 @@ static const workload workloads[] = {
     {"cnn", "adamw", 64, 28, 28, 1, 10},    {"resnet8", "adamw", 32, 32, 32, 3, 10},
     {"linear", "adamw", 64, 28, 28, 1, 10}, {"gpt", "adamw", 12, 64, 0, 0, 65},
     {"llama", "adamw", 12, 64, 0, 0, 65},   {"gpt2", "adamw", 4, 64, 0, 0, 50257},
+    {"lstm", "adamw", 64, 28, 0, 28, 10},   {"gru", "adamw", 64, 28, 0, 28, 10},
+    {"tcn", "adamw", 64, 140, 0, 1, 5},     {"fcn", "adamw", 64, 140, 0, 1, 5},
 };
 enum { N_WORKLOADS = sizeof workloads / sizeof workloads[0] };
 
@@ -132,7 +135,11 @@ static snug_status set_int(snug_recipe *r, const char *key, int64_t v)
 static void write_data(const workload *w, int64_t batch, char *text, size_t bytes)
 {
     int64_t n = 32 * batch > 2048 ? 32 * batch : 2048;
-    if (w->w > 0)
+    if (w->w == 0 && w->c > 0)
+        snprintf(text, bytes,
+                 "noise:steps=%" PRId64 ",c=%" PRId64 ",classes=%" PRId64 ",n=%" PRId64, w->h, w->c,
+                 w->classes, n);
+    else if (w->w > 0)
         snprintf(text, bytes,
                  "noise:h=%" PRId64 ",w=%" PRId64 ",c=%" PRId64 ",classes=%" PRId64 ",n=%" PRId64,
                  w->h, w->w, w->c, w->classes, n);
@@ -145,7 +152,7 @@ static snug_status fill_recipe(snug_recipe *r, const workload *w, const snug_ben
     char data[128];
     int64_t batch = config->batch > 0 ? config->batch : w->batch;
     write_data(w, batch, data, sizeof data);
-    if (w->w == 0) TRY(set_int(r, "data.context", w->h));
+    if (w->c == 0) TRY(set_int(r, "data.context", w->h));
     TRY(snug_recipe_set(r, "data.path", data));
     TRY(snug_recipe_set(r, "model", w->name));
     TRY(snug_recipe_set(r, "train.optimizer",
@@ -210,14 +217,16 @@ typedef struct inference {
 
 static snug_status inference_open(snug_context *ctx, const workload *w, inference *f)
 {
-    const int64_t image[] = {w->h, w->w, w->c}, classes = w->classes, text[] = {w->h, w->classes};
+    const int64_t image[] = {w->h, w->w, w->c}, series[] = {w->h, w->c};
+    const int64_t classes = w->classes, text[] = {w->h, w->classes};
     TRY(snug_device_find("cpu")->open(ctx, 0, &f->device));
     TRY(snug_layers_from_zoo(w->name, &f->layers));
     snug_model_shape model = {.layers = f->layers,
                               .sample = {.shape = snug_shape_make(3, image), .dtype = SNUG_F32},
                               .outputs = snug_shape_make(1, &classes),
                               .target = SNUG_TARGET_CLASS};
-    if (w->w == 0) {
+    if (w->w == 0) model.sample.shape = snug_shape_make(2, series);
+    if (w->c == 0) {
         model.sample = (snug_type){.shape = snug_shape_make(1, text), .dtype = SNUG_I32};
         model.outputs = snug_shape_make(2, text);
         model.target = SNUG_TARGET_TOKENS;
