@@ -37,15 +37,19 @@ static json_t *counters(const snug_trainer *t)
     char spec[65];
     text_sha256(snug_dataset_spec(t->data), spec);
     const json_int_t events = t->events ? (json_int_t)snug_appender_size(t->events) : 0;
-    return json_pack(
-        "{s:i, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:s, s:s}",
-        "version", VERSION, "step", (json_int_t)p->step, "epoch", (json_int_t)p->epoch, "batch",
-        (json_int_t)p->batch, "samples", (json_int_t)p->samples, "seconds", p->seconds,
-        "train_seconds", p->train_seconds, "best_loss", p->best_loss, "best_epoch",
-        (json_int_t)p->best_epoch, "bad_epochs", (json_int_t)p->bad_epochs, "stopped", p->stopped,
-        "tally_samples", (json_int_t)t->tally[SNUG_PART_TRAIN]->samples, "events_bytes", events,
-        "train_samples", (json_int_t)t->info->n[SNUG_PART_TRAIN], "micro_batches",
-        (json_int_t)t->report.micro_batches, "tier", t->report.tier, "data", spec);
+    return json_pack("{s:i, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:b, s:I, s:I, s:I, s:I, "
+                     "s:s, s:s, s:I, "
+                     "s:[f, f, I, I]}",
+                     "version", VERSION, "step", (json_int_t)p->step, "epoch", (json_int_t)p->epoch,
+                     "batch", (json_int_t)p->batch, "samples", (json_int_t)p->samples, "seconds",
+                     p->seconds, "train_seconds", p->train_seconds, "best_loss", p->best_loss,
+                     "best_epoch", (json_int_t)p->best_epoch, "bad_epochs",
+                     (json_int_t)p->bad_epochs, "stopped", p->stopped, "tally_samples",
+                     (json_int_t)t->tally[SNUG_PART_TRAIN]->samples, "events_bytes", events,
+                     "train_samples", (json_int_t)t->info->n[SNUG_PART_TRAIN], "micro_batches",
+                     (json_int_t)t->report.micro_batches, "tier", t->report.tier, "data", spec,
+                     "averaged", (json_int_t)p->averaged, "schedule", p->schedule.scale,
+                     p->schedule.best, (json_int_t)p->schedule.judged, (json_int_t)p->schedule.bad);
 }
 
 static snug_status write_checkpoint(snug_trainer *t, const char *path, const snug_weights *w)
@@ -191,7 +195,11 @@ static bool possible(const snug_trainer *t, const snug_progress *p, int64_t tall
                          tally_samples >= 0 && tally_samples <= t->info->n[SNUG_PART_TRAIN];
     const bool judged = p->best_epoch >= 0 && p->best_epoch <= p->epoch && p->bad_epochs >= 0 &&
                         p->bad_epochs <= p->epoch;
-    return counts && samples && judged && p->seconds >= 0 && p->train_seconds >= 0;
+    const bool followed = p->averaged >= 0 && p->averaged <= p->step && p->schedule.scale >= 0 &&
+                          p->schedule.scale <= 1 && p->schedule.judged >= 0 &&
+                          p->schedule.judged <= p->epoch && p->schedule.bad >= 0 &&
+                          p->schedule.bad <= p->epoch;
+    return counts && samples && judged && followed && p->seconds >= 0 && p->train_seconds >= 0;
 }
 
 static snug_status read_counters(const snug_trainer *t, const json_t *json, snug_progress *p,
@@ -199,20 +207,26 @@ static snug_status read_counters(const snug_trainer *t, const json_t *json, snug
 {
     int version = 0, stopped = 0;
     json_int_t step, epoch, batch, samples, best_epoch, bad_epochs, train_samples, micro;
+    json_int_t averaged, judged, waited;
     const char *tier, *spec;
     json_error_t error;
     const int bad = json_unpack_ex(
         (json_t *)json, &error, 0,
-        "{s:i, s:I, s:I, s:I, s:I, s:F, s:F, s:F, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:s, s:s}",
+        "{s:i, s:I, s:I, s:I, s:I, s:F, s:F, s:F, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:s, s:s, "
+        "s:I, "
+        "s:[F, F, I, I]}",
         "version", &version, "step", &step, "epoch", &epoch, "batch", &batch, "samples", &samples,
         "seconds", &p->seconds, "train_seconds", &p->train_seconds, "best_loss", &p->best_loss,
         "best_epoch", &best_epoch, "bad_epochs", &bad_epochs, "stopped", &stopped, "tally_samples",
         tally_samples, "events_bytes", events_bytes, "train_samples", &train_samples,
-        "micro_batches", &micro, "tier", &tier, "data", &spec);
+        "micro_batches", &micro, "tier", &tier, "data", &spec, "averaged", &averaged, "schedule",
+        &p->schedule.scale, &p->schedule.best, &judged, &waited);
     CHECK(bad == 0, SNUG_EFORMAT, "its counters are not whole: %s", error.text);
     CHECK(version == VERSION, SNUG_EUNSUPPORTED, "it was written by another version of Snug");
     p->step = step, p->epoch = epoch, p->batch = batch, p->samples = samples;
     p->best_epoch = best_epoch, p->bad_epochs = bad_epochs, p->stopped = stopped != 0;
+    p->averaged = averaged, p->schedule.judged = judged;
+    p->schedule.bad = waited;
     CHECK(possible(t, p, *tally_samples) && *events_bytes >= 0, SNUG_EFORMAT,
           "its counters are out of range");
     TRY(check_same_data(t, train_samples, spec));

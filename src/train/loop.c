@@ -7,6 +7,7 @@
  */
 #include "base/fault.h"
 #include "base/os.h"
+#include "train/average.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 #include "train/trainer.h"
@@ -51,6 +52,7 @@ static snug_status train_step(snug_trainer *t, double rate, double *loss)
     int64_t n;
     snug_optimizer_hyper(t->recipe, p->step, rate,
                          snug_exec_tensor(t->train_exec, SNUG_HYPER).data);
+    snug_average_begin_step(t);
     TRY(snug_exec_run(t->train_exec, &step, &n));
     CHECK(n > 0, SNUG_EIO, "the data ended at batch %" PRId64 " of %" PRId64 " of epoch %" PRId64,
           p->batch, t->report.steps_per_epoch, p->epoch + 1);
@@ -162,6 +164,13 @@ static snug_status begin_epoch(snug_trainer *t)
     return begin_pass(t, &pass);
 }
 
+static double rate_of(const snug_trainer *t)
+{
+    return t->progress.schedule.scale * snug_schedule_rate(t->recipe, t->progress.step,
+                                                           t->report.steps_per_epoch,
+                                                           t->report.steps);
+}
+
 /* Steps to the epoch's end or a reason to stop. */
 static snug_status run_batches(snug_trainer *t, stop_reason *why)
 {
@@ -170,8 +179,7 @@ static snug_status run_batches(snug_trainer *t, stop_reason *why)
         *why = why_stop(t);
         if (*why != STOP_NOT) return SNUG_OK;
         if (nth == 0) TRY(begin_epoch(t));
-        const double rate = snug_schedule_rate(t->recipe, t->progress.step,
-                                               t->report.steps_per_epoch, t->report.steps);
+        const double rate = rate_of(t);
         TRY(measured_step(t, nth, rate, &loss));
         TRY(report_step(t, rate, loss));
         (void)snug_fault_hit(FAULT_STEP);
@@ -217,6 +225,18 @@ static snug_status check_numbers(const snug_trainer *t)
     return s;
 }
 
+/* With the weights that would be kept. */
+static snug_status validate(snug_trainer *t)
+{
+    const snug_schedule *schedule = snug_schedule_get(t->recipe->train.schedule);
+    TRY(snug_trainer_evaluate(t, SNUG_PART_VALIDATION));
+    TRY(snug_trainer_metric_events(t, SNUG_PART_VALIDATION));
+    if (schedule->judge)
+        schedule->judge(t->recipe, snug_metrics_get(&t->metrics[SNUG_PART_VALIDATION], "loss"),
+                        &t->progress.schedule);
+    return judge_epoch(t);
+}
+
 /* A whole epoch has been trained, or what its steps allow. */
 static snug_status end_epoch(snug_trainer *t)
 {
@@ -226,9 +246,10 @@ static snug_status end_epoch(snug_trainer *t)
     keep_train_metrics(t);
     TRY(snug_trainer_metric_events(t, SNUG_PART_TRAIN));
     if (t->info->n[SNUG_PART_VALIDATION] > 0) {
-        TRY(snug_trainer_evaluate(t, SNUG_PART_VALIDATION));
-        TRY(snug_trainer_metric_events(t, SNUG_PART_VALIDATION));
-        TRY(judge_epoch(t));
+        snug_average_swap(t);
+        const snug_status s = validate(t);
+        snug_average_swap(t);
+        TRY(s);
     }
     TRY(snug_trainer_event(t, "epoch", (double)t->progress.epoch, NULL));
     return checkpoint(t);

@@ -7,6 +7,7 @@
  * |all gradients|); the squares are added in the order of the parameters, so the sum has one order.
  */
 #include "graph/graph.h"
+#include "train/average.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
@@ -149,5 +150,6 @@ snug_status snug_optimizer_append(snug_graph *g, const snug_recipe *r, snug_valu
     if (r->train.clip_norm > 0) c.scale = norm_scale(g, r->train.clip_norm, n, grads);
     for (int i = 0; i < n; i++)
         if (grads[i]) TRY(append_update(&c, params[i], grads[i]));
+    if (snug_average_wanted(r)) TRY(snug_average_append(g));
     return snug_graph_check(g);
 }

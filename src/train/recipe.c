@@ -232,6 +232,8 @@ snug_status snug_recipe_check(const snug_recipe *r)
           "train.leaves is %" PRId64 ", which is not a power of two", leaves);
     CHECK(micro == 0 || power_of_two(micro), SNUG_EINVAL,
           "train.micro_batches is %" PRId64 ", which is not a power of two", micro);
+    CHECK(!(r->train.ema > 0 && r->train.swa_start > 0), SNUG_EINVAL,
+          "train.ema and train.swa_start are two averages of the weights: set one of them");
     CHECK(leaves == 0 || micro <= leaves, SNUG_EINVAL,
           "train.micro_batches is %" PRId64 ", more than train.leaves, %" PRId64, micro, leaves);
     return SNUG_OK;

@@ -34,7 +34,10 @@ struct snug_recipe {
         double power;                    /* polynomial schedule */
         double final_rate;               /* decaying schedules: end at this share of the rate */
         double clip_norm, clip_value;
-        int64_t patience; /* epochs without a better validation loss before stopping; 0: never */
+        int64_t plateau_patience;
+        double ema;        /* decay of averaged weights; 0: none */
+        int64_t swa_start; /* epoch from which on ends of epochs are averaged; 0: none */
+        int64_t patience;  /* epochs without a better validation loss before stopping; 0: never */
         int64_t seed;
         int64_t checkpoint_steps; /* also save every so many steps; 0: only by time and at epochs */
         double checkpoint_time;   /* also save every so many seconds; 0: never */

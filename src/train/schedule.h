@@ -11,10 +11,19 @@ typedef struct snug_schedule_point {
     double progress; /* 0 at the first step after warm-up, towards 1 at the last */
 } snug_schedule_point;
 
+/* Of a schedule that follows the validation loss. */
+typedef struct snug_schedule_state {
+    double scale; /* what its rates are multiplied by */
+    double best;  /* loss so far; judged 0: none */
+    int64_t judged, bad;
+} snug_schedule_state;
+
 typedef struct snug_schedule {
     const char *name, *doc;
     /* what the learning rate is multiplied by */
     double (*factor)(const snug_recipe *r, const snug_schedule_point *at);
+    /* After an epoch, with its validation loss; NULL: the schedule does not look at it. */
+    void (*judge)(const snug_recipe *r, double loss, snug_schedule_state *s);
 } snug_schedule;
 
 const snug_schedule *snug_schedule_get(int64_t i); /* NULL past the end */

@@ -107,6 +107,21 @@ static double warm_restarts_factor(const snug_recipe *r, const snug_schedule_poi
     return down_to(r->train.final_rate, half_cosine(done > 0 ? done / period : 0.0));
 }
 
+/* A loss counts as better from this share of the best one on. */
+#define BETTER (1.0 - 1e-4)
+
+static void plateau_judge(const snug_recipe *r, double loss, snug_schedule_state *s)
+{
+    const bool better = s->judged == 0 || loss < s->best * (s->best > 0 ? BETTER : 2 - BETTER);
+    s->judged++;
+    s->bad = better ? 0 : s->bad + 1;
+    if (better) s->best = loss;
+    if (s->bad <= r->train.plateau_patience) return;
+    s->bad = 0;
+    s->scale *= r->train.step_factor;
+    if (s->scale < r->train.final_rate) s->scale = r->train.final_rate;
+}
+
 static const snug_schedule schedule_constant = {
     .name = "constant",
     .doc = "the learning rate throughout",
@@ -152,6 +167,14 @@ static const snug_schedule schedule_warm_restarts = {
            "train.step_epochs epochs, each train.restart_factor times as long as the one before "
            "(Loshchilov and Hutter 2017)",
     .factor = warm_restarts_factor,
+};
+
+static const snug_schedule schedule_plateau = {
+    .name = "plateau",
+    .doc = "the learning rate, times train.step_factor whenever more than train.plateau_patience "
+           "epochs brought no better validation loss, down to train.final_rate of it",
+    .factor = constant_factor,
+    .judge = plateau_judge,
 };
 
 const snug_schedule *snug_schedule_get(int64_t i)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A trainer's life: created (data opened, model built, plan made; nothing run), run once, freed. */
 #include "train/trainer.h"
+#include "train/average.h"
 #include "train/loss.h"
 #include <math.h>
 #include <snug/train.h>
@@ -20,6 +21,10 @@ static snug_status open_data(snug_trainer *t)
           r->data.path);
     CHECK(t->info->n[SNUG_PART_TRAIN] > 0, SNUG_EINVAL, "%s has no sample to train on",
           r->data.path);
+    CHECK(!snug_schedule_get(r->train.schedule)->judge || t->info->n[SNUG_PART_VALIDATION] > 0,
+          SNUG_EINVAL,
+          "train.schedule %s needs validation data to follow: set data.validation, such as 0.1",
+          snug_schedule_get(r->train.schedule)->name);
     CHECK(r->train.patience == 0 || t->info->n[SNUG_PART_VALIDATION] > 0, SNUG_EINVAL,
           "train.patience needs validation data to judge by: set data.validation, such as 0.1");
     return SNUG_OK;
@@ -171,6 +176,7 @@ static snug_status set_up(snug_trainer *t)
 static snug_status begin(snug_trainer *t)
 {
     uint64_t events_bytes = 0;
+    t->progress.schedule.scale = 1;
     snug_arena_init(&t->arena, (uint64_t)t->recipe->train.seed);
     if (t->config.no_files) return SNUG_OK;
     if (t->config.resume) TRY(snug_checkpoint_restore(t, &events_bytes));
@@ -243,6 +249,7 @@ static snug_status run(snug_trainer *t, bool *interrupted, snug_train_result *re
     TRY(set_up(t));
     TRY(begin(t));
     TRY(snug_trainer_loop(t, interrupted));
+    snug_average_swap(t); /* what is kept from here on */
     if (!*interrupted) TRY(close_training(t));
     TRY(fill_digests(t));
     if (t->run_dir) TRY(snug_run_folder_save_model(t));

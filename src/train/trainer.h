@@ -11,6 +11,7 @@
 #include "train/feed.h"
 #include "train/metrics.h"
 #include "train/model_graph.h"
+#include "train/schedule.h"
 
 /* Where a training stands: everything of a checkpoint that is not a tensor. */
 typedef struct snug_progress {
@@ -19,7 +20,9 @@ typedef struct snug_progress {
     double seconds, train_seconds;
     double best_loss; /* of validation; early stopping */
     int64_t best_epoch, bad_epochs;
-    bool stopped; /* early stopping has decided */
+    bool stopped;                 /* early stopping has decided */
+    int64_t averaged;             /* steps, or epochs, that the averages hold */
+    snug_schedule_state schedule; /* of one that follows the validation loss */
 } snug_progress;
 
 /* Tensors of a run that have names, sorted. */

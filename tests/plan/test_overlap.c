@@ -4,6 +4,7 @@
  * read looks whether the marks are those of the value it wants. Nothing here uses the planner's
  * lifetimes. The same graphs are then run: the bits must not depend on micro-batches or threads. */
 #include "support/net.h"
+#include "train/optimizer.h"
 #include <stdlib.h>
 
 enum { BATCH = 12, LEAVES = 4, GRANULE = 4, MAX_TRAINED = 64, N_GRAPHS = 60 };
@@ -168,14 +169,15 @@ static void update(maker *m, const snug_op *op, snug_value *w, snug_value *grad,
     for (int i = 1; i < op->n_out; i++) snug_assign(m->g, in[1 + i], out[i]);
 }
 
+/* Of an optimizer whose states have the weight's shape. */
 static const snug_op *random_update(maker *m)
 {
-    int n, n_updates = 0;
-    const snug_op *const *ops = snug_builtin_ops(&n), *updates[64];
-    for (int i = 0; i < n && n_updates < 64; i++)
-        if (ops[i]->flags & SNUG_OP_UPDATE && ops[i] != &snug_op_adafactor_update)
-            updates[n_updates++] = ops[i]; /* states have the weight's shape, but adafactor's */
-    return updates[below(m, n_updates)];
+    const snug_op *updates[64];
+    const snug_optimizer *o;
+    int n = 0;
+    for (int64_t i = 0; (o = snug_optimizer_get(i)) && n < 64; i++)
+        if (!o->state[0].shape) updates[n++] = snug_graph_find_op(m->g, o->update);
+    return updates[below(m, n)];
 }
 
 static void random_updates(maker *m, snug_value *loss)

@@ -329,6 +329,34 @@ static void k_accumulate_f32(const snug_call *c)
     spans_run(c, snug_shape_elements(&c->in[0].type.shape), SPAN_STREAM, accumulate_span);
 }
 
+/* ---- average ----------------------------------------------------------------------------------
+ */
+
+typedef struct average {
+    const float *a, *w;
+    float *out;
+    vf share;
+} average;
+
+ALWAYS_INLINE void average_at(const void *arg, int64_t i, int n)
+{
+    const average *k = arg;
+    const vf a = vload_upto(k->a + i, n);
+    vstore_upto(k->out + i, vfma(k->share, vsub(vload_upto(k->w + i, n), a), a), n);
+}
+
+static void average_span(const snug_call *c, int64_t begin, int64_t end)
+{
+    const average k = {c->in[0].data, c->in[1].data, c->out[0].data,
+                       vset1(*(const float *)c->in[2].data)};
+    span_each(begin, end, average_at, &k);
+}
+
+static void k_average_update_f32(const snug_call *c)
+{
+    spans_run(c, snug_shape_elements(&c->in[0].type.shape), SPAN_STREAM, average_span);
+}
+
 KERNEL_TABLE(update) = {
     {.op = "sgd_update", .name = "k_sgd_update_f32", .run = k_sgd_update_f32},
     {.op = "momentum_update", .name = "k_momentum_update_f32", .run = k_momentum_update_f32},
@@ -337,6 +365,7 @@ KERNEL_TABLE(update) = {
     {.op = "adagrad_update", .name = "k_adagrad_update_f32", .run = k_adagrad_update_f32},
     {.op = "adadelta_update", .name = "k_adadelta_update_f32", .run = k_adadelta_update_f32},
     {.op = "lion_update", .name = "k_lion_update_f32", .run = k_lion_update_f32},
+    {.op = "average_update", .name = "k_average_update_f32", .run = k_average_update_f32},
     {.op = "accumulate", .name = "k_accumulate_f32", .run = k_accumulate_f32},
     {0},
 };
