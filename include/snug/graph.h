@@ -229,6 +229,8 @@ SNUG_API snug_value *snug_swiglu(snug_graph *g, snug_value *x, const snug_gated_
  */
 
 SNUG_API snug_value *snug_matmul(snug_graph *g, snug_value *a, snug_value *b); /* [M, K] x [K, N] */
+/* [.., M, K] x [.., K, N], a product for each place of the leading axes. */
+SNUG_API snug_value *snug_batch_matmul(snug_graph *g, snug_value *a, snug_value *b);
 SNUG_API snug_value *snug_bias_add(snug_graph *g, snug_value *x,
                                    snug_value *bias); /* along the last axis */
 /* Element by element, with NumPy's broadcasting; a batch axis is never repeated. */

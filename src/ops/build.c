@@ -37,6 +37,11 @@ snug_value *snug_matmul(snug_graph *g, snug_value *a, snug_value *b)
     return apply2(g, &snug_op_matmul, a, b);
 }
 
+snug_value *snug_batch_matmul(snug_graph *g, snug_value *a, snug_value *b)
+{
+    return apply2(g, &snug_op_batch_matmul, a, b);
+}
+
 snug_value *snug_bias_add(snug_graph *g, snug_value *x, snug_value *bias)
 {
     return apply2(g, &snug_op_bias_add, x, bias);

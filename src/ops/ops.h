@@ -25,6 +25,12 @@ typedef struct snug_matmul_attrs {
     int64_t trans_a, trans_b, act;
 } snug_matmul_attrs;
 
+/* batch_matmul(a [.., M, K], b [.., K, N]) -> y [.., M, N], a product for each place of the leading
+ * axes. */
+typedef struct snug_batch_matmul_attrs {
+    int64_t trans_a, trans_b;
+} snug_batch_matmul_attrs;
+
 /* conv2d(x, w[, bias]); conv2d_grad_input(dy, w) -> dx [N, in_h, in_w, C]; conv2d_grad_weight(x,
  * dy) -> dw; conv_transpose2d(x, w) -> y is conv2d_grad_input with x as dy, y as dx. */
 typedef struct snug_conv2d_attrs {

@@ -17,6 +17,13 @@ def embeddings():
     add("embedding_grad_onto:tokens", [base, dy, ids], [base + dtable], "000")
 
 
+def products():
+    for words, ta, tb in [("plain", 0, 0), ("trans_a", 1, 0), ("trans_b", 0, 1), ("trans_ab", 1, 1)]:
+        a, b = normal(3, 2, 5, 7), normal(3, 2, 7, 4)
+        inputs = [a.transpose(2, 3) if ta else a, b.transpose(2, 3) if tb else b]
+        add(f"batch_matmul:{words}", inputs, [a @ b], "11", trans_a=ta, trans_b=tb)
+
+
 def heads_of(x, heads):
     n, t, columns = x.shape
     return x.reshape(n, t, heads, columns // heads).transpose(1, 2)
@@ -110,6 +117,7 @@ def grown_attention():
 
 
 embeddings()
+products()
 grown_attention()
 rotations()
 attentions()
