@@ -118,6 +118,18 @@ static inline snug_value *build_in(build *b, const onnx_node *n, int i, bool as_
 
 #define IN(i) build_in(b, n, i, true)
 
+/* Input i as what an update overwrites. */
+static inline snug_value *build_persistent(build *b, const onnx_node *n, int i, bool param)
+{
+    const onnx_tensor *t = build_has(n, i) ? build_find(b, n->in[i])->data : NULL;
+    if (!t || b->n_inputs == BUILD_VALUES) return NULL;
+    snug_type type = {.shape = snug_shape_make(t->n_dims, t->dim), .dtype = SNUG_F32};
+    snug_value *v = param ? snug_param(b->g, t->name, type, (snug_init){0})
+                          : snug_state(b->g, t->name, type, (snug_init){0});
+    b->input[b->n_inputs++] = (build_input){v, t->v};
+    return v;
+}
+
 /* Input i, whole numbers, as i32; below 0 they count from `dim`. */
 static inline snug_value *build_indices(build *b, const onnx_node *n, int i, int64_t dim)
 {
@@ -128,9 +140,11 @@ static inline snug_value *build_indices(build *b, const onnx_node *n, int i, int
     return build_given(b, t, SNUG_I32, t->n_dims, t->dim);
 }
 
-/* Output i of the node is v; false when there is none. */
+/* Output i of the node is v; false when there is none. What the graph refused is told by its check,
+ * as a failure. */
 static inline bool build_out(build *b, const onnx_node *n, int i, snug_value *v)
 {
+    if (!v && b->g->failed) return true;
     if (!v) return b->why[0] ? false : build_no(b, "an input is missing, or known too late");
     if (i >= n->n_out || !n->out[i][0]) return true;
     return build_add(b, n->out[i], NULL, v);

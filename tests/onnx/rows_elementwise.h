@@ -179,10 +179,77 @@ static bool row_cast(build *b, const onnx_node *n, const char *arg)
     char text[48];
     if (!type || !type->known) return build_no(b, "element type %d", (int)to);
     if (!x || !onnx_type_of(x->type)->known) return build_no(b, "the input's element type");
-    if (attr_int(n, "saturate", 1) == 0) return build_no(b, "casts that do not saturate");
-    if (!snug_graph_find_op(b->g, arg)) return build_no(b, "no operator cast");
-    snprintf(text, sizeof text, "to=%s", snug_dtype_get(type->dtype)->name);
-    return build_out(b, n, 0, node1(b, arg, text, build_in(b, n, 0, false)));
+    bool saturate = attr_int(n, "saturate", 1) != 0;
+    if (!saturate && type->dtype == SNUG_F8E4M3) return build_no(b, "casts that do not saturate");
+    snug_value *y = build_in(b, n, 0, false);
+    if (saturate && type->dtype == SNUG_F8E5M2) /* Snug's overflows to infinity */
+        y = node1(b, "clip", "min=-57344,max=57344", y);
+    snprintf(text, sizeof text, "dtype=%s", snug_dtype_get(type->dtype)->name);
+    return build_out(b, n, 0, node1(b, arg, text, y));
+}
+
+static bool row_isnan(build *b, const onnx_node *n, const char *op)
+{
+    snug_value *x = IN(0);
+    return build_out(b, n, 0, node2(b, op, x, x));
+}
+
+static bool row_isinf(build *b, const onnx_node *n, const char *op)
+{
+    snug_value *x = IN(0), *up = node_with(b, op, x, INFINITY),
+               *down = node_with(b, op, x, -INFINITY);
+    if (!attr_int(n, "detect_negative", 1)) return build_out(b, n, 0, up);
+    if (!attr_int(n, "detect_positive", 1)) return build_out(b, n, 0, down);
+    return build_out(b, n, 0, node2(b, "maximum", up, down));
+}
+
+static bool row_tan(build *b, const onnx_node *n, const char *op)
+{
+    snug_value *x = IN(0);
+    return build_out(b, n, 0, node2(b, op, node1(b, "sin", NULL, x), node1(b, "cos", NULL, x)));
+}
+
+/* ---- updates: at step 0, where ONNX corrects nothing ------------------------------------------
+ */
+
+/* hyper: the learning rate, and corrections of 1. */
+static snug_value *update_rate(build *b, const onnx_node *n)
+{
+    const onnx_tensor *rate = build_data(b, n, 0), *t = build_data(b, n, 1);
+    if (!rate || !t || t->v[0] != 0) return NULL;
+    float hyper[4] = {(float)rate->v[0], 1, 1, 0};
+    snug_type type = {.shape = {.n_dims = 1, .dim = {4}}, .dtype = SNUG_F32};
+    return snug_constant(b->g, "hyper", type, hyper);
+}
+
+/* arg: Snug's operator and the names of its attributes for alpha and beta, - for none. */
+static bool row_update(build *b, const onnx_node *n, const char *arg)
+{
+    char op[32], alpha[32], beta[32], text[200];
+    snug_value *in[5] = {0}, *out[SNUG_MAX_OUT];
+    int n_states = n->n_in - 4, at = 0;
+    if (sscanf(arg, "%31s %31s %31s", op, alpha, beta) != 3 || n_states < 1 || n_states > 2)
+        return build_no(b, "several weights at once");
+    if (strcmp(attr_text(n, "mode", "standard"), "nesterov") == 0) return build_no(b, "nesterov");
+    at += snprintf(text, sizeof text, "weight_decay=%.9g", attr_float(n, "norm_coefficient", 0));
+    if (alpha[0] != '-')
+        at += snprintf(text + at, sizeof text - (size_t)at, ",%s=%.9g", alpha,
+                       attr_float(n, "alpha", 0.9));
+    if (beta[0] != '-')
+        at += snprintf(text + at, sizeof text - (size_t)at, ",%s=%.9g", beta,
+                       attr_float(n, "beta", 0.999));
+    if (build_attr(n, "epsilon"))
+        snprintf(text + at, sizeof text - (size_t)at, ",epsilon=%.9g", attr_float(n, "epsilon", 0));
+    in[0] = build_persistent(b, n, 2, true), in[1] = IN(3);
+    for (int s = 0; s < n_states; s++) in[2 + s] = build_persistent(b, n, 4 + s, false);
+    in[2 + n_states] = update_rate(b, n);
+    if (!in[0] || !in[2 + n_states]) return build_no(b, "a step other than 0");
+    if (snug_apply_named_all(b->g, op, text, 3 + n_states, in, out) != SNUG_OK) return true;
+    for (int o = 0; o <= n_states; o++) {
+        snug_assign(b->g, in[o ? 1 + o : 0], out[o]);
+        if (!build_out(b, n, o, out[o])) return false;
+    }
+    return true;
 }
 
 static const build_row rows_elementwise[] = {
@@ -233,6 +300,12 @@ static const build_row rows_elementwise[] = {
     {"Xor", row_fold, "not_equal"},
     {"Not", row_not, "equal"},
     {"Where", row_where, "where"},
+    {"IsNaN", row_isnan, "not_equal"},
+    {"IsInf", row_isinf, "equal"},
+    {"Tan", row_tan, "div"},
+    {"Momentum", row_update, "momentum_update momentum -"},
+    {"Adam", row_update, "adam_update beta1 beta2"},
+    {"Adagrad", row_update, "adagrad_update - -"},
     {"MatMul", row_matmul, "matmul"},
     {"Gemm", row_gemm, "matmul"},
     {"Cast", row_cast, "cast"},

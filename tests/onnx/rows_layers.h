@@ -79,6 +79,37 @@ static bool row_conv(build *b, const onnx_node *n, const char *arg)
     return build_out(b, n, 0, convolved(b, n, IN(0), IN(1), build_has(n, 2) ? IN(2) : NULL));
 }
 
+/* x's size follows from y's. SAME pads so that y is x's size times the stride. */
+static bool row_conv_transpose(build *b, const onnx_node *n, const char *arg)
+{
+    window w;
+    char text[240];
+    int64_t out[2];
+    snug_value *x = IN(0), *weight = IN(1);
+    if (!x || !weight || !window_of(b, n, x, shape_of(weight)->dim + 2, &w))
+        return build_out(b, n, 0, NULL);
+    if (shape_of(x)->n_dims != 4 || build_attr(n, "output_shape"))
+        return build_no(b, "one spatial axis, or a given shape");
+    for (int i = 0; i < 2; i++) {
+        int64_t in = shape_of(x)->dim[2 + i], more = attr_at(n, "output_padding", i, 0);
+        int64_t full = (in - 1) * w.stride[i] + w.dilation[i] * (w.kernel[i] - 1) + 1 + more;
+        if (strcmp(attr_text(n, "auto_pad", "NOTSET"), "SAME_UPPER") == 0) {
+            int64_t pad = full - in * w.stride[i];
+            w.before[i] = pad / 2, w.after[i] = pad - pad / 2;
+        }
+        out[i] = full - w.before[i] - w.after[i];
+    }
+    snprintf(text, sizeof text,
+             "stride_h=%d,stride_w=%d,dilation_h=%d,dilation_w=%d,pad_top=%d,pad_bottom=%d,"
+             "pad_left=%d,pad_right=%d,groups=%d,in_h=%d,in_w=%d",
+             (int)w.stride[0], (int)w.stride[1], (int)w.dilation[0], (int)w.dilation[1],
+             (int)w.before[0], (int)w.after[0], (int)w.before[1], (int)w.after[1],
+             (int)attr_int(n, "group", 1), (int)out[0], (int)out[1]);
+    snug_value *y = node(b, arg, text, 2, (snug_value *[]){image_in(b, x), kernel_in(b, weight)});
+    if (build_has(n, 2)) y = node2(b, "add", y, IN(2));
+    return build_out(b, n, 0, y ? image_out(b, y, 4) : NULL);
+}
+
 static bool row_qlinear_conv(build *b, const onnx_node *n, const char *arg)
 {
     (void)arg;
@@ -107,6 +138,42 @@ static bool row_max_pool(build *b, const onnx_node *n, const char *arg)
     return build_out(b, n, 0, image_out(b, node1(b, arg, text, y), shape_of(x)->n_dims));
 }
 
+/* Means of windows; count_include_pad: zeros around count. */
+static snug_value *mean_pooled(build *b, const onnx_node *n, snug_value *x, bool count_pad)
+{
+    window w;
+    char text[200];
+    if (!x || !window_of(b, n, x, NULL, &w)) return NULL;
+    if (w.dilation[0] * w.dilation[1] != 1 || attr_int(n, "ceil_mode", 0)) {
+        build_no(b, "dilated windows and windows that do not fit");
+        return NULL;
+    }
+    snprintf(text, sizeof text,
+             "kernel_h=%d,kernel_w=%d,stride_h=%d,stride_w=%d,pad_top=%d,pad_bottom=%d,"
+             "pad_left=%d,pad_right=%d,count_pad=%d",
+             (int)w.kernel[0], (int)w.kernel[1], (int)w.stride[0], (int)w.stride[1],
+             (int)w.before[0], (int)w.after[0], (int)w.before[1], (int)w.after[1], count_pad);
+    snug_value *y = node1(b, "avg_pool2d", text, image_in(b, x));
+    return y ? image_out(b, y, shape_of(x)->n_dims) : NULL;
+}
+
+static bool row_avg_pool(build *b, const onnx_node *n, const char *arg)
+{
+    (void)arg;
+    return build_out(b, n, 0, mean_pooled(b, n, IN(0), attr_int(n, "count_include_pad", 0)));
+}
+
+/* The root of the sum of powers: the mean of powers times how many a window has. */
+static bool row_lp_pool(build *b, const onnx_node *n, const char *arg)
+{
+    double p = (double)attr_int(n, "p", 2), places = 1;
+    const onnx_attr *kernel = build_attr(n, "kernel_shape");
+    for (int i = 0; kernel && i < kernel->n_ints; i++) places *= (double)kernel->ints[i];
+    snug_value *powers = node_with(b, arg, node1(b, "abs", NULL, IN(0)), p);
+    snug_value *sum = node_with(b, "mul", mean_pooled(b, n, powers, true), places);
+    return build_out(b, n, 0, node_with(b, arg, sum, 1 / p));
+}
+
 /* All places but the first two axes. */
 static bool row_global_pool(build *b, const onnx_node *n, const char *arg)
 {
@@ -115,6 +182,60 @@ static bool row_global_pool(build *b, const onnx_node *n, const char *arg)
     int n_dims = x ? shape_of(x)->n_dims : 0;
     snprintf(text, sizeof text, "axes=%d,keep_dims=1", (1 << n_dims) - 4);
     return build_out(b, n, 0, node1(b, arg, text, x));
+}
+
+/* Whether ONNX's nearest element of each output one is floor(i * in / out). */
+static bool takes_floor(const onnx_node *n, int64_t in, int64_t out, bool asymmetric)
+{
+    if (strcmp(attr_text(n, "nearest_mode", "round_prefer_floor"), "round_prefer_floor") != 0)
+        return false;
+    for (int64_t i = 0; i < out && !asymmetric; i++) {
+        double at = ((double)i + 0.5) * (double)in / (double)out - 0.5, low = floor(at);
+        double near = at - low > 0.5 ? low + 1 : low;
+        if ((int64_t)(near < 0 ? 0 : near) != i * in / out) return false;
+    }
+    return true;
+}
+
+/* Lengths of height and width from sizes or scales, of all axes or those named. */
+static bool resized(build *b, const onnx_node *n, const snug_value *x, int64_t out[2])
+{
+    bool old = strcmp(n->op, "Upsample") == 0;
+    const onnx_tensor *scales = build_data(b, n, old ? 1 : 2), *sizes = build_data(b, n, 3);
+    const onnx_attr *axes = build_attr(n, "axes");
+    const onnx_tensor *given = sizes ? sizes : scales;
+    if (!x || !given || shape_of(x)->n_dims != 4) return build_no(b, "other than images");
+    if (build_attr(n, "keep_aspect_ratio_policy")) return build_no(b, "a policy of aspects");
+    if (attr_int(n, "antialias", 0)) return build_no(b, "antialiasing");
+    for (int i = 0; i < 2; i++) out[i] = shape_of(x)->dim[2 + i];
+    for (int64_t i = 0; i < given->n; i++) {
+        int64_t axis = axes ? axes->ints[i] : i;
+        double length = sizes ? given->v[i] : given->v[i] * (double)shape_of(x)->dim[axis];
+        if (axis < 2 && length != (double)shape_of(x)->dim[axis]) return build_no(b, "channels");
+        if (axis >= 2) out[axis - 2] = (int64_t)length;
+        if (axis >= 2 && length != floor(length)) return build_no(b, "fractions of pixels");
+    }
+    return true;
+}
+
+static bool row_resize(build *b, const onnx_node *n, const char *arg)
+{
+    char text[96];
+    int64_t out[2];
+    snug_value *x = IN(0);
+    const char *mode = attr_text(n, "mode", "nearest");
+    const char *where = attr_text(n, "coordinate_transformation_mode", "half_pixel");
+    bool nearest = strcmp(mode, "nearest") == 0, corners = strcmp(where, "align_corners") == 0;
+    if (!resized(b, n, x, out)) return false;
+    if (!nearest && strcmp(mode, "linear") != 0) return build_no(b, "cubic interpolation");
+    if (!corners && strcmp(where, "half_pixel") != 0) return build_no(b, "%s", where);
+    for (int i = 0; i < 2 && nearest; i++)
+        if (corners ||
+            !takes_floor(n, shape_of(x)->dim[2 + i], out[i], strcmp(n->op, "Upsample") == 0))
+            return build_no(b, "other nearest elements");
+    snprintf(text, sizeof text, "out_h=%d,out_w=%d,mode=%s,corners=%d", (int)out[0], (int)out[1],
+             nearest ? "nearest" : "bilinear", corners);
+    return build_out(b, n, 0, channels_first(b, node1(b, arg, text, channels_last(b, x))));
 }
 
 /* ---- normalisation ----------------------------------------------------------------------------
@@ -358,7 +479,12 @@ static bool row_cross_entropy(build *b, const onnx_node *n, const char *arg)
 static const build_row rows_layers[] = {
     {"Conv", row_conv, NULL},
     {"QLinearConv", row_qlinear_conv, NULL},
+    {"ConvTranspose", row_conv_transpose, "conv_transpose2d"},
+    {"AveragePool", row_avg_pool, NULL},
+    {"LpPool", row_lp_pool, "pow"},
     {"MaxPool", row_max_pool, "max_pool2d"},
+    {"Resize", row_resize, "resize2d"},
+    {"Upsample", row_resize, "resize2d"},
     {"GlobalAveragePool", row_global_pool, "reduce_mean"},
     {"GlobalMaxPool", row_global_pool, "reduce_max"},
     {"BatchNormalization", row_batch_norm, NULL},
