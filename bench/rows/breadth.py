@@ -16,7 +16,7 @@ FOLDER = tempfile.TemporaryDirectory()
 
 # What a model is trained on in the rows of every model; images of 28x28 where nothing is said.
 SERIES = ["lstm", "gru", "rnn", "fcn", "tcn"]
-TEXT = ["gpt", "llama"]
+TEXT = ["gpt", "llama", "char-lstm"]
 SELF = ["autoencoder", "conv-autoencoder"]
 COLOUR = ["vgg11", "vgg11-bn", "squeezenet", "mobilenetv1", "mobilenetv2", "resnet18-imagenet", "vit-tiny"]
 SMALLER = {"gpt2": "gpt2:layers=2,width=96,heads=4,context=64", "gpt": "gpt:layers=2,context=64",

@@ -60,6 +60,34 @@ const snug_zoo_model snug_zoo_rnn = {
     .write = write_rnn,
 };
 
+/* Characters one by one (Karpathy 2015, "The unreasonable effectiveness of recurrent neural
+ * networks"). */
+enum { TEXT_UNITS, TEXT_LAYERS, TEXT_WIDTH, TEXT_DROPOUT };
+
+static const snug_knob text_knobs[] = {
+    {"units", 128, 1, 65536, true, "numbers that a state has"},
+    {"layers", 2, 1, 64, true, "layers, each on the states of the one below"},
+    {"width", 64, 1, 65536, true, "numbers that stand for a token"},
+    {"dropout", 0, 0, 0.95, false, "share of values set to 0 between layers"}};
+
+static snug_status write_char_lstm(const double *knob, snug_str *s)
+{
+    snug_str_printf(s,
+                    "- embedding: %d\n"
+                    "- lstm: {units: %d, layers: %d, dropout: %g}\n"
+                    "- linear: outputs\n",
+                    (int)knob[TEXT_WIDTH], (int)knob[TEXT_UNITS], (int)knob[TEXT_LAYERS],
+                    knob[TEXT_DROPOUT]);
+    return SNUG_OK;
+}
+
+const snug_zoo_model snug_zoo_char_lstm = {
+    .info = {"char-lstm", "long short-term memory over text: the next token from those before it"},
+    .n_knobs = sizeof text_knobs / sizeof *text_knobs,
+    .knobs = text_knobs,
+    .write = write_char_lstm,
+};
+
 /* ---- convolutional -----------------------------------------------------------------------------
  */
 

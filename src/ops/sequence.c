@@ -247,8 +247,8 @@ static void max_grad_ref(const snug_call *c)
     const snug_shape *dx = &c->out[0].type.shape;
     int64_t channels = dx->dim[2], each = dx->dim[1] * channels;
     for (int64_t i = 0; i < dx->dim[0] * each; i++) {
-        int64_t from = i / each * channels + i % channels;
-        bool here = snug_load(&c->in[1], from) == (double)(i % each / channels);
+        int64_t from = i / each * channels + i % channels, step = i % each / channels;
+        bool here = snug_load(&c->in[1], from) == (double)step;
         snug_store(&c->out[0], i, here ? snug_load(&c->in[0], from) : 0);
     }
 }

@@ -48,6 +48,7 @@ CASES = {
     "gru:units=33,layers=2": ([12, 3], "class", [5]),
     "gru:units=16,bidirectional=1": ([12, 3], "class", [5], 0, True),
     "rnn:units=24": ([12, 3], "class", [5], 0, True),
+    "char-lstm:units=20,width=12": ([10], "tokens", [10, 17], 17, False, 0.1),
     "fcn:filters=16": ([29, 12], "class", [9], 0, True),
     "tcn:width=24,levels=3": ([40, 3], "class", [5], 0, True),
     "vit-tiny:patch=8,width=32,depth=2,heads=2": (COLOUR, "class", [10], 0, False, 0.01),

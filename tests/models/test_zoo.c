@@ -77,6 +77,7 @@ static const size_case sizes[] = {
     {"lstm:units=64,layers=2,bidirectional=1", 2, {29, 12}, 9, 139401, 0},
     {"gru", 2, {29, 12}, 9, 55433, 0},
     {"rnn:units=100", 2, {29, 12}, 9, 12209, 0},
+    {"char-lstm", 1, {64}, 65, 242945, 0},
     {"fcn", 2, {140, 1}, 5, 264837, 1024},
     {"tcn", 2, {140, 1}, 5, 88197, 0},
     {"vit-tiny", COLOUR224, 1000, 5717416, 0},
@@ -98,7 +99,7 @@ static bool is_of(const size_case *c, const char *name)
 /* The sample is tokens, of which each has outputs. */
 static bool reads_text(const size_case *c)
 {
-    static const char *const names[] = {"gpt", "gpt2", "llama"};
+    static const char *const names[] = {"gpt", "gpt2", "llama", "char-lstm"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (is_of(c, names[i])) return true;
     return false;
