@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Comparisons and choice, element by element, with NumPy's broadcasting. What is true is 1, what is
- * not is 0, as numbers: a mask multiplies, is summed, and chooses (where) alike. */
+/* Comparisons, logic and choice, element by element, with NumPy's broadcasting. What is true is 1,
+ * what is not is 0, as numbers: a mask multiplies, is summed, and chooses (where) alike. */
 #include "ops/binary_tmpl.h"
 #include <snug/graph.h>
 
@@ -58,6 +58,59 @@ const snug_op snug_op_less_equal = {COMPARE(less_equal), .doc = COMPARE_DOC("les
 const snug_op snug_op_greater = {COMPARE(greater), .doc = COMPARE_DOC("greater", ">")};
 const snug_op snug_op_greater_equal = {COMPARE(greater_equal),
                                        .doc = COMPARE_DOC("greater_equal", ">=")};
+
+/* ---- logic -------------------------------------------------------------------------------------
+ */
+
+BINARY_FUNCTION(logical_and, a != 0 && b != 0)
+BINARY_FUNCTION(logical_or, a != 0 || b != 0)
+BINARY_FUNCTION(logical_xor, (a != 0) != (b != 0))
+
+#define LOGIC_DOC(name, words)                                                                     \
+    name "(a, b) -> y\n"                                                                           \
+         "y = 1 where " words " not 0, else 0, with broadcasting; of the inputs' type, or f32\n"   \
+         "when they are whole numbers.\n"                                                          \
+         "Gradient: zero."
+
+const snug_op snug_op_logical_and = {COMPARE(logical_and),
+                                     .doc = LOGIC_DOC("logical_and", "both a and b are")};
+const snug_op snug_op_logical_or = {COMPARE(logical_or),
+                                    .doc = LOGIC_DOC("logical_or", "a or b or both are")};
+const snug_op snug_op_logical_xor = {
+    COMPARE(logical_xor), .doc = LOGIC_DOC("logical_xor", "one of a and b, but not both, is")};
+
+static snug_status not_shape(snug_infer *f)
+{
+    f->out[0] = f->in[0];
+    if (!snug_dtype_get(f->in[0].dtype)->is_float) f->out[0].dtype = SNUG_F32;
+    return SNUG_OK;
+}
+
+static void not_ref(const snug_call *c)
+{
+    int64_t n = snug_shape_elements(&c->out[0].type.shape);
+    for (int64_t i = 0; i < n; i++) snug_store(&c->out[0], i, snug_load(&c->in[0], i) == 0);
+}
+
+static const snug_case not_cases[] = {{.name = "odd", .n_in = 1, .in = {BATCH(7, 13)}},
+                                      {.name = "labels", .n_in = 1, .in = {LABELS(17, 3)}},
+                                      {.name = "bytes", .n_in = 1, .in = {PLACES(2, 7, 13)}},
+                                      {0}};
+
+const snug_op snug_op_logical_not = {
+    .name = "logical_not",
+    .doc = "logical_not(x) -> y\n"
+           "y = 1 where x is 0, else 0; of the input's type, or f32 when it is a whole number.\n"
+           "Gradient: zero.",
+    .n_in_min = 1,
+    .n_in_max = 1,
+    .n_out = 1,
+    .shape = not_shape,
+    .axes = snug_axes_same,
+    .grad = no_slope,
+    .cost = snug_cost_elementwise,
+    .ref = not_ref,
+    .cases = not_cases};
 
 /* ---- where -------------------------------------------------------------------------------------
  */

@@ -39,6 +39,18 @@ def comparisons():
         add(f"{name}:whole numbers", [x, y], [f(x, y).double()], "10")
 
 
+def logic():
+    for name, f in [("logical_and", torch.logical_and), ("logical_or", torch.logical_or),
+                    ("logical_xor", torch.logical_xor)]:
+        for words, a, b, batch in SHAPES[:3]:
+            x, y = (normal(*s).round() for s in (a, b))
+            add(f"{name}:{words}", [x, y], [f(x, y).double()], batch)
+    x = normal(5, 7).round()
+    add("logical_not:numbers", [x], [torch.logical_not(x).double()], "1")
+    x = torch.randint(0, 3, (5, 7), dtype=torch.int32)
+    add("logical_not:whole numbers", [x], [torch.logical_not(x).double()], "1")
+
+
 def choices():
     for words, s, a, b, batch in [("same", (5, 7), (5, 7), (5, 7), "111"),
                                   ("column", (5, 1), (5, 7), (7,), "110"),
@@ -53,5 +65,6 @@ def choices():
 arithmetic()
 powers()
 comparisons()
+logic()
 choices()
 save(__file__)

@@ -8,6 +8,11 @@ static inline vf mask(vm m)
     return vselect(m, vset1(1), vzero());
 }
 
+static inline vm is_true(vf a)
+{
+    return vm_not(veq(a, vzero()));
+}
+
 /* vmin and vmax give their second argument when either is NaN. */
 static inline vf nan_or(vf a, vf otherwise)
 {
@@ -26,6 +31,8 @@ BROADCAST_KERNEL(less, mask(vlt(a, b)))
 BROADCAST_KERNEL(less_equal, mask(vle(a, b)))
 BROADCAST_KERNEL(greater, mask(vgt(a, b)))
 BROADCAST_KERNEL(greater_equal, mask(vge(a, b)))
+BROADCAST_KERNEL(logical_and, mask(vm_and(is_true(a), is_true(b))))
+BROADCAST_KERNEL(logical_or, mask(vm_or(is_true(a), is_true(b))))
 BROADCAST_KERNEL(where, vselect(veq(a, vzero()), c, b))
 
 /* Whole numbers may be compared, and choose, as well. */
@@ -52,6 +59,8 @@ KERNEL_TABLE(binary) = {
      .name = "k_greater_equal_f32",
      .fits = all_f32,
      .run = k_greater_equal_f32},
+    {.op = "logical_and", .name = "k_logical_and_f32", .fits = all_f32, .run = k_logical_and_f32},
+    {.op = "logical_or", .name = "k_logical_or_f32", .fits = all_f32, .run = k_logical_or_f32},
     {.op = "where", .name = "k_where_f32", .fits = all_f32, .run = k_where_f32},
     {0},
 };
