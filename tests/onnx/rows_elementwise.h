@@ -142,19 +142,40 @@ static bool row_clip(build *b, const onnx_node *n, const char *arg)
     return build_out(b, n, 0, node1(b, arg, text, IN(0)));
 }
 
-static bool row_matmul(build *b, const onnx_node *n, const char *arg)
+/* x with leading axes of length 1 in front, up to n_dims, and those repeated as the other's are. */
+static snug_value *led(build *b, snug_value *x, const snug_shape *other)
 {
-    snug_value *x = IN(0), *y = IN(1);
-    if (!x || !y) return build_no(b, "an input is missing");
+    const snug_shape s = *shape_of(x);
+    int n_dims = s.n_dims > other->n_dims ? s.n_dims : other->n_dims;
+    int64_t dim[SNUG_MAX_DIMS];
+    snug_tile_attrs a = {{0}};
+    for (int d = 0; d < n_dims; d++) {
+        int own = d - n_dims + s.n_dims, theirs = d - n_dims + other->n_dims;
+        dim[d] = own < 0 ? 1 : s.dim[own];
+        if (d < n_dims - 2 && dim[d] == 1 && theirs >= 0) a.times[d] = other->dim[theirs];
+    }
+    x = reshaped(b, x, n_dims, dim);
+    return x ? snug_apply(b->g, &snug_op_tile, NULL, &a, 1, &x) : NULL;
+}
+
+/* Matrices behind leading axes that may broadcast. */
+static snug_value *products(build *b, snug_value *x, snug_value *y)
+{
+    if (!x || !y) return NULL;
     const snug_shape s = *shape_of(x), t = *shape_of(y);
     if (s.n_dims == 1 && t.n_dims == 1) {
-        snug_value *in[] = {reshaped(b, x, 2, (int64_t[]){1, s.dim[0]}),
-                            reshaped(b, y, 2, (int64_t[]){s.dim[0], 1})};
-        return build_out(b, n, 0, reshaped(b, node(b, arg, NULL, 2, in), 0, NULL));
+        x = reshaped(b, x, 2, (int64_t[]){1, s.dim[0]});
+        return reshaped(b, node2(b, "matmul", x, reshaped(b, y, 2, (int64_t[]){s.dim[0], 1})), 0,
+                        NULL);
     }
-    if (t.n_dims == 2) return build_out(b, n, 0, node2(b, arg, x, y));
-    if (!snug_graph_find_op(b->g, "batch_matmul")) return build_no(b, "products of many matrices");
-    return build_out(b, n, 0, node2(b, "batch_matmul", x, y));
+    if (t.n_dims == 2) return node2(b, "matmul", x, y);
+    return node2(b, "batch_matmul", led(b, x, &t), led(b, y, &s));
+}
+
+static bool row_matmul(build *b, const onnx_node *n, const char *arg)
+{
+    (void)arg;
+    return build_out(b, n, 0, products(b, IN(0), IN(1)));
 }
 
 static bool row_gemm(build *b, const onnx_node *n, const char *arg)
@@ -306,7 +327,7 @@ static const build_row rows_elementwise[] = {
     {"Momentum", row_update, "momentum_update momentum -"},
     {"Adam", row_update, "adam_update beta1 beta2"},
     {"Adagrad", row_update, "adagrad_update - -"},
-    {"MatMul", row_matmul, "matmul"},
+    {"MatMul", row_matmul, NULL},
     {"Gemm", row_gemm, "matmul"},
     {"Cast", row_cast, "cast"},
     {"CastLike", row_cast, "cast"},
