@@ -85,13 +85,19 @@ static snug_status skip_blanks(snug_bytes *b, int *c)
     }
 }
 
+static bool is_end(int c, const char *ends)
+{
+    return c < 0 || c == '\n' || (c > 0 && strchr(ends, c));
+}
+
+/* A zero byte, which no text has, stands in a word as byte 1: that is no number either. */
 snug_status snug_bytes_word(snug_bytes *b, const char *ends, snug_word *out)
 {
     int c;
     out->length = 0;
     TRY(skip_blanks(b, &c));
-    while (c > 0 && !is_blank(c) && c != '\n' && !strchr(ends, c)) {
-        if (out->length + 1 < sizeof out->text) out->text[out->length] = (char)c;
+    while (!is_blank(c) && !is_end(c, ends)) {
+        if (out->length + 1 < sizeof out->text) out->text[out->length] = c ? (char)c : '\1';
         out->length++;
         b->at++;
         TRY(snug_bytes_peek(b, &c));
@@ -99,7 +105,7 @@ snug_status snug_bytes_word(snug_bytes *b, const char *ends, snug_word *out)
     out->text[out->length < sizeof out->text ? out->length : sizeof out->text - 1] = '\0';
     bool blank = is_blank(c);
     TRY(skip_blanks(b, &c));
-    bool ended = c < 0 || c == '\n' || (c > 0 && strchr(ends, c));
+    bool ended = is_end(c, ends);
     out->end = ended || !blank ? c : ' ';
     if (ended && c >= 0) b->at++;
     return SNUG_OK;

@@ -23,10 +23,8 @@ static const char *value_of(const char *header, const char *key)
     size_t n = strlen(key);
     for (const char *p = strstr(header, key); p; p = strstr(p + 1, key)) {
         bool quoted = p > header && (p[-1] == '\'' || p[-1] == '"') && p[n] == p[-1];
-        if (!quoted) continue;
-        p += n + 1;
-        p += strspn(p, " ");
-        if (*p == ':') return p + 1 + strspn(p + 1, " ");
+        const char *behind = quoted ? p + n + 1 + strspn(p + n + 1, " ") : "";
+        if (*behind == ':') return behind + 1 + strspn(behind + 1, " ");
     }
     return NULL;
 }

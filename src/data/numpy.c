@@ -513,6 +513,7 @@ static snug_status open_all(numpy_source *s, const snug_data_config *config, con
     if (!s->bump) return snug_error_status();
     TRY(open_arrays(s, config, config->path));
     if (!s->x[RAW_MAIN].file && s->x[RAW_TEST].file) { /* a test part alone */
+        snug_array_close(&s->y[RAW_MAIN]); /* of samples that are not there */
         s->x[RAW_MAIN] = s->x[RAW_TEST];
         s->y[RAW_MAIN] = s->y[RAW_TEST];
         s->x[RAW_TEST].file = s->y[RAW_TEST].file = NULL;
