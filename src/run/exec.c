@@ -25,6 +25,14 @@ typedef struct bounded {
     const snug_type *bound;
 } bounded;
 
+enum { N_ASKED = 8 };
+
+/* A value that was asked for by name. */
+typedef struct asked {
+    const char *name;
+    const snug_value *value;
+} asked;
+
 struct snug_exec {
     snug_device device;
     snug_plan *plan;
@@ -42,6 +50,8 @@ struct snug_exec {
     bool held; /* the slot has to be handed back */
     bool profile;
     snug_step step;
+    asked asked[N_ASKED];
+    uint32_t n_asked;
 };
 
 /* ---- binding -----------------------------------------------------------------------------------
@@ -298,16 +308,32 @@ void snug_exec_drop_slot(snug_exec *e)
 /* ---- looking in --------------------------------------------------------------------------------
  */
 
-static const snug_value *named(const snug_graph *g, const char *name)
+static const snug_value *find_named(const snug_graph *g, const char *name)
 {
     for (int i = 0; i < g->n_values; i++)
         if (g->values[i]->output && strcmp(g->values[i]->output, name) == 0) return g->values[i];
     return snug_graph_find_value(g, name);
 }
 
+static bool is_named(const snug_value *v, const char *name)
+{
+    return (v->output && strcmp(v->output, name) == 0) || strcmp(v->name, name) == 0;
+}
+
+/* A loop asks for the same few names every step: they are remembered by where the text lies, and
+ * compared once. */
+static const snug_value *named(snug_exec *e, const char *name)
+{
+    for (int i = 0; i < N_ASKED; i++)
+        if (e->asked[i].name == name && is_named(e->asked[i].value, name)) return e->asked[i].value;
+    const snug_value *v = find_named(e->plan->graph, name);
+    if (v) e->asked[e->n_asked++ % N_ASKED] = (asked){name, v};
+    return v;
+}
+
 snug_tensor snug_exec_tensor(snug_exec *e, const char *name)
 {
-    const snug_value *v = named(e->plan->graph, name);
+    const snug_value *v = named(e, name);
     const snug_place *p = v ? e->plan->place[v->id] : NULL;
     if (!p) return (snug_tensor){0};
     snug_tensor t = {address(e, p, 0), v->type};

@@ -225,11 +225,12 @@ static snug_status check_numbers(const snug_trainer *t)
     return s;
 }
 
-/* With the weights that would be kept. */
-static snug_status validate(snug_trainer *t)
+/* What the epoch was worth, told and judged. */
+static snug_status tell_epoch(snug_trainer *t)
 {
     const snug_schedule *schedule = snug_schedule_get(t->recipe->train.schedule);
-    TRY(snug_trainer_evaluate(t, SNUG_PART_VALIDATION));
+    TRY(snug_trainer_metric_events(t, SNUG_PART_TRAIN));
+    if (t->info->n[SNUG_PART_VALIDATION] == 0) return SNUG_OK;
     TRY(snug_trainer_metric_events(t, SNUG_PART_VALIDATION));
     if (schedule->judge)
         schedule->judge(t->recipe, snug_metrics_get(&t->metrics[SNUG_PART_VALIDATION], "loss"),
@@ -237,22 +238,44 @@ static snug_status validate(snug_trainer *t)
     return judge_epoch(t);
 }
 
+/* By the weights that would be kept. Nothing is told before the evaluation is done, so that one
+ * that is interrupted leaves no trace. */
+static snug_status value_epoch(snug_trainer *t)
+{
+    snug_status s = SNUG_OK;
+    snug_average_swap(t);
+    if (t->info->n[SNUG_PART_VALIDATION] > 0) s = snug_trainer_evaluate(t, SNUG_PART_VALIDATION);
+    if (s == SNUG_OK) s = tell_epoch(t);
+    snug_average_swap(t);
+    return s;
+}
+
 /* A whole epoch has been trained, or what its steps allow. */
 static snug_status end_epoch(snug_trainer *t)
 {
+    const snug_progress before = t->progress;
     TRY(check_numbers(t));
     t->progress.epoch++;
     t->progress.batch = 0;
     keep_train_metrics(t);
-    TRY(snug_trainer_metric_events(t, SNUG_PART_TRAIN));
-    if (t->info->n[SNUG_PART_VALIDATION] > 0) {
-        snug_average_swap(t);
-        const snug_status s = validate(t);
-        snug_average_swap(t);
-        TRY(s);
-    }
+    const snug_status s = value_epoch(t);
+    if (s == SNUG_EINTERRUPTED) t->progress = before; /* this is to be done again */
+    TRY(s);
     TRY(snug_trainer_event(t, "epoch", (double)t->progress.epoch, NULL));
     return checkpoint(t);
+}
+
+/* The end of an epoch, unless it is interrupted. */
+static snug_status end_epoch_or_stop(snug_trainer *t, stop_reason *why)
+{
+    const snug_status s = end_epoch(t);
+    if (s == SNUG_EINTERRUPTED) {
+        snug_error_clear();
+        *why = STOP_INTERRUPT;
+        return SNUG_OK;
+    }
+    *why = why_stop(t);
+    return s;
 }
 
 snug_status snug_trainer_loop(snug_trainer *t, bool *interrupted)
@@ -264,10 +287,8 @@ snug_status snug_trainer_loop(snug_trainer *t, bool *interrupted)
     while (why == STOP_NOT) {
         TRY(run_batches(t, &why));
         /* also what a checkpoint had left to do: the end of an epoch whose steps were done */
-        if (p->batch == t->report.steps_per_epoch || (why == STOP_DONE && p->batch > 0)) {
-            TRY(end_epoch(t));
-            why = why_stop(t);
-        }
+        if (p->batch == t->report.steps_per_epoch || (why == STOP_DONE && p->batch > 0))
+            TRY(end_epoch_or_stop(t, &why));
     }
     if (why == STOP_INTERRUPT || why == STOP_TIME) {
         TRY(save(t)); /* without an event: the resumed run's are as if it had not stopped here */
@@ -283,19 +304,33 @@ snug_status snug_trainer_loop(snug_trainer *t, bool *interrupted)
 /* ---- evaluation -------------------------------------------------------------------------------
  */
 
+static void say_not_finite(const snug_trainer *t, snug_part part)
+{
+    static const char *const names[SNUG_N_PARTS] = {"training", "validation", "test"};
+    const int64_t last = t->tally[part]->samples;
+    snug_log(t->ctx, SNUG_LOG_WARN,
+             "the loss of the %s part is NaN or infinite, first among the samples before number "
+             "%" PRId64 ": it is written as null",
+             names[part], last + 1);
+}
+
 snug_status snug_trainer_evaluate(snug_trainer *t, snug_part part)
 {
     const snug_pass pass = {.part = part, .seed = (uint64_t)t->recipe->train.seed};
     snug_exec_step step = {.seed = pass.seed, .skip_prologue = !t->weights_changed};
     const double began = snug_now();
     int64_t n = 0;
+    bool finite = true;
     snug_tally_reset(t->tally[part]);
     TRY(begin_pass(t, &pass));
     while (t->tally[part]->samples < t->info->n[part]) {
+        CHECK(!snug_context_interrupted(t->ctx), SNUG_EINTERRUPTED, "evaluation interrupted");
         TRY(snug_exec_run(t->eval_exec, &step, &n));
         CHECK(n > 0, SNUG_EIO, "the data ended before sample %" PRId64 " of %" PRId64,
               t->tally[part]->samples, t->info->n[part]);
-        (void)tally_batch(t, t->eval_exec, part, n);
+        const double loss = tally_batch(t, t->eval_exec, part, n);
+        if (!isfinite(loss) && finite) say_not_finite(t, part);
+        finite = finite && isfinite(loss);
         step.skip_prologue = true;
         t->weights_changed = false;
     }

@@ -9,22 +9,9 @@ static snug_value *bce(const snug_head *h, snug_value *logits, snug_value *label
     return snug_bce_with_logits(h->graph, logits, labels, NULL);
 }
 
-static snug_value *focal(const snug_head *h, snug_value *logits, snug_value *labels,
-                         snug_value **outputs)
-{
-    (void)outputs;
-    return snug_sigmoid_focal(h->graph, logits, labels, h->model->loss.focal_gamma, -1);
-}
-
 const snug_loss snug_loss_bce = {
     .name = "bce",
     .doc = "labels: cross entropy of each label on its own",
     .targets = SNUG_SERVES(LABELS),
     .build = bce,
-};
-const snug_loss snug_loss_focal = {
-    .name = "focal",
-    .doc = "labels: bce that looks away from what is easy, by train.focal_gamma (Lin et al. 2017)",
-    .targets = SNUG_SERVES(LABELS),
-    .build = focal,
 };

@@ -250,7 +250,12 @@ static snug_status run(snug_trainer *t, bool *interrupted, snug_train_result *re
     TRY(begin(t));
     TRY(snug_trainer_loop(t, interrupted));
     snug_average_swap(t); /* what is kept from here on */
-    if (!*interrupted) TRY(close_training(t));
+    if (!*interrupted) {
+        const snug_status s = close_training(t);
+        *interrupted = s == SNUG_EINTERRUPTED; /* what is left are evaluations, done on resuming */
+        if (*interrupted) snug_error_clear();
+        TRY(*interrupted ? SNUG_OK : s);
+    }
     TRY(fill_digests(t));
     if (t->run_dir) TRY(snug_run_folder_save_model(t));
     fill_result(t, *interrupted, result);
