@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Texts that go on: the model reads the last tokens that fit its context, the logits at the last of
- * them give the next. A text shorter than the context is followed by zeros, which a causal model
- * does not see. */
+ * them give the next. While the text fits, a model whose layers can is given one token after the
+ * other and keeps what it needs of those before; else it reads the context anew for each token. A
+ * text shorter than the context is then followed by zeros, which a causal model does not see. */
 #include "base/context.h"
 #include "data/spec.h"
 #include "train/sample.h"
@@ -19,6 +20,9 @@ typedef struct writer {
     int64_t context, vocabulary;
     int32_t *text;  /* prompt and what was made */
     int64_t length; /* of it */
+    bool grows;     /* the session reads on from `read` tokens */
+    bool begun;     /* the session has run */
+    int64_t read;
     int32_t *order; /* to sample in */
     double *weight;
 } writer;
@@ -34,29 +38,64 @@ static snug_status read_prompt(writer *w, const char *prompt, int64_t tokens)
     return snug_spec_tokens(&w->spec, prompt, bytes, w->text, &w->length);
 }
 
-/* The logits that follow the text. */
-static snug_status read_on(writer *w, bool first, const float **logits)
+static snug_status run(writer *w, const float **outputs)
+{
+    /* the row of a position is made in the prologue */
+    const snug_exec_step step = {.n = 1, .skip_prologue = w->begun && !w->grows};
+    TRY(snug_exec_run(w->session.exec, &step, NULL));
+    w->begun = true;
+    *outputs = snug_exec_tensor(w->session.exec, SNUG_OUTPUTS).data;
+    return SNUG_OK;
+}
+
+static snug_status read_next(writer *w, const float **logits)
+{
+    for (; w->read < w->length; w->read++) {
+        *(int32_t *)snug_exec_tensor(w->session.exec, SNUG_X).data = w->text[w->read];
+        *(int32_t *)snug_exec_tensor(w->session.exec, SNUG_POSITION).data = (int32_t)w->read;
+        TRY(run(w, logits));
+    }
+    return SNUG_OK;
+}
+
+static snug_status read_context(writer *w, const float **logits)
 {
     const int64_t seen = w->length < w->context ? w->length : w->context;
-    const snug_exec_step step = {.n = 1, .skip_prologue = !first};
     int32_t *x = snug_exec_tensor(w->session.exec, SNUG_X).data;
     memset(x, 0, (size_t)w->context * sizeof *x);
     memcpy(x, w->text + w->length - seen, (size_t)seen * sizeof *x);
-    TRY(snug_exec_run(w->session.exec, &step, NULL));
-    const float *all = snug_exec_tensor(w->session.exec, SNUG_OUTPUTS).data;
-    *logits = all + (seen - 1) * w->vocabulary;
+    TRY(run(w, logits));
+    *logits += (seen - 1) * w->vocabulary;
     return SNUG_OK;
+}
+
+/* One session at a time, so that the weights are there once. */
+static snug_status open_session(writer *w, bool grows)
+{
+    snug_session_close(&w->session);
+    w->session = (snug_session){0};
+    w->grows = grows;
+    w->begun = false;
+    return snug_session_open(&w->session, w->model, grows ? USE_GROW : USE_PREDICT, 1, NULL,
+                             SNUG_PART_TRAIN);
+}
+
+/* The logits that follow the text. */
+static snug_status read_on(writer *w, const float **logits)
+{
+    if (w->grows && w->length > w->context) TRY(open_session(w, false));
+    return w->grows ? read_next(w, logits) : read_context(w, logits);
 }
 
 static snug_status write_on(writer *w, int64_t tokens, void (*each)(void *arg, const snug_token *t),
                             void *arg)
 {
     for (int64_t i = 0; i < tokens; i++) {
-        const float *logits;
+        const float *logits = NULL;
         char text[4];
         CHECK(!snug_context_interrupted(w->model->ctx), SNUG_EINTERRUPTED,
               "interrupted after %" PRId64 " tokens", i);
-        TRY(read_on(w, i == 0, &logits));
+        TRY(read_on(w, &logits));
         const int32_t token =
             snug_sample(logits, w->vocabulary, &w->sampling, (uint64_t)i, w->order, w->weight);
         const snug_token made = {.position = i,
@@ -84,7 +123,7 @@ static snug_status open_writer(writer *w, const snug_generate_config *c, int64_t
     CHECK(w->spec.n_classes == w->vocabulary, SNUG_EFORMAT,
           "%s: its vocabulary and its outputs differ", w->model->path);
     TRY(read_prompt(w, c->prompt, tokens));
-    return snug_session_open(&w->session, w->model, USE_PREDICT, 1, NULL, SNUG_PART_TRAIN);
+    return open_session(w, w->length <= w->context && snug_layers_grow(w->model->layers));
 }
 
 snug_status snug_model_generate(snug_model *m, const snug_generate_config *c,

@@ -25,10 +25,15 @@ static snug_value *input_lengths(snug_graph *g, const snug_model_shape *m, int64
     return m->ragged ? input(g, SNUG_LENGTHS, &length, batch) : NULL;
 }
 
+/* context: of a text that grows; 0: all of x is there. */
 static snug_value *build_model(snug_graph *g, const snug_model_shape *m, snug_value *x,
-                               int64_t batch)
+                               int64_t batch, int64_t context)
 {
-    const snug_layers_use use = {.outputs = &m->outputs, .lengths = input_lengths(g, m, batch)};
+    snug_layers_use use = {.outputs = &m->outputs, .lengths = input_lengths(g, m, batch)};
+    if (context > 0) {
+        use.position = snug_input(g, SNUG_POSITION, (snug_type){.dtype = SNUG_I32});
+        use.context = context;
+    }
     if (!m->build) return snug_layers_build(m->layers, g, x, &use);
     return m->build(m->build_arg, g, x, snug_model_outputs(m));
 }
@@ -50,10 +55,24 @@ static snug_status check_result(const snug_model_shape *m, const snug_value *res
     return SNUG_OK;
 }
 
+/* The model with one place of its text at a time; *context becomes how many there were. */
+static snug_status one_place(snug_model_shape *m, int64_t *context)
+{
+    CHECK(m->layers && m->target == SNUG_TARGET_TOKENS && snug_layers_grow(m->layers),
+          SNUG_EUNSUPPORTED, "the model's layers read a text as a whole: it cannot grow");
+    *context = m->sample.shape.dim[0];
+    m->sample.shape.dim[0] = m->outputs.dim[0] = 1;
+    return SNUG_OK;
+}
+
 /* Inputs, model, outputs, and the loss where there is a truth to compare with. */
-static snug_status build_forward(snug_graph *g, const snug_model_shape *m, snug_use use,
+static snug_status build_forward(snug_graph *g, const snug_model_shape *model, snug_use use,
                                  int64_t batch)
 {
+    snug_model_shape shape = *model;
+    const snug_model_shape *m = &shape;
+    int64_t context = 0;
+    if (use == USE_GROW) TRY(one_place(&shape, &context));
     const snug_task *task = snug_task_find(m->target);
     CHECK(task, SNUG_EUNSUPPORTED, "nothing is known to learn of a target of kind '%s'",
           snug_target_name(m->target));
@@ -62,8 +81,8 @@ static snug_status build_forward(snug_graph *g, const snug_model_shape *m, snug_
                       .model = m,
                       .x = input(g, SNUG_X, &m->sample, batch),
                       .training = use == USE_TRAIN};
-    if (use != USE_PREDICT) head.y = input(g, SNUG_Y, &truth, batch);
-    head.result = build_model(g, m, head.x, batch);
+    if (use == USE_TRAIN || use == USE_EVAL) head.y = input(g, SNUG_Y, &truth, batch);
+    head.result = build_model(g, m, head.x, batch, context);
     TRY(snug_graph_check(g));
     TRY(check_result(m, head.result));
     snug_value *outputs = NULL, *loss = NULL;

@@ -36,16 +36,19 @@ static inline int64_t snug_model_outputs(const snug_model_shape *m)
 }
 
 /* Names by which the graphs' values are fetched. */
-#define SNUG_X       "x"
-#define SNUG_Y       "y"
-#define SNUG_LENGTHS "lengths" /* i32 [N], of ragged samples */
-#define SNUG_LOSS    "loss"
-#define SNUG_OUTPUTS "outputs" /* [N, outputs..]: as the task makes them */
+#define SNUG_X        "x"
+#define SNUG_Y        "y"
+#define SNUG_POSITION "position" /* i32 [], of a text that grows */
+#define SNUG_LENGTHS  "lengths"  /* i32 [N], of ragged samples */
+#define SNUG_LOSS     "loss"
+#define SNUG_OUTPUTS  "outputs" /* [N, outputs..]: as the task makes them */
 
 typedef enum snug_use {
     USE_TRAIN,   /* x, y, hyper -> loss, outputs, updates */
     USE_EVAL,    /* x, y -> loss, outputs */
     USE_PREDICT, /* x -> outputs */
+    USE_GROW,    /* x [N, 1], position -> outputs [N, 1, ..], with what was read before in states;
+                    of models whose layers can (snug_layers_grow) */
 } snug_use;
 
 /* A graph, its passes done, and its plan. */

@@ -32,6 +32,7 @@ void snug_session_close(snug_session *s)
 static snug_status read_weights(snug_model *m, const snug_session *s)
 {
     for (int32_t i = 0; i < s->persistent.n; i++) {
+        if (s->persistent.entry[i].role == SNUG_ROLE_STATE) continue; /* starts at zero */
         const snug_tensor t = snug_arena_tensor(&s->arena, s->persistent.entry[i].name);
         TRY(snug_safetensors_read(m->file, s->persistent.entry[i].name, &t));
     }
