@@ -254,6 +254,21 @@ def texts(folder):
 
 
 @case
+def growing_texts(folder):
+    """A model that keeps what it read goes on past its context as it did within."""
+    path, verse = os.path.join(folder, "verse.txt"), "the cat sat on the mat. a dog ran. "
+    with open(path, "w") as f:
+        f.write(verse * 150)
+    out = os.path.join(folder, "r")
+    value = judged(snug("train", path, "--model", "gpt:layers=1,heads=2,width=32", "--set", "data.context=24", "--out",
+                        out, "--json", "--epochs", 30, "--batch", 8, "--lr", 0.01, "--validation", 0.1), "train.json")
+    check(value["metrics"]["validation"]["perplexity"] < 1.3, value)
+    made = judged(snug("predict", out, "--prompt", verse[:18], "--tokens", 60, "--temperature", 0, "--json"),
+                  "generate.json")
+    check((verse * 3)[18:].startswith(made["text"]), made)
+
+
+@case
 def bench(folder):
     value = judged(snug("bench", "lenet", "--batch", 16, "--seconds", "0.2s", "--json"),
                    "bench.json")
