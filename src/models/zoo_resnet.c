@@ -58,6 +58,19 @@ static snug_status write_resnet18(const double *knob, snug_str *s)
     return SNUG_OK;
 }
 
+/* Zeros around the pooling: none of them wins, for a ReLU stands before it. */
+static snug_status write_resnet18_imagenet(const double *knob, snug_str *s)
+{
+    (void)knob;
+    snug_str_add(s, "- conv2d: {filters: 64, kernel: 7, stride: 2, padding: 3, bias: false}\n"
+                    "- batch_norm\n"
+                    "- relu\n"
+                    "- zero_pad: 1\n"
+                    "- max_pool: {kernel: 3, stride: 2}\n");
+    write_stages(s, 4, 2, 64);
+    return SNUG_OK;
+}
+
 /* The paper's network for CIFAR-10 (section 4.2), with option B: 272,474 parameters there; its
  * option A, which pads channels with zeros, has 2,752 less. */
 const snug_zoo_model snug_zoo_resnet20 = {
@@ -71,6 +84,14 @@ const snug_zoo_model snug_zoo_resnet18 = {
     .info = {"resnet18", "ResNet-18 for small images: eight residual blocks of 64 to 512 filters; "
                          "11,173,962 parameters on colour images with 10 classes"},
     .write = write_resnet18,
+};
+
+const snug_zoo_model snug_zoo_resnet18_imagenet = {
+    .info = {"resnet18-imagenet",
+             "ResNet-18 for large images: a 7x7 convolution and pooling before "
+             "the blocks; 11,689,512 parameters on colour images with 1000 "
+             "classes"},
+    .write = write_resnet18_imagenet,
 };
 
 /* The image classification model of MLPerf Tiny (mlcommons/tiny,

@@ -37,11 +37,14 @@ CASES = {
     "resnet8": (COLOUR, "class", [10]),
     "resnet20": (COLOUR, "class", [10]),
     "resnet18": (COLOUR, "class", [10]),
+    "resnet18-imagenet": ([64, 64, 3], "class", [10]),
     "vgg11": (COLOUR, "class", [10]),
     "vgg11-bn": (COLOUR, "class", [10]),
     "mobilenetv1:width=0.25": ([48, 48, 3], "class", [2], 0, False, 1e-7),  # steep on noise
     "squeezenet": (COLOUR, "class", [10]),
     "mobilenetv2:width=0.25": ([48, 48, 3], "class", [2], 0, False, 1e-7),  # likewise
+    "autoencoder": ([640], "self", [640], 0, False, 1e-8),  # batch norm over four samples is steep
+    "conv-autoencoder": (IMAGE, "self", IMAGE),
     "dscnn": ([49, 10, 1], "class", [12]),
     "lstm": ([29, 12], "class", [9], 0, True),
     "lstm:units=20,layers=2,bidirectional=1": ([17, 5], "class", [4], 0, True),
@@ -152,12 +155,35 @@ def conv2d(m, a, x):
     elif a["padding"] != "valid":
         p = pair(a["padding"])
         x = F.pad(x, [0, 0, p[1], p[1], p[0], p[0]])
-    return channels_first(lambda t: F.conv2d(t, w.permute(3, 2, 0, 1), b, s, 0, d, groups), x)
+    return channels_first(lambda t: F.conv2d(t, w.permute(3, 2, 0, 1).contiguous(), b, s, 0, d, groups), x)
 
 
 @layer
 def depthwise_conv2d(m, a, x):
     return conv2d(m, a | {"groups": x.shape[3], "filters": x.shape[3] * a["multiplier"]}, x)
+
+
+@layer
+def conv_transpose2d(m, a, x):
+    k, s, d, more = pair(a["kernel"]), pair(a["stride"]), pair(a["dilation"]), pair(a["output_padding"])
+    filters = m.outputs if a["filters"] == "outputs" else a["filters"]
+    w = m.param(a["name"] + ".weight", k[0], k[1], filters // a["groups"], x.shape[3])
+    b = m.param(a["name"] + ".bias", filters) if a["bias"] else None
+    if a["padding"] == "same":
+        span = [(k[i] - 1) * d[i] + 1 for i in (0, 1)]
+        more, size = [max(s[i] - span[i], 0) for i in (0, 1)], [x.shape[1 + i] * s[i] for i in (0, 1)]
+        top, left = (same_pads(size[i], span[i], s[i])[0] for i in (0, 1))
+    y = channels_first(lambda t: F.conv_transpose2d(t, w.permute(3, 2, 0, 1).contiguous(), b, s, 0, more, a["groups"], d), x)
+    if a["padding"] == "same":
+        return y[:, top:top + size[0], left:left + size[1]]
+    cut = 0 if a["padding"] == "valid" else a["padding"]
+    return y[:, cut:y.shape[1] - cut, cut:y.shape[2] - cut]
+
+
+@layer
+def zero_pad(m, a, x):
+    p = pair(a["padding"])
+    return F.pad(x, [0, 0, p[1], p[1], p[0], p[0]])
 
 
 @layer

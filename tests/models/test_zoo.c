@@ -26,6 +26,7 @@ static int tear_down(void **state)
 
 /* ---- sizes ---- */
 
+#define SELF (-1) /* outputs: the sample again */
 #define GREY28                                                                                     \
     3,                                                                                             \
     {                                                                                              \
@@ -64,6 +65,7 @@ static const size_case sizes[] = {
     {"resnet8", COLOUR32, 10, 78186, 480}, /* 78,666 together, as in the reference */
     {"resnet20", COLOUR32, 10, 272474, 1568},
     {"resnet18", COLOUR32, 10, 11173962, 9600},
+    {"resnet18-imagenet", COLOUR224, 1000, 11689512, 9600},
     {"vgg11", COLOUR224, 1000, 132863336, 0},
     {"vgg11-bn", COLOUR224, 1000, 132868840, 5504},
     {"vgg11-bn", COLOUR32, 10, 28149514, 5504},
@@ -72,6 +74,8 @@ static const size_case sizes[] = {
     {"mobilenetv2", COLOUR224, 1000, 3504872, 34112},
     {"mobilenetv2:width=0.35", COLOUR224, 1000, 1677128, 14080},
     {"squeezenet", COLOUR224, 1000, 1235496, 0},
+    {"autoencoder", 1, {640}, SELF, 267928, 2064},
+    {"conv-autoencoder", GREY28, SELF, 11909, 0},
     {"dscnn", 3, {49, 10, 1}, 12, 23756, 1152}, /* 24,908 together, as in the reference */
     {"lstm", 2, {29, 12}, 9, 73353, 0},
     {"lstm:units=64,layers=2,bidirectional=1", 2, {29, 12}, 9, 139401, 0},
@@ -121,7 +125,8 @@ static snug_graph *build(const snug_layer_list *l, const size_case *c)
     ok(snug_graph_create(ctx, SNUG_MODE_TRAIN, &g));
     snug_shape result = {.n_dims = 1, .dim = {c->outputs}};
     if (reads_text(c)) result = snug_shape_make(2, (int64_t[]){c->sample[0], c->outputs});
-    const snug_layers_use use = {.outputs = c->outputs > 0 ? &result : NULL};
+    if (c->outputs == SELF) result = snug_shape_make(c->n_dims, c->sample);
+    const snug_layers_use use = {.outputs = &result};
     (void)snug_layers_build(l, g, snug_input(g, "x", batch_of(c)), &use);
     ok(snug_graph_check(g));
     return g;
