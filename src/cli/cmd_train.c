@@ -170,7 +170,8 @@ static snug_status run_trainer(cli *c, snug_trainer *t, watch *w)
     fflush(c->people);
     cli_progress_start(&w->progress, c);
     forget_epoch(w);
-    w->classes = snug_trainer_data(t)->target == SNUG_TARGET_CLASS;
+    const snug_target_kind target = snug_trainer_data(t)->target;
+    w->classes = target == SNUG_TARGET_CLASS || target == SNUG_TARGET_LABELS;
     snug_train_result result = {0};
     snug_status status = snug_trainer_run(t, &result);
     cli_progress_clear(&w->progress);
