@@ -62,7 +62,7 @@ static snug_status apply_direction(snug_graph *g, const direction *d, snug_value
 /* One layer of one or two directions, side by side. */
 static snug_status apply_layer(snug_graph *g, direction d, snug_value **x, snug_value **last)
 {
-    snug_value *forth[SNUG_MAX_OUT], *back[SNUG_MAX_OUT];
+    snug_value *forth[SNUG_MAX_OUT] = {NULL}, *back[SNUG_MAX_OUT] = {NULL};
     snug_value *from = *x;
     TRY(apply_direction(g, &d, from, forth));
     *x = forth[0], *last = forth[1];
