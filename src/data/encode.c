@@ -54,12 +54,12 @@ static void encode_pixels(const snug_encoder *e, const void *record, int64_t len
         for (int64_t c = 0; c < e->n_channels; c++) x[i + c] = e->pixel[c * 256 + byte[i + c]];
 }
 
-/* Length: of a series; an image has all its elements. */
+/* What lies behind the last step (of an image: row) is 0. */
 static void encode_numbers(const snug_encoder *e, const void *record, int64_t length, void *out)
 {
     double (*const load)(const void *base, int64_t i) = snug_dtype_get(e->dtype)->load;
     const int64_t channels = e->n_channels;
-    const int64_t n = length * channels < e->n_elements ? length * channels : e->n_elements;
+    const int64_t n = length * (e->n_elements / e->context);
     float *x = out;
     for (int64_t i = 0; i < n; i += channels)
         for (int64_t c = 0; c < channels; c++) {

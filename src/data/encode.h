@@ -25,7 +25,7 @@ typedef struct snug_encoder {
     const double *mean, *std;
     int n_slots; /* tables */
     snug_slot *slot;
-    int64_t context; /* windows: records of a sample */
+    int64_t context; /* steps of a sample, rows of an image; records of a window */
     int32_t **page;  /* text: token of symbol s is page[s / 256][s % 256], -1: none; NULL: none */
 
     snug_target_kind target;

@@ -65,6 +65,25 @@ static void axes_tell_kinds(void **state)
     }
 }
 
+/* Bytes go through a table, floats one by one: to the same samples. */
+static void float_images_are_byte_images(void **state)
+{
+    (void)state;
+    enum { N = 4, SIDE = 5, EACH = SIDE * SIDE * 2 };
+    static float number[N * EACH];
+    static unsigned char byte[N * EACH];
+    float a[EACH], b[EACH];
+    for (int i = 0; i < N * EACH; i++) number[i] = byte[i] = (unsigned char)(i * i % 251);
+    write_npy("i_y.npy", "<i4", "(4,)", (const int[]){1, 2, 1, 2}, 16);
+    snug_dataset *d = open_path(write_npy("i_x.npy", "|u1", "(4, 5, 5, 2)", byte, sizeof byte));
+    ok(snug_dataset_get(d, SNUG_PART_TRAIN, 2, a, NULL));
+    snug_dataset_close(d);
+    d = open_path(write_npy("i_x.npy", "<f4", "(4, 5, 5, 2)", number, sizeof number));
+    ok(snug_dataset_get(d, SNUG_PART_TRAIN, 2, b, NULL));
+    for (int i = 0; i < EACH; i++) assert_float_equal(a[i], b[i], 1e-5);
+    snug_dataset_close(d);
+}
+
 /* The same numbers in every type give the same samples. */
 static void types_are_read(void **state)
 {
@@ -244,6 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_tell_what_arrays_are),
         cmocka_unit_test(axes_tell_kinds),
+        cmocka_unit_test(float_images_are_byte_images),
         cmocka_unit_test(types_are_read),
         cmocka_unit_test(truths_of_every_kind),
         cmocka_unit_test(archives_with_parts),
