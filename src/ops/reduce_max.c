@@ -219,7 +219,8 @@ static const snug_attr arg_attrs[] = {
 /* The same as a reduction of that axis. */
 static snug_reduce_attrs arg_reduction(const snug_arg_attrs *a, const snug_shape *x)
 {
-    return (snug_reduce_attrs){.axes = INT64_C(1) << snug_shape_axis(x, a->axis),
+    int axis = snug_shape_axis(x, a->axis); /* there is one: the shape rule checked */
+    return (snug_reduce_attrs){.axes = INT64_C(1) << (axis < 0 ? 0 : axis),
                                .keep_dims = a->keep_dims};
 }
 

@@ -119,7 +119,7 @@ static double sum_copies(const snug_tensor *dy, const snug_box *b, int64_t i)
     for (int64_t k = 0; k < n_copies; k++) {
         int64_t at = first, rest = k;
         for (int d = b->n_dims - 2; d >= 0; d -= 2)
-            at += rest % b->dim[d] * b->to[d], rest /= b->dim[d];
+            at += rest % b->dim[d] * b->to[d], rest /= b->dim[d]; /* NOLINT: copies, so 1 or more */
         sum += snug_load(dy, at);
     }
     return sum;

@@ -34,11 +34,6 @@ static bool row_pow(build *b, const onnx_node *n, const char *op)
     return build_out(b, n, 0, node2(b, op, x, build_given(b, e, x->type.dtype, e->n_dims, e->dim)));
 }
 
-static bool row_not(build *b, const onnx_node *n, const char *op)
-{
-    return build_out(b, n, 0, node_with(b, op, IN(0), 0));
-}
-
 static bool row_where(build *b, const onnx_node *n, const char *op)
 {
     snug_value *in[] = {build_in(b, n, 0, false), IN(1), IN(2)};
@@ -316,10 +311,10 @@ static const build_row rows_elementwise[] = {
     {"LessOrEqual", row_fold, "less_equal"},
     {"Greater", row_fold, "greater"},
     {"GreaterOrEqual", row_fold, "greater_equal"},
-    {"And", row_fold, "minimum"},
-    {"Or", row_fold, "maximum"},
-    {"Xor", row_fold, "not_equal"},
-    {"Not", row_not, "equal"},
+    {"And", row_fold, "logical_and"},
+    {"Or", row_fold, "logical_or"},
+    {"Xor", row_fold, "logical_xor"},
+    {"Not", row_unary, "logical_not"},
     {"Where", row_where, "where"},
     {"IsNaN", row_isnan, "not_equal"},
     {"IsInf", row_isinf, "equal"},
