@@ -15,13 +15,25 @@ typedef struct choice {
 static const choice for_images[] = {{"cnn", 12, 300000, 3, 30}, {"mlp", 0, 300000, 5, 50}};
 static const choice for_tables = {"mlp-256-128-64", 0, 200000, 10, 60};
 static const choice for_series = {"gru", 0, 60000, 10, 100};
+static const choice for_rebuilt_rows = {"autoencoder", 0, 200000, 10, 60};
+static const choice for_rebuilt_images = {"conv-autoencoder", 4, 200000, 5, 30};
 static const choice for_text = {"gpt", 0, 200000, 3, 30};
 
 /* Below this, smaller batches make enough steps of an epoch. */
 enum { FEW_SAMPLES = 2000 };
 
+/* For samples that are to be made again; NULL: nothing fits. */
+static const choice *choose_rebuilding(const snug_data_info *d)
+{
+    if (d->kind == SNUG_DATA_TABLE) return &for_rebuilt_rows;
+    if (d->kind != SNUG_DATA_IMAGE) return NULL;
+    const bool halves_twice = d->sample.dim[0] % 4 == 0 && d->sample.dim[1] % 4 == 0;
+    return halves_twice ? &for_rebuilt_images : NULL;
+}
+
 static const choice *choose(const snug_data_info *d)
 {
+    if (d->target == SNUG_TARGET_SELF) return choose_rebuilding(d);
     if (d->kind == SNUG_DATA_TABLE) return &for_tables;
     if (d->kind == SNUG_DATA_SERIES) return &for_series;
     if (d->kind == SNUG_DATA_TEXT) return &for_text;
@@ -39,8 +51,9 @@ static snug_status set_default(snug_recipe *r, const char *key, const char *valu
 static snug_status apply(snug_recipe *r, const snug_data_info *d)
 {
     const choice *k = choose(d);
-    SNUG_CHECK(d->target != SNUG_TARGET_SELF || snug_recipe_given(r, "model"), SNUG_EINVAL,
-               "no model is chosen for samples that are to be reconstructed; name one (--model)");
+    SNUG_CHECK(k || snug_recipe_given(r, "model"), SNUG_EINVAL,
+               "no model is known to reconstruct samples of this shape; name one (--model)");
+    if (!k) k = &for_rebuilt_rows; /* for its epochs */
     int64_t n = d->n[SNUG_PART_TRAIN], epochs = n > 0 ? k->samples_to_see / n : 0;
     if (epochs < k->min_epochs) epochs = k->min_epochs;
     if (epochs > k->max_epochs) epochs = k->max_epochs;
