@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conv2d and its gradients on f32 where every channel is a group with one filter: x [N, H, W, C], w
  * [KH, KW, 1, C], y [N, OH, OW, C]. Channels are lanes, nothing is gathered; eight pixels of a row
- * at a time share the loads of w. The gradient of x is a convolution of dy, row by row: the pixels
- * of a row fall into stride_w phases, each of which sees every so many places of w. Sums over the
- * window go in the order of its places, those outside the image left out. The gradient of w is a
- * partial a sample; a leaf adds its samples in order, leaves go by the tree of snug/leaves.h. */
+ * at a time share the loads of w. Where a few channels divide a vector, it holds several pixels.
+ * The gradient of x is a convolution of dy, row by row: the pixels of a row fall into stride_w
+ * phases, each of which sees every so many places of w. Sums over the window go in the order of its
+ * places, those outside the image left out. The gradient of w is a partial a sample; a leaf adds
+ * its samples in order, leaves go by the tree of snug/leaves.h. */
 #include "kernels/cpu/spans.h"
 #include "kernels/cpu/vmath.h"
 #include "ops/ops.h"
@@ -32,6 +33,7 @@ typedef struct job {
     const snug_step *step; /* of the gradient of w; NULL: one leaf */
     int64_t samples, h, w, c, kh, kw, oh, ow;
     const float *image, *weights, *bias; /* bias may be NULL */
+    int64_t w_tap;                       /* floats of weights from one tap to the next */
     float *out;
     int64_t out_h, out_w;
     int64_t grain; /* result rows of a task */
@@ -81,6 +83,7 @@ static job job_of(const snug_call *call, const snug_tensor *x, const snug_tensor
                  .h = in[1],
                  .w = in[2],
                  .c = in[3],
+                 .w_tap = in[3],
                  .kh = k[0],
                  .kw = k[1],
                  .oh = out[1],
@@ -119,7 +122,7 @@ static void find_taps(const job *d, const axis *y, const axis *x, const int64_t 
         for (int64_t i = 0; row >= 0 && i < x->taps; i++) {
             if (!whole && place_of(x, at[1], i) < 0) continue;
             t->x[t->n] = (row * d->w + i * x->dilation) * d->c;
-            t->w[t->n++] = ((y->w0 + j * y->w_step) * d->kw + x->w0 + i * x->w_step) * d->c;
+            t->w[t->n++] = ((y->w0 + j * y->w_step) * d->kw + x->w0 + i * x->w_step) * d->w_tap;
         }
     }
 }
@@ -168,6 +171,33 @@ static void run_all(run r, const taps *t, int64_t n_channels)
     run_pixels(&r, t, n_channels, 1);
 }
 
+/* The same for adjacent pixels of few channels: their floats are one run. */
+static void run_folded(run r, const taps *t, int64_t n_channels)
+{
+    int64_t whole = r.n * n_channels / VLEN, rest = r.n * n_channels % VLEN;
+    r.x_step = r.y_step = VLEN;
+    r.n = whole;
+    run_all(r, t, VLEN);
+    r.x += whole * VLEN, r.y += whole * VLEN, r.n = 1;
+    if (rest) run_pixels(&r, t, rest, 1);
+}
+
+/* Weights, and behind them the bias, with each tap's channels repeated to a whole vector. */
+static void widen(job *d, float wide[(MAX_TAPS + 1) * VLEN])
+{
+    int64_t n_taps = d->kh * d->kw;
+    for (int64_t k = 0; k < n_taps; k++)
+        for (int64_t j = 0; j < VLEN; j++) wide[k * VLEN + j] = d->weights[k * d->c + j % d->c];
+    for (int64_t j = 0; j < VLEN && d->bias; j++) wide[n_taps * VLEN + j] = d->bias[j % d->c];
+    d->weights = wide, d->w_tap = VLEN;
+    if (d->bias) d->bias = wide + n_taps * VLEN;
+}
+
+static bool folds(const job *d)
+{
+    return d->c > 0 && d->c < VLEN && VLEN % d->c == 0;
+}
+
 /* One row of the grid of one sample: its ends tap by tap, what lies between them together. */
 static void run_row(const job *d, const axis *y, const axis *x, int64_t sample, int64_t oy)
 {
@@ -186,7 +216,10 @@ static void run_row(const job *d, const axis *y, const axis *x, int64_t sample, 
         r.x = image + (ox * x->step - x->before) * d->c;
         r.y = d->out + (row + x->first + ox * x->stride) * d->c;
         r.n = whole ? end - ox : 1;
-        run_all(r, &t, d->c);
+        if (folds(d) && r.x_step == d->c && r.y_step == d->c)
+            run_folded(r, &t, d->c);
+        else
+            run_all(r, &t, d->c);
     }
 }
 
@@ -205,7 +238,9 @@ static void rows_parallel(job *d, const snug_call *call,
 static void forward_task(void *arg, int64_t task, int thread)
 {
     (void)thread;
-    const job *d = arg;
+    job own = *(const job *)arg, *d = &own;
+    float wide[(MAX_TAPS + 1) * VLEN];
+    if (folds(d)) widen(d, wide);
     const snug_conv2d_attrs *a = d->a;
     const axis y = {.n = d->oh,
                     .extent = d->h,
@@ -275,7 +310,9 @@ static axis phase_of(int64_t first, const int64_t step[3], int64_t kernel, const
 static void input_task(void *arg, int64_t task, int thread)
 {
     (void)thread;
-    const job *d = arg;
+    job own = *(const job *)arg, *d = &own;
+    float wide[(MAX_TAPS + 1) * VLEN];
+    if (folds(d)) widen(d, wide);
     const snug_conv2d_attrs *a = d->a;
     const int64_t down[] = {a->stride_h, a->dilation_h, a->pad_top};
     const int64_t across[] = {a->stride_w, a->dilation_w, a->pad_left};
