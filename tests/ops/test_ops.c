@@ -125,6 +125,15 @@ static void wrong_shapes_are_told(void **state)
     for_each_case(false, perturb_case);
 }
 
+/* The longest that an axis of the shape may be, as far as a graph takes tensors. */
+static int64_t longest(const snug_shape *s, int axis)
+{
+    int64_t extent = INT64_MAX / 64 - 1;
+    for (int d = 0; d < s->n_dims; d++)
+        if (d != axis && s->dim[d] > 1) extent /= s->dim[d];
+    return extent;
+}
+
 /* Extents near the limits are refused instead of overflowing. */
 static void huge_case(const snug_op *op, const snug_case *k)
 {
@@ -133,7 +142,7 @@ static void huge_case(const snug_op *op, const snug_case *k)
     for (int i = 0; i < r.n_in; i++)
         for (int d = 0; d < r.in_type[i].shape.n_dims; d++) {
             int64_t old = r.in_type[i].shape.dim[d];
-            r.in_type[i].shape.dim[d] = INT64_MAX / 64;
+            r.in_type[i].shape.dim[d] = longest(&r.in_type[i].shape, d);
             snug_status s = op_infer(&r);
             for (int o = 0; o < r.n_out && s == SNUG_OK; o++)
                 for (int e = 0; e < r.out_type[o].shape.n_dims; e++)
