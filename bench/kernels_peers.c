@@ -246,13 +246,9 @@ static bool measure_product(const char *text, snug_pool *pool)
     if (sscanf(text, "%dx%dx%d%n", &m, &k, &n, &end) != 3) return false;
     const bool ta = text[end] == 'a', tb = text[end] == 'b';
     const snug_matmul_attrs attrs = {.trans_a = ta, .trans_b = tb};
-    const snug_case c = {
-        .name = text,
-        .attrs = &attrs,
-        .n_in = 2,
-        .in = {{.n_dims = 2, .dim = {ta ? k : m, ta ? m : k}, .batch = true},
-               {.n_dims = 2, .dim = {tb ? n : k, tb ? k : n}, .batch = ta}},
-    };
+    const snug_case_in in[] = {{.n_dims = 2, .dim = {ta ? k : m, ta ? m : k}, .batch = true},
+                               {.n_dims = 2, .dim = {tb ? n : k, tb ? k : n}, .batch = ta}};
+    const snug_case c = {.name = text, .attrs = &attrs, .n_in = 2, .in = in};
     measure(&snug_op_matmul, &c, pool);
     return true;
 }

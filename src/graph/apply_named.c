@@ -68,15 +68,6 @@ static snug_status parse_value(const snug_op *op, const snug_attr *a, const char
                 words ? " or its name" : "", text);
 }
 
-static void set_value(void *attrs, const snug_attr *a, double x)
-{
-    int64_t whole = (int64_t)x;
-    if (a->kind == SNUG_ATTR_FLOAT)
-        memcpy((char *)attrs + a->offset, &x, sizeof x);
-    else
-        memcpy((char *)attrs + a->offset, &whole, sizeof whole);
-}
-
 /* The next run of characters other than those of `stop`, without blanks around it; *at moves on to
  * the character that ended it. */
 static snug_status next_word(const char **at, const char *stop, char out[WORD_BYTES])
@@ -107,13 +98,13 @@ static snug_status parse_pair(const snug_op *op, const char **at, void *attrs)
     TRY(parse_value(op, a, value, &x));
     CHECK(x >= a->min && x <= a->max, SNUG_EINVAL, "%s: '%s' must be from %g to %g, not %s",
           op->name, name, a->min, a->max, value);
-    set_value(attrs, a, x);
+    snug_attr_set(attrs, a, x);
     return SNUG_OK;
 }
 
 static snug_status parse_attrs(const snug_op *op, const char *text, void *attrs)
 {
-    for (const snug_attr *a = op->attrs; a && a->name; a++) set_value(attrs, a, a->initial);
+    snug_attrs_default(op, attrs);
     text += strspn(text, " \t\n");
     while (*text) {
         TRY(parse_pair(op, &text, attrs));

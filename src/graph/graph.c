@@ -290,12 +290,17 @@ snug_role snug_value_role(const snug_value *v)
 /* ---- nodes -------------------------------------------------------------------------------------
  */
 
-static void set_attr(void *attrs, const snug_attr *a, double x)
+void snug_attr_set(void *attrs, const snug_attr *a, double x)
 {
     if (a->kind == SNUG_ATTR_FLOAT)
         memcpy((char *)attrs + a->offset, &x, sizeof x);
     else
         memcpy((char *)attrs + a->offset, &(int64_t){(int64_t)x}, sizeof(int64_t));
+}
+
+void snug_attrs_default(const snug_op *op, void *attrs)
+{
+    for (const snug_attr *a = op->attrs; a && a->name; a++) snug_attr_set(attrs, a, a->initial);
 }
 
 static double get_attr(const void *attrs, const snug_attr *a)
@@ -316,9 +321,11 @@ static snug_status make_attrs(snug_graph *g, const snug_op *op, const char *name
 {
     *out = snug_bump_alloc(g->bump, op->attrs_bytes ? op->attrs_bytes : 1);
     if (!*out) return SNUG_ENOMEM;
-    if (given && op->attrs_bytes) memcpy(*out, given, op->attrs_bytes);
+    if (given && op->attrs_bytes)
+        memcpy(*out, given, op->attrs_bytes);
+    else
+        snug_attrs_default(op, *out);
     for (const snug_attr *a = op->attrs; a && a->name; a++) {
-        if (!given) set_attr(*out, a, a->initial);
         double x = get_attr(*out, a);
         CHECK(x >= a->min && x <= a->max, SNUG_EINVAL, "%s '%s': %s is %g, outside %g to %g",
               op->name, name, a->name, x, a->min, a->max);

@@ -89,4 +89,8 @@ snug_value *snug_graph_add_value(snug_graph *g, const char *name, snug_type type
 /* A name like `wanted` that is free: itself, or with _2, _3, ... */
 const char *snug_graph_free_name(snug_graph *g, const char *wanted);
 
+/* A field of an operator's attributes; all of them as they are where nothing is given. */
+void snug_attr_set(void *attrs, const snug_attr *a, double x);
+void snug_attrs_default(const snug_op *op, void *attrs);
+
 #endif

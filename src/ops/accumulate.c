@@ -70,11 +70,11 @@ static void accumulate_ref(const snug_call *c)
 static const snug_accumulate_attrs two = {2}, four = {4}, sixteen = {16};
 
 static const snug_case cases[] = {
-    {.name = "two", .attrs = &two, .n_in = 1, .in = {FIXED(13)}},
-    {.name = "four", .attrs = &four, .n_in = 1, .in = {FIXED(5, 7)}},
-    {.name = "sixteen", .attrs = &sixteen, .n_in = 1, .in = {FIXED(3, 1, 3)}},
-    {.name = "scalar", .attrs = &four, .n_in = 1, .in = {SCALAR_OF(NORMAL)}},
-    {.name = "mlp", .attrs = &four, .bench = true, .n_in = 1, .in = {FIXED(784, 512)}},
+    {.name = "two", .attrs = &two, .n_in = 1, .in = INPUTS(FIXED(13))},
+    {.name = "four", .attrs = &four, .n_in = 1, .in = INPUTS(FIXED(5, 7))},
+    {.name = "sixteen", .attrs = &sixteen, .n_in = 1, .in = INPUTS(FIXED(3, 1, 3))},
+    {.name = "scalar", .attrs = &four, .n_in = 1, .in = INPUTS(SCALAR_OF(NORMAL))},
+    {.name = "mlp", .attrs = &four, .bench = true, .n_in = 1, .in = INPUTS(FIXED(784, 512))},
     {0}};
 
 const snug_op snug_op_accumulate = {

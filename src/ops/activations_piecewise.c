@@ -41,7 +41,7 @@ static const snug_attr leaky_attrs[] = {
 static const snug_unary_attrs steep = {.slope = 0.2};
 static const snug_case leaky_cases[] = {
     UNARY_CASES(NULL),
-    {.name = "steep", .n_in = 1, .in = {BATCH_OF(DISTINCT, 7, 13)}, .attrs = &steep},
+    {.name = "steep", .n_in = 1, .in = INPUTS(BATCH_OF(DISTINCT, 7, 13)), .attrs = &steep},
     {0}};
 static const snug_case leaky_grad_cases[] = {UNARY_GRAD_CASES(DISTINCT, &steep), {0}};
 
@@ -64,7 +64,7 @@ static const snug_attr elu_attrs[] = {
 static const snug_unary_attrs deep = {.alpha = 1.5};
 static const snug_case elu_cases[] = {
     UNARY_CASES(NULL),
-    {.name = "deep", .n_in = 1, .in = {BATCH_OF(DISTINCT, 7, 13)}, .attrs = &deep},
+    {.name = "deep", .n_in = 1, .in = INPUTS(BATCH_OF(DISTINCT, 7, 13)), .attrs = &deep},
     {0}};
 static const snug_case elu_grad_cases[] = {UNARY_GRAD_CASES(DISTINCT, &deep), {0}};
 
@@ -135,7 +135,9 @@ static const snug_attr clip_attrs[] = {
     {0}};
 static const snug_unary_attrs narrow = {.min = -0.5, .max = 0.8};
 static const snug_case clip_cases[] = {
-    UNARY_CASES(&narrow), {.name = "unbounded", .n_in = 1, .in = {BATCH_OF(DISTINCT, 7, 13)}}, {0}};
+    UNARY_CASES(&narrow),
+    {.name = "unbounded", .n_in = 1, .in = INPUTS(BATCH_OF(DISTINCT, 7, 13))},
+    {0}};
 static const snug_case clip_grad_cases[] = {UNARY_GRAD_CASES(DISTINCT, &narrow), {0}};
 
 static snug_status clip_shape(snug_infer *f)

@@ -251,35 +251,35 @@ static const snug_attention_attrs two = {.heads = 2}, causal = {.heads = 2, .cau
                                   gpt2 = {.heads = 12, .causal = 1}, vit = {.heads = 3};
 
 static const snug_case attention_cases[] = {
-    {.name = "one", .n_in = 3, .in = {BATCH(1, 1, 1), BATCH(1, 1, 1), BATCH(1, 1, 1)}},
+    {.name = "one", .n_in = 3, .in = INPUTS(BATCH(1, 1, 1), BATCH(1, 1, 1), BATCH(1, 1, 1))},
     {.name = "two heads",
      .attrs = &two,
      .n_in = 3,
-     .in = {BATCH(7, 5, 6), BATCH(7, 4, 6), BATCH(7, 4, 6)}},
+     .in = INPUTS(BATCH(7, 5, 6), BATCH(7, 4, 6), BATCH(7, 4, 6))},
     {.name = "causal",
      .attrs = &causal,
      .n_in = 3,
-     .in = {BATCH(3, 9, 38), BATCH(3, 9, 38), BATCH(3, 9, 38)}},
+     .in = INPUTS(BATCH(3, 9, 38), BATCH(3, 9, 38), BATCH(3, 9, 38))},
     {.name = "grouped",
      .attrs = &grouped,
      .n_in = 3,
-     .in = {BATCH(2, 7, 12), BATCH(2, 7, 6), BATCH(2, 7, 6)}},
+     .in = INPUTS(BATCH(2, 7, 12), BATCH(2, 7, 6), BATCH(2, 7, 6))},
     {.name = "later",
      .attrs = &later,
      .n_in = 3,
-     .in = {BATCH(3, 2, 5), BATCH(3, 5, 5), BATCH(3, 5, 5)}},
+     .in = INPUTS(BATCH(3, 2, 5), BATCH(3, 5, 5), BATCH(3, 5, 5))},
     {.name = "lengths",
      .attrs = &two,
      .n_in = 4,
-     .in = {BATCH(7, 3, 6), BATCH(7, 5, 6), BATCH(7, 5, 6), INDICES(7, 7)}},
+     .in = INPUTS(BATCH(7, 3, 6), BATCH(7, 5, 6), BATCH(7, 5, 6), INDICES(7, 7))},
     {.name = "segments",
      .attrs = &causal,
      .n_in = 4,
-     .in = {BATCH(3, 6, 4), BATCH(3, 6, 4), BATCH(3, 6, 4), INDICES(2, 3, 6)}},
+     .in = INPUTS(BATCH(3, 6, 4), BATCH(3, 6, 4), BATCH(3, 6, 4), INDICES(2, 3, 6))},
     {.name = "fixed",
      .attrs = &two,
      .n_in = 3,
-     .in = {FIXED(2, 5, 4), FIXED(2, 6, 4), FIXED(2, 6, 4)}},
+     .in = INPUTS(FIXED(2, 5, 4), FIXED(2, 6, 4), FIXED(2, 6, 4))},
     {0}};
 
 const snug_op snug_op_attention = {
@@ -305,19 +305,19 @@ const snug_op snug_op_attention = {
     .cases = attention_cases};
 
 static const snug_case packed_cases[] = {
-    {.name = "one", .n_in = 1, .in = {BATCH(1, 1, 3)}},
-    {.name = "two heads", .attrs = &two, .n_in = 1, .in = {BATCH(7, 5, 18)}},
-    {.name = "causal", .attrs = &causal, .n_in = 1, .in = {BATCH(3, 9, 102)}},
-    {.name = "grouped", .attrs = &grouped, .n_in = 1, .in = {BATCH(2, 7, 40)}},
-    {.name = "lengths", .attrs = &two, .n_in = 2, .in = {BATCH(7, 5, 12), INDICES(7, 7)}},
+    {.name = "one", .n_in = 1, .in = INPUTS(BATCH(1, 1, 3))},
+    {.name = "two heads", .attrs = &two, .n_in = 1, .in = INPUTS(BATCH(7, 5, 18))},
+    {.name = "causal", .attrs = &causal, .n_in = 1, .in = INPUTS(BATCH(3, 9, 102))},
+    {.name = "grouped", .attrs = &grouped, .n_in = 1, .in = INPUTS(BATCH(2, 7, 40))},
+    {.name = "lengths", .attrs = &two, .n_in = 2, .in = INPUTS(BATCH(7, 5, 12), INDICES(7, 7))},
     {.name = "segments",
      .attrs = &causal,
      .n_in = 3,
-     .in = {BATCH(3, 6, 12), INDICES(2, 3, 6), INDICES(7, 3)}},
-    {.name = "long", .attrs = &causal, .no_grad = true, .n_in = 1, .in = {BATCH(2, 131, 24)}},
-    {.name = "gpt", .bench = true, .attrs = &gpt, .n_in = 1, .in = {BATCH(12, 64, 384)}},
-    {.name = "gpt2", .bench = true, .attrs = &gpt2, .n_in = 1, .in = {BATCH(4, 64, 2304)}},
-    {.name = "vit", .bench = true, .attrs = &vit, .n_in = 1, .in = {BATCH(2, 197, 576)}},
+     .in = INPUTS(BATCH(3, 6, 12), INDICES(2, 3, 6), INDICES(7, 3))},
+    {.name = "long", .attrs = &causal, .no_grad = true, .n_in = 1, .in = INPUTS(BATCH(2, 131, 24))},
+    {.name = "gpt", .bench = true, .attrs = &gpt, .n_in = 1, .in = INPUTS(BATCH(12, 64, 384))},
+    {.name = "gpt2", .bench = true, .attrs = &gpt2, .n_in = 1, .in = INPUTS(BATCH(4, 64, 2304))},
+    {.name = "vit", .bench = true, .attrs = &vit, .n_in = 1, .in = INPUTS(BATCH(2, 197, 576))},
     {0}};
 
 const snug_op snug_op_self_attention = {

@@ -190,18 +190,18 @@ static const snug_attention_attrs two = {.heads = 2}, causal = {.heads = 2, .cau
 static const snug_case attention_grad_cases[] = {
     {.name = "one",
      .n_in = 6,
-     .in = {BATCH(1, 1, 1), BATCH(1, 1, 1), BATCH(1, 1, 1), BATCH(1, 1, 1), BATCH(1, 1, 1),
-            BATCH(1, 1, 1)}},
+     .in = INPUTS(BATCH(1, 1, 1), BATCH(1, 1, 1), BATCH(1, 1, 1), BATCH(1, 1, 1), BATCH(1, 1, 1),
+                  BATCH(1, 1, 1))},
     {.name = "two heads",
      .attrs = &two,
      .n_in = 6,
-     .in = {BATCH(7, 5, 6), BATCH(7, 5, 6), BATCH(7, 2, 5), BATCH(7, 5, 6), BATCH(7, 4, 6),
-            BATCH(7, 4, 6)}},
+     .in = INPUTS(BATCH(7, 5, 6), BATCH(7, 5, 6), BATCH(7, 2, 5), BATCH(7, 5, 6), BATCH(7, 4, 6),
+                  BATCH(7, 4, 6))},
     {.name = "grouped",
      .attrs = &grouped,
      .n_in = 7,
-     .in = {BATCH(3, 7, 12), BATCH(3, 7, 12), BATCH(3, 4, 7), BATCH(3, 7, 12), BATCH(3, 7, 6),
-            BATCH(3, 7, 6), INDICES(9, 3)}},
+     .in = INPUTS(BATCH(3, 7, 12), BATCH(3, 7, 12), BATCH(3, 4, 7), BATCH(3, 7, 12), BATCH(3, 7, 6),
+                  BATCH(3, 7, 6), INDICES(9, 3))},
     {0}};
 
 const snug_op snug_op_attention_grad = {
@@ -224,21 +224,29 @@ const snug_op snug_op_attention_grad = {
     BATCH(n, t, columns), BATCH(n, t, columns), BATCH(n, heads, t), BATCH(n, t, all)
 
 static const snug_case packed_grad_cases[] = {
-    {.name = "two heads", .attrs = &two, .n_in = 4, .in = {PACKED(7, 5, 2, 6, 18)}},
-    {.name = "causal", .attrs = &causal, .n_in = 4, .in = {PACKED(3, 9, 2, 34, 102)}},
-    {.name = "grouped", .attrs = &grouped, .n_in = 4, .in = {PACKED(2, 7, 4, 20, 40)}},
+    {.name = "two heads", .attrs = &two, .n_in = 4, .in = INPUTS(PACKED(7, 5, 2, 6, 18))},
+    {.name = "causal", .attrs = &causal, .n_in = 4, .in = INPUTS(PACKED(3, 9, 2, 34, 102))},
+    {.name = "grouped", .attrs = &grouped, .n_in = 4, .in = INPUTS(PACKED(2, 7, 4, 20, 40))},
     {.name = "segments",
      .attrs = &causal,
      .n_in = 6,
-     .in = {PACKED(3, 6, 2, 4, 12), INDICES(2, 3, 6), INDICES(7, 3)}},
-    {.name = "long", .attrs = &causal, .n_in = 4, .in = {PACKED(2, 131, 2, 8, 24)}},
-    {.name = "gpt", .bench = true, .attrs = &gpt, .n_in = 4, .in = {PACKED(12, 64, 4, 128, 384)}},
+     .in = INPUTS(PACKED(3, 6, 2, 4, 12), INDICES(2, 3, 6), INDICES(7, 3))},
+    {.name = "long", .attrs = &causal, .n_in = 4, .in = INPUTS(PACKED(2, 131, 2, 8, 24))},
+    {.name = "gpt",
+     .bench = true,
+     .attrs = &gpt,
+     .n_in = 4,
+     .in = INPUTS(PACKED(12, 64, 4, 128, 384))},
     {.name = "gpt2",
      .bench = true,
      .attrs = &gpt2,
      .n_in = 4,
-     .in = {PACKED(4, 64, 12, 768, 2304)}},
-    {.name = "vit", .bench = true, .attrs = &vit, .n_in = 4, .in = {PACKED(2, 197, 3, 192, 576)}},
+     .in = INPUTS(PACKED(4, 64, 12, 768, 2304))},
+    {.name = "vit",
+     .bench = true,
+     .attrs = &vit,
+     .n_in = 4,
+     .in = INPUTS(PACKED(2, 197, 3, 192, 576))},
     {0}};
 
 const snug_op snug_op_self_attention_grad = {

@@ -135,23 +135,27 @@ static const snug_avg_pool2d_attrs two = {WINDOW(2, 2)}, overlap = {WINDOW(3, 2)
                                    g_large = {WINDOW(2, 2), .in_h = 32, .in_w = 32};
 
 static const snug_case cases[] = {
-    {.name = "one", .attrs = &two, .n_in = 1, .in = {BATCH(1, 2, 2, 1)}},
-    {.name = "odd", .attrs = &two, .n_in = 1, .in = {BATCH(7, 5, 6, 3)}},
-    {.name = "overlap", .attrs = &overlap, .n_in = 1, .in = {BATCH(2, 7, 8, 5)}},
-    {.name = "counted", .attrs = &counted, .n_in = 1, .in = {BATCH(2, 7, 8, 5)}},
-    {.name = "gaps", .attrs = &gaps, .n_in = 1, .in = {BATCH(2, 8, 5, 9)}},
-    {.name = "lopsided", .attrs = &lopsided, .n_in = 1, .in = {BATCH(2, 4, 7, 19)}},
-    {.name = "fixed", .attrs = &two, .n_in = 1, .in = {FIXED(2, 4, 4, 3)}},
-    {.name = "large", .attrs = &two, .bench = true, .n_in = 1, .in = {BATCH(32, 32, 32, 32)}},
+    {.name = "one", .attrs = &two, .n_in = 1, .in = INPUTS(BATCH(1, 2, 2, 1))},
+    {.name = "odd", .attrs = &two, .n_in = 1, .in = INPUTS(BATCH(7, 5, 6, 3))},
+    {.name = "overlap", .attrs = &overlap, .n_in = 1, .in = INPUTS(BATCH(2, 7, 8, 5))},
+    {.name = "counted", .attrs = &counted, .n_in = 1, .in = INPUTS(BATCH(2, 7, 8, 5))},
+    {.name = "gaps", .attrs = &gaps, .n_in = 1, .in = INPUTS(BATCH(2, 8, 5, 9))},
+    {.name = "lopsided", .attrs = &lopsided, .n_in = 1, .in = INPUTS(BATCH(2, 4, 7, 19))},
+    {.name = "fixed", .attrs = &two, .n_in = 1, .in = INPUTS(FIXED(2, 4, 4, 3))},
+    {.name = "large", .attrs = &two, .bench = true, .n_in = 1, .in = INPUTS(BATCH(32, 32, 32, 32))},
     {0}};
 
 static const snug_case grad_cases[] = {
-    {.name = "odd", .attrs = &g_two, .n_in = 1, .in = {BATCH(7, 2, 3, 3)}},
-    {.name = "overlap", .attrs = &g_overlap, .n_in = 1, .in = {BATCH(2, 4, 4, 5)}},
-    {.name = "counted", .attrs = &g_counted, .n_in = 1, .in = {BATCH(2, 4, 4, 5)}},
-    {.name = "gaps", .attrs = &g_gaps, .n_in = 1, .in = {BATCH(1, 3, 2, 9)}},
-    {.name = "lopsided", .attrs = &g_lopsided, .n_in = 1, .in = {BATCH(2, 4, 3, 19)}},
-    {.name = "large", .attrs = &g_large, .bench = true, .n_in = 1, .in = {BATCH(32, 16, 16, 32)}},
+    {.name = "odd", .attrs = &g_two, .n_in = 1, .in = INPUTS(BATCH(7, 2, 3, 3))},
+    {.name = "overlap", .attrs = &g_overlap, .n_in = 1, .in = INPUTS(BATCH(2, 4, 4, 5))},
+    {.name = "counted", .attrs = &g_counted, .n_in = 1, .in = INPUTS(BATCH(2, 4, 4, 5))},
+    {.name = "gaps", .attrs = &g_gaps, .n_in = 1, .in = INPUTS(BATCH(1, 3, 2, 9))},
+    {.name = "lopsided", .attrs = &g_lopsided, .n_in = 1, .in = INPUTS(BATCH(2, 4, 3, 19))},
+    {.name = "large",
+     .attrs = &g_large,
+     .bench = true,
+     .n_in = 1,
+     .in = INPUTS(BATCH(32, 16, 16, 32))},
     {0}};
 
 const snug_op snug_op_avg_pool2d = {

@@ -105,22 +105,22 @@ static const snug_fold_attrs fold = {.epsilon = 1e-5};
 #define CHANNELS(c) FIXED_OF(POSITIVE, c), FIXED(c), FIXED(c), FIXED_OF(POSITIVE, c)
 
 static const snug_case cases[] = {
-    {.name = "one", .attrs = &plain, .n_in = 5, .in = {BATCH(1, 1), CHANNELS(1)}},
-    {.name = "odd", .attrs = &plain, .n_in = 5, .in = {BATCH(7, 13), CHANNELS(13)}},
-    {.name = "relu", .attrs = &relu, .n_in = 5, .in = {BATCH(3, 5, 2, 9), CHANNELS(9)}},
+    {.name = "one", .attrs = &plain, .n_in = 5, .in = INPUTS(BATCH(1, 1), CHANNELS(1))},
+    {.name = "odd", .attrs = &plain, .n_in = 5, .in = INPUTS(BATCH(7, 13), CHANNELS(13))},
+    {.name = "relu", .attrs = &relu, .n_in = 5, .in = INPUTS(BATCH(3, 5, 2, 9), CHANNELS(9))},
     {.name = "resnet8 1",
      .attrs = &plain,
      .bench = true,
      .n_in = 5,
-     .in = {BATCH(32, 32, 32, 16), CHANNELS(16)}},
+     .in = INPUTS(BATCH(32, 32, 32, 16), CHANNELS(16))},
     {0}};
 
 static const snug_case fold_cases[] = {
-    {.name = "matrix", .attrs = &fold, .n_in = 5, .in = {FIXED(7, 13), CHANNELS(13)}},
+    {.name = "matrix", .attrs = &fold, .n_in = 5, .in = INPUTS(FIXED(7, 13), CHANNELS(13))},
     {.name = "convolution",
      .attrs = &fold,
      .n_in = 6,
-     .in = {FIXED(3, 3, 2, 9), CHANNELS(9), FIXED(9)}},
+     .in = INPUTS(FIXED(3, 3, 2, 9), CHANNELS(9), FIXED(9))},
     {0}};
 
 const snug_op snug_op_batch_norm_inference = {

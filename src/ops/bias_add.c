@@ -37,12 +37,12 @@ static void bias_add_ref(const snug_call *c)
 }
 
 static const snug_case bias_add_cases[] = {
-    {.name = "one", .n_in = 2, .in = {BATCH(1, 1), FIXED(1)}},
-    {.name = "odd", .n_in = 2, .in = {BATCH(7, 13), FIXED(13)}},
-    {.name = "image", .n_in = 2, .in = {BATCH(3, 5, 2, 9), FIXED(9)}},
-    {.name = "fixed", .n_in = 2, .in = {FIXED(5, 6), FIXED(6)}},
-    {.name = "mlp", .bench = true, .n_in = 2, .in = {BATCH(64, 512), FIXED(512)}},
-    {.name = "lenet", .bench = true, .n_in = 2, .in = {BATCH(64, 28, 28, 6), FIXED(6)}},
+    {.name = "one", .n_in = 2, .in = INPUTS(BATCH(1, 1), FIXED(1))},
+    {.name = "odd", .n_in = 2, .in = INPUTS(BATCH(7, 13), FIXED(13))},
+    {.name = "image", .n_in = 2, .in = INPUTS(BATCH(3, 5, 2, 9), FIXED(9))},
+    {.name = "fixed", .n_in = 2, .in = INPUTS(FIXED(5, 6), FIXED(6))},
+    {.name = "mlp", .bench = true, .n_in = 2, .in = INPUTS(BATCH(64, 512), FIXED(512))},
+    {.name = "lenet", .bench = true, .n_in = 2, .in = INPUTS(BATCH(64, 28, 28, 6), FIXED(6))},
     {0}};
 
 const snug_op snug_op_bias_add = {.name = "bias_add",
@@ -109,14 +109,14 @@ static void sum_rows_ref(const snug_call *c)
 }
 
 static const snug_case sum_rows_cases[] = {
-    {.name = "one", .n_in = 1, .in = {BATCH(1, 1)}},
-    {.name = "odd", .n_in = 1, .in = {BATCH(7, 13)}},
-    {.name = "one column", .n_in = 1, .in = {BATCH(16, 1)}},
-    {.name = "image", .n_in = 1, .in = {BATCH(7, 3, 5, 18)}},
-    {.name = "fixed", .n_in = 1, .in = {FIXED(31, 6)}},
-    {.name = "vector", .n_in = 1, .in = {FIXED(6)}},
-    {.name = "mlp", .bench = true, .n_in = 1, .in = {BATCH(64, 512)}},
-    {.name = "lenet", .bench = true, .n_in = 1, .in = {BATCH(64, 28, 28, 6)}},
+    {.name = "one", .n_in = 1, .in = INPUTS(BATCH(1, 1))},
+    {.name = "odd", .n_in = 1, .in = INPUTS(BATCH(7, 13))},
+    {.name = "one column", .n_in = 1, .in = INPUTS(BATCH(16, 1))},
+    {.name = "image", .n_in = 1, .in = INPUTS(BATCH(7, 3, 5, 18))},
+    {.name = "fixed", .n_in = 1, .in = INPUTS(FIXED(31, 6))},
+    {.name = "vector", .n_in = 1, .in = INPUTS(FIXED(6))},
+    {.name = "mlp", .bench = true, .n_in = 1, .in = INPUTS(BATCH(64, 512))},
+    {.name = "lenet", .bench = true, .n_in = 1, .in = INPUTS(BATCH(64, 28, 28, 6))},
     {0}};
 
 const snug_op snug_op_sum_rows = {

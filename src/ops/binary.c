@@ -177,10 +177,12 @@ static void pow_grad_ref(const snug_call *c)
 }
 
 static const snug_case pow_grad_cases[] = {
-    {.name = "odd", .n_in = 3, .in = {BATCH(7, 13), BATCH_OF(POSITIVE, 7, 13), BATCH(7, 13)}},
-    {.name = "vector", .n_in = 3, .in = {BATCH(7, 13), BATCH_OF(POSITIVE, 7, 13), FIXED(13)}},
-    {.name = "column", .n_in = 3, .in = {BATCH(7, 13), FIXED_OF(POSITIVE, 13), BATCH(7, 1)}},
-    {.name = "fixed", .n_in = 3, .in = {FIXED(35), FIXED_OF(POSITIVE, 35), SCALAR_OF(NORMAL)}},
+    {.name = "odd", .n_in = 3, .in = INPUTS(BATCH(7, 13), BATCH_OF(POSITIVE, 7, 13), BATCH(7, 13))},
+    {.name = "vector", .n_in = 3, .in = INPUTS(BATCH(7, 13), BATCH_OF(POSITIVE, 7, 13), FIXED(13))},
+    {.name = "column", .n_in = 3, .in = INPUTS(BATCH(7, 13), FIXED_OF(POSITIVE, 13), BATCH(7, 1))},
+    {.name = "fixed",
+     .n_in = 3,
+     .in = INPUTS(FIXED(35), FIXED_OF(POSITIVE, 35), SCALAR_OF(NORMAL))},
     {0}};
 
 const snug_op snug_op_pow_grad = {

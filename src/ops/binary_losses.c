@@ -61,32 +61,37 @@ static void bce_grad_ref(const snug_call *c)
 }
 
 static const snug_case bce_cases[] = {
-    {.name = "one", .n_in = 2, .in = {BATCH(1, 1), BATCH_OF(UNIT, 1, 1)}},
-    {.name = "odd", .n_in = 2, .in = {BATCH(7, 13), BATCH_OF(UNIT, 7, 13)}},
-    {.name = "column", .n_in = 2, .in = {BATCH(7, 1), BATCH_OF(UNIT, 7)}},
-    {.name = "places", .n_in = 2, .in = {BATCH(3, 5, 9), BATCH_OF(UNIT, 3, 5, 9)}},
+    {.name = "one", .n_in = 2, .in = INPUTS(BATCH(1, 1), BATCH_OF(UNIT, 1, 1))},
+    {.name = "odd", .n_in = 2, .in = INPUTS(BATCH(7, 13), BATCH_OF(UNIT, 7, 13))},
+    {.name = "column", .n_in = 2, .in = INPUTS(BATCH(7, 1), BATCH_OF(UNIT, 7))},
+    {.name = "places", .n_in = 2, .in = INPUTS(BATCH(3, 5, 9), BATCH_OF(UNIT, 3, 5, 9))},
     {.name = "weights",
      .n_in = 3,
-     .in = {BATCH(7, 5), BATCH_OF(UNIT, 7, 5), GIVEN_OF(POSITIVE, 5)}},
-    {.name = "fixed", .n_in = 2, .in = {FIXED(35), FIXED_OF(UNIT, 35)}},
-    {.name = "bench", .bench = true, .n_in = 2, .in = {BATCH(64, 512), BATCH_OF(UNIT, 64, 512)}},
+     .in = INPUTS(BATCH(7, 5), BATCH_OF(UNIT, 7, 5), GIVEN_OF(POSITIVE, 5))},
+    {.name = "fixed", .n_in = 2, .in = INPUTS(FIXED(35), FIXED_OF(UNIT, 35))},
+    {.name = "bench",
+     .bench = true,
+     .n_in = 2,
+     .in = INPUTS(BATCH(64, 512), BATCH_OF(UNIT, 64, 512))},
     {0}};
 
 static const snug_case bce_grad_cases[] = {
-    {.name = "one", .n_in = 3, .in = {BATCH(1, 1), BATCH_OF(UNIT, 1, 1), SCALAR_OF(NORMAL)}},
-    {.name = "odd", .n_in = 3, .in = {BATCH(7, 13), BATCH_OF(UNIT, 7, 13), SCALAR_OF(NORMAL)}},
+    {.name = "one", .n_in = 3, .in = INPUTS(BATCH(1, 1), BATCH_OF(UNIT, 1, 1), SCALAR_OF(NORMAL))},
+    {.name = "odd",
+     .n_in = 3,
+     .in = INPUTS(BATCH(7, 13), BATCH_OF(UNIT, 7, 13), SCALAR_OF(NORMAL))},
     {.name = "target",
      .attrs = &target,
      .n_in = 3,
-     .in = {BATCH(7, 1), BATCH_OF(UNIT, 7), SCALAR_OF(NORMAL)}},
+     .in = INPUTS(BATCH(7, 1), BATCH_OF(UNIT, 7), SCALAR_OF(NORMAL))},
     {.name = "weights",
      .n_in = 4,
-     .in = {BATCH(7, 5), BATCH_OF(UNIT, 7, 5), SCALAR_OF(NORMAL), GIVEN_OF(POSITIVE, 5)}},
-    {.name = "fixed", .n_in = 3, .in = {FIXED(35), FIXED_OF(UNIT, 35), SCALAR_OF(NORMAL)}},
+     .in = INPUTS(BATCH(7, 5), BATCH_OF(UNIT, 7, 5), SCALAR_OF(NORMAL), GIVEN_OF(POSITIVE, 5))},
+    {.name = "fixed", .n_in = 3, .in = INPUTS(FIXED(35), FIXED_OF(UNIT, 35), SCALAR_OF(NORMAL))},
     {.name = "bench",
      .bench = true,
      .n_in = 3,
-     .in = {BATCH(64, 512), BATCH_OF(UNIT, 64, 512), SCALAR_OF(NORMAL)}},
+     .in = INPUTS(BATCH(64, 512), BATCH_OF(UNIT, 64, 512), SCALAR_OF(NORMAL))},
     {0}};
 
 const snug_op snug_op_bce_with_logits = {
@@ -189,30 +194,30 @@ static void focal_grad_ref(const snug_call *c)
     }
 
 static const snug_case focal_cases[] = {
-    {.name = "odd", .attrs = &plain, .n_in = 2, .in = {BATCH(7, 13), TARGETS(7, 13)}},
-    {.name = "column", .attrs = &other, .n_in = 2, .in = {BATCH(7, 1), TARGETS(7)}},
-    {.name = "boxes", .attrs = &plain, .n_in = 2, .in = {BATCH(3, 5, 9), TARGETS(3, 5, 9)}},
+    {.name = "odd", .attrs = &plain, .n_in = 2, .in = INPUTS(BATCH(7, 13), TARGETS(7, 13))},
+    {.name = "column", .attrs = &other, .n_in = 2, .in = INPUTS(BATCH(7, 1), TARGETS(7))},
+    {.name = "boxes", .attrs = &plain, .n_in = 2, .in = INPUTS(BATCH(3, 5, 9), TARGETS(3, 5, 9))},
     {.name = "bench",
      .attrs = &plain,
      .bench = true,
      .n_in = 2,
-     .in = {BATCH(64, 512), TARGETS(64, 512)}},
+     .in = INPUTS(BATCH(64, 512), TARGETS(64, 512))},
     {0}};
 
 static const snug_case focal_grad_cases[] = {
     {.name = "odd",
      .attrs = &plain,
      .n_in = 3,
-     .in = {BATCH(7, 13), TARGETS(7, 13), SCALAR_OF(NORMAL)}},
+     .in = INPUTS(BATCH(7, 13), TARGETS(7, 13), SCALAR_OF(NORMAL))},
     {.name = "column",
      .attrs = &other,
      .n_in = 3,
-     .in = {BATCH(7, 1), TARGETS(7), SCALAR_OF(NORMAL)}},
+     .in = INPUTS(BATCH(7, 1), TARGETS(7), SCALAR_OF(NORMAL))},
     {.name = "bench",
      .attrs = &plain,
      .bench = true,
      .n_in = 3,
-     .in = {BATCH(64, 512), TARGETS(64, 512), SCALAR_OF(NORMAL)}},
+     .in = INPUTS(BATCH(64, 512), TARGETS(64, 512), SCALAR_OF(NORMAL))},
     {0}};
 
 const snug_op snug_op_sigmoid_focal = {
@@ -299,19 +304,19 @@ static void hinge_grad_ref(const snug_call *c)
 }
 
 static const snug_case hinge_cases[] = {
-    {.name = "odd", .attrs = &plain, .n_in = 2, .in = {BATCH(7, 13), BATCH(7, 13)}},
-    {.name = "column", .attrs = &other, .n_in = 2, .in = {BATCH(7, 1), BATCH(7)}},
+    {.name = "odd", .attrs = &plain, .n_in = 2, .in = INPUTS(BATCH(7, 13), BATCH(7, 13))},
+    {.name = "column", .attrs = &other, .n_in = 2, .in = INPUTS(BATCH(7, 1), BATCH(7))},
     {0}};
 
 static const snug_case hinge_grad_cases[] = {
     {.name = "odd",
      .attrs = &plain,
      .n_in = 3,
-     .in = {BATCH(7, 13), BATCH(7, 13), SCALAR_OF(NORMAL)}},
+     .in = INPUTS(BATCH(7, 13), BATCH(7, 13), SCALAR_OF(NORMAL))},
     {.name = "target",
      .attrs = &target,
      .n_in = 3,
-     .in = {BATCH(7, 1), BATCH(7), SCALAR_OF(NORMAL)}},
+     .in = INPUTS(BATCH(7, 1), BATCH(7), SCALAR_OF(NORMAL))},
     {0}};
 
 const snug_op snug_op_hinge = {

@@ -80,24 +80,24 @@ static const snug_attention_attrs two = {.heads = 2}, grouped = {.heads = 4, .kv
     }
 
 static const snug_case cases[] = {
-    {.name = "one", .n_in = 3, .in = {BATCH(1, 1, 3), BATCH(1, 4, 2), POSITION(4)}},
+    {.name = "one", .n_in = 3, .in = INPUTS(BATCH(1, 1, 3), BATCH(1, 4, 2), POSITION(4))},
     {.name = "step",
      .attrs = &two,
      .n_in = 3,
-     .in = {BATCH(3, 1, 18), BATCH(3, 9, 12), POSITION(9)}},
+     .in = INPUTS(BATCH(3, 1, 18), BATCH(3, 9, 12), POSITION(9))},
     {.name = "several",
      .attrs = &grouped,
      .n_in = 3,
-     .in = {BATCH(2, 3, 40), BATCH(2, 71, 20), POSITION(68)}},
+     .in = INPUTS(BATCH(2, 3, 40), BATCH(2, 71, 20), POSITION(68))},
     {.name = "over the end",
      .attrs = &two,
      .n_in = 3,
-     .in = {BATCH(2, 4, 12), BATCH(2, 3, 8), POSITION(3)}},
+     .in = INPUTS(BATCH(2, 4, 12), BATCH(2, 3, 8), POSITION(3))},
     {.name = "gpt",
      .bench = true,
      .attrs = &gpt,
      .n_in = 3,
-     .in = {BATCH(1, 1, 384), BATCH(1, 64, 256), POSITION(64)}},
+     .in = INPUTS(BATCH(1, 1, 384), BATCH(1, 64, 256), POSITION(64))},
     {0}};
 
 const snug_op snug_op_cached_attention = {

@@ -43,11 +43,11 @@ static void squares_ref(const snug_call *c)
 }
 
 static const snug_case squares_cases[] = {
-    {.name = "one", .n_in = 1, .in = {FIXED(1)}},
-    {.name = "matrix", .n_in = 1, .in = {FIXED(13, 7)}},
-    {.name = "scalar", .n_in = 1, .in = {SCALAR_OF(NORMAL)}},
-    {.name = "batch", .n_in = 1, .in = {BATCH(7, 5)}},
-    {.name = "mlp", .bench = true, .n_in = 1, .in = {FIXED(784, 512)}},
+    {.name = "one", .n_in = 1, .in = INPUTS(FIXED(1))},
+    {.name = "matrix", .n_in = 1, .in = INPUTS(FIXED(13, 7))},
+    {.name = "scalar", .n_in = 1, .in = INPUTS(SCALAR_OF(NORMAL))},
+    {.name = "batch", .n_in = 1, .in = INPUTS(BATCH(7, 5))},
+    {.name = "mlp", .bench = true, .n_in = 1, .in = INPUTS(FIXED(784, 512))},
     {0}};
 
 const snug_op snug_op_sum_squares = {
@@ -89,8 +89,8 @@ static void clip_ref(const snug_call *c)
 static const snug_clip_attrs small = {.max_norm = 0.5}, large = {.max_norm = 100};
 
 static const snug_case clip_cases[] = {
-    {.name = "clips", .attrs = &small, .n_in = 1, .in = {SCALAR_OF(POSITIVE)}},
-    {.name = "passes", .attrs = &large, .n_in = 1, .in = {SCALAR_OF(POSITIVE)}},
+    {.name = "clips", .attrs = &small, .n_in = 1, .in = INPUTS(SCALAR_OF(POSITIVE))},
+    {.name = "passes", .attrs = &large, .n_in = 1, .in = INPUTS(SCALAR_OF(POSITIVE))},
     {0}};
 
 const snug_op snug_op_clip_scale = {

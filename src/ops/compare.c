@@ -29,12 +29,12 @@ static snug_status no_slope(snug_grad *g)
 /* Whole numbers are equal now and then. */
 static const snug_case compare_cases[] = {
     BINARY_CASES(NORMAL, NORMAL),
-    {.name = "labels", .n_in = 2, .in = {LABELS(17, 3), LABELS(17, 3)}},
+    {.name = "labels", .n_in = 2, .in = INPUTS(LABELS(17, 3), LABELS(17, 3))},
     {.name = "tokens",
      .n_in = 2,
      .no_grad = true,
-     .in = {{CASE_DIMS(7, 13), .batch = true, .fill = SNUG_FILL_INDEX, .index_below = 3},
-            {CASE_DIMS(13), .fill = SNUG_FILL_INDEX, .index_below = 3}}},
+     .in = INPUTS({CASE_DIMS(7, 13), .batch = true, .fill = SNUG_FILL_INDEX, .index_below = 3},
+                  {CASE_DIMS(13), .fill = SNUG_FILL_INDEX, .index_below = 3})},
     BINARY_BENCH,
     {0}};
 
@@ -92,9 +92,9 @@ static void not_ref(const snug_call *c)
     for (int64_t i = 0; i < n; i++) snug_store(&c->out[0], i, snug_load(&c->in[0], i) == 0);
 }
 
-static const snug_case not_cases[] = {{.name = "odd", .n_in = 1, .in = {BATCH(7, 13)}},
-                                      {.name = "labels", .n_in = 1, .in = {LABELS(17, 3)}},
-                                      {.name = "bytes", .n_in = 1, .in = {PLACES(2, 7, 13)}},
+static const snug_case not_cases[] = {{.name = "odd", .n_in = 1, .in = INPUTS(BATCH(7, 13))},
+                                      {.name = "labels", .n_in = 1, .in = INPUTS(LABELS(17, 3))},
+                                      {.name = "bytes", .n_in = 1, .in = INPUTS(PLACES(2, 7, 13))},
                                       {0}};
 
 const snug_op snug_op_logical_not = {
@@ -154,18 +154,21 @@ static void where_ref(const snug_call *c)
         CASE_DIMS(__VA_ARGS__), .batch = true, .fill = SNUG_FILL_INDEX, .index_below = 2           \
     }
 static const snug_case where_cases[] = {
-    {.name = "odd", .no_grad = true, .n_in = 3, .in = {CHOICES(7, 13), BATCH(7, 13), BATCH(7, 13)}},
-    {.name = "bytes", .n_in = 3, .in = {PLACES(2, 7, 13), BATCH(7, 13), BATCH(7, 13)}},
-    {.name = "column", .n_in = 3, .in = {PLACES(2, 7, 1), BATCH(7, 13), FIXED(13)}},
-    {.name = "numbers", .n_in = 3, .in = {PLACES(2, 7, 13), SCALAR_OF(NORMAL), FIXED(1, 13)}},
+    {.name = "odd",
+     .no_grad = true,
+     .n_in = 3,
+     .in = INPUTS(CHOICES(7, 13), BATCH(7, 13), BATCH(7, 13))},
+    {.name = "bytes", .n_in = 3, .in = INPUTS(PLACES(2, 7, 13), BATCH(7, 13), BATCH(7, 13))},
+    {.name = "column", .n_in = 3, .in = INPUTS(PLACES(2, 7, 1), BATCH(7, 13), FIXED(13))},
+    {.name = "numbers", .n_in = 3, .in = INPUTS(PLACES(2, 7, 13), SCALAR_OF(NORMAL), FIXED(1, 13))},
     {.name = "masked",
      .no_grad = true,
      .n_in = 3,
-     .in = {CHOICES(7, 1, 13), BATCH(7, 5, 13), SCALAR_OF(NORMAL)}},
+     .in = INPUTS(CHOICES(7, 1, 13), BATCH(7, 5, 13), SCALAR_OF(NORMAL))},
     {.name = "mlp",
      .bench = true,
      .n_in = 3,
-     .in = {BATCH(64, 512), BATCH(64, 512), BATCH(64, 512)}},
+     .in = INPUTS(BATCH(64, 512), BATCH(64, 512), BATCH(64, 512))},
     {0}};
 
 const snug_op snug_op_where = {

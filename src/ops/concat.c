@@ -118,23 +118,23 @@ static void concat_ref(const snug_call *c)
 static const snug_axis_attrs first = {0}, second = {1}, last = {-1};
 
 static const snug_case concat_cases[] = {
-    {.name = "two", .attrs = &last, .n_in = 2, .in = {BATCH(7, 3), BATCH(7, 6)}},
+    {.name = "two", .attrs = &last, .n_in = 2, .in = INPUTS(BATCH(7, 3), BATCH(7, 6))},
     {.name = "three",
      .attrs = &second,
      .n_in = 3,
-     .in = {BATCH(3, 2, 5), BATCH(3, 1, 5), BATCH(3, 4, 5)}},
-    {.name = "rows", .attrs = &first, .n_in = 2, .in = {FIXED(3, 4), FIXED(5, 4)}},
-    {.name = "one", .attrs = &last, .n_in = 1, .in = {BATCH(3, 4)}},
+     .in = INPUTS(BATCH(3, 2, 5), BATCH(3, 1, 5), BATCH(3, 4, 5))},
+    {.name = "rows", .attrs = &first, .n_in = 2, .in = INPUTS(FIXED(3, 4), FIXED(5, 4))},
+    {.name = "one", .attrs = &last, .n_in = 1, .in = INPUTS(BATCH(3, 4))},
     {.name = "eight",
      .attrs = &last,
      .n_in = 8,
-     .in = {BATCH(3, 1), BATCH(3, 2), BATCH(3, 1), BATCH(3, 3), BATCH(3, 1), BATCH(3, 2),
-            BATCH(3, 1), BATCH(3, 1)}},
+     .in = INPUTS(BATCH(3, 1), BATCH(3, 2), BATCH(3, 1), BATCH(3, 3), BATCH(3, 1), BATCH(3, 2),
+                  BATCH(3, 1), BATCH(3, 1))},
     {.name = "fire",
      .attrs = &last,
      .bench = true,
      .n_in = 2,
-     .in = {BATCH(32, 16, 16, 64), BATCH(32, 16, 16, 64)}},
+     .in = INPUTS(BATCH(32, 16, 16, 64), BATCH(32, 16, 16, 64))},
     {0}};
 
 const snug_op snug_op_concat = {
@@ -262,12 +262,16 @@ static const snug_split_attrs halves = {.axis = -1, .n = 2}, qkv = {.axis = 2, .
                               rows = {.axis = 0, .n = 2, .size = {3, 2}}, one = {.axis = 0, .n = 1};
 
 static const snug_case split_cases[] = {
-    {.name = "halves", .attrs = &halves, .n_in = 1, .in = {BATCH(7, 6)}},
-    {.name = "thirds", .attrs = &qkv, .n_in = 1, .in = {BATCH(3, 2, 15)}},
-    {.name = "given", .attrs = &given, .n_in = 1, .in = {BATCH(3, 10, 2)}},
-    {.name = "rows", .attrs = &rows, .n_in = 1, .in = {FIXED(5, 4)}},
-    {.name = "one", .attrs = &one, .n_in = 1, .in = {FIXED(5)}},
-    {.name = "gpt heads", .attrs = &qkv, .bench = true, .n_in = 1, .in = {BATCH(8, 128, 384)}},
+    {.name = "halves", .attrs = &halves, .n_in = 1, .in = INPUTS(BATCH(7, 6))},
+    {.name = "thirds", .attrs = &qkv, .n_in = 1, .in = INPUTS(BATCH(3, 2, 15))},
+    {.name = "given", .attrs = &given, .n_in = 1, .in = INPUTS(BATCH(3, 10, 2))},
+    {.name = "rows", .attrs = &rows, .n_in = 1, .in = INPUTS(FIXED(5, 4))},
+    {.name = "one", .attrs = &one, .n_in = 1, .in = INPUTS(FIXED(5))},
+    {.name = "gpt heads",
+     .attrs = &qkv,
+     .bench = true,
+     .n_in = 1,
+     .in = INPUTS(BATCH(8, 128, 384))},
     {0}};
 
 const snug_op snug_op_split = {

@@ -306,18 +306,19 @@ static const snug_case cases[] = {
     {.name = "speech",
      .attrs = &first,
      .n_in = 4,
-     .in = {BATCH(7, 9, 5), INDICES(5, 7, 3), LABELS(7, 10), LABELS(7, 4)}},
+     .in = INPUTS(BATCH(7, 9, 5), INDICES(5, 7, 3), LABELS(7, 10), LABELS(7, 4))},
     {.name = "other blank",
      .attrs = &other,
      .n_in = 4,
-     .in = {BATCH(5, 12, 4), INDICES(4, 5, 2), LABELS(5, 13), LABELS(5, 3)}},
+     .in = INPUTS(BATCH(5, 12, 4), INDICES(4, 5, 2), LABELS(5, 13), LABELS(5, 3))},
     {0}};
 
 static const snug_case grad_cases[] = {
     {.name = "speech",
      .attrs = &first,
      .n_in = 5,
-     .in = {BATCH(7, 9, 5), INDICES(5, 7, 3), LABELS(7, 10), LABELS(7, 4), SCALAR_OF(NORMAL)}},
+     .in =
+         INPUTS(BATCH(7, 9, 5), INDICES(5, 7, 3), LABELS(7, 10), LABELS(7, 4), SCALAR_OF(NORMAL))},
     {0}};
 
 const snug_op snug_op_ctc = {

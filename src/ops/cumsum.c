@@ -63,12 +63,16 @@ static const snug_cumsum_attrs last = {.axis = -1}, middle = {.axis = 1, .exclus
                                first = {.axis = 0};
 
 static const snug_case cases[] = {
-    {.name = "last", .attrs = &last, .n_in = 1, .in = {BATCH(7, 13)}},
-    {.name = "exclusive", .attrs = &middle, .n_in = 1, .in = {BATCH(3, 5, 4)}},
-    {.name = "reverse", .attrs = &reverse, .n_in = 1, .in = {BATCH(3, 5, 70)}},
-    {.name = "both", .attrs = &both, .n_in = 1, .in = {BATCH(3, 9)}},
-    {.name = "fixed", .attrs = &first, .n_in = 1, .in = {FIXED(9, 3)}},
-    {.name = "tokens", .attrs = &reverse, .bench = true, .n_in = 1, .in = {BATCH(8, 128, 128)}},
+    {.name = "last", .attrs = &last, .n_in = 1, .in = INPUTS(BATCH(7, 13))},
+    {.name = "exclusive", .attrs = &middle, .n_in = 1, .in = INPUTS(BATCH(3, 5, 4))},
+    {.name = "reverse", .attrs = &reverse, .n_in = 1, .in = INPUTS(BATCH(3, 5, 70))},
+    {.name = "both", .attrs = &both, .n_in = 1, .in = INPUTS(BATCH(3, 9))},
+    {.name = "fixed", .attrs = &first, .n_in = 1, .in = INPUTS(FIXED(9, 3))},
+    {.name = "tokens",
+     .attrs = &reverse,
+     .bench = true,
+     .n_in = 1,
+     .in = INPUTS(BATCH(8, 128, 128))},
     {0}};
 
 const snug_op snug_op_cumsum = {

@@ -39,12 +39,12 @@ static const snug_dropout_attrs half = {.rate = 0.5, .key = 11}, tenth = {.rate 
                                 none = {.rate = 0, .key = 13};
 
 static const snug_case cases[] = {
-    {.name = "one", .attrs = &half, .n_in = 1, .in = {BATCH(1, 1)}},
-    {.name = "odd", .attrs = &half, .n_in = 1, .in = {BATCH(7, 13)}},
-    {.name = "image", .attrs = &tenth, .n_in = 1, .in = {BATCH(3, 5, 3, 7)}},
-    {.name = "fixed", .attrs = &tenth, .n_in = 1, .in = {FIXED(35)}},
-    {.name = "rate 0", .attrs = &none, .n_in = 1, .in = {BATCH(7, 5)}},
-    {.name = "mlp", .bench = true, .attrs = &half, .n_in = 1, .in = {BATCH(64, 512)}},
+    {.name = "one", .attrs = &half, .n_in = 1, .in = INPUTS(BATCH(1, 1))},
+    {.name = "odd", .attrs = &half, .n_in = 1, .in = INPUTS(BATCH(7, 13))},
+    {.name = "image", .attrs = &tenth, .n_in = 1, .in = INPUTS(BATCH(3, 5, 3, 7))},
+    {.name = "fixed", .attrs = &tenth, .n_in = 1, .in = INPUTS(FIXED(35))},
+    {.name = "rate 0", .attrs = &none, .n_in = 1, .in = INPUTS(BATCH(7, 5))},
+    {.name = "mlp", .bench = true, .attrs = &half, .n_in = 1, .in = INPUTS(BATCH(64, 512))},
     {0}};
 
 const snug_op snug_op_dropout = {

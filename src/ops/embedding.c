@@ -101,12 +101,15 @@ static void embedding_ref(const snug_call *c)
 }
 
 static const snug_case embedding_cases[] = {
-    {.name = "one", .n_in = 2, .in = {FIXED(1, 1), INDICES(1, 1)}},
-    {.name = "words", .n_in = 2, .in = {FIXED(5, 13), INDICES(5, 7)}},
-    {.name = "tokens", .n_in = 2, .in = {FIXED(9, 18), INDICES(9, 7, 3)}},
-    {.name = "outside", .n_in = 2, .in = {FIXED(3, 4), INDICES(6, 7, 5)}},
-    {.name = "gpt", .bench = true, .n_in = 2, .in = {FIXED(65, 128), INDICES(65, 12, 64)}},
-    {.name = "wide", .bench = true, .n_in = 2, .in = {FIXED(1000, 768), INDICES(1000, 4, 64)}},
+    {.name = "one", .n_in = 2, .in = INPUTS(FIXED(1, 1), INDICES(1, 1))},
+    {.name = "words", .n_in = 2, .in = INPUTS(FIXED(5, 13), INDICES(5, 7))},
+    {.name = "tokens", .n_in = 2, .in = INPUTS(FIXED(9, 18), INDICES(9, 7, 3))},
+    {.name = "outside", .n_in = 2, .in = INPUTS(FIXED(3, 4), INDICES(6, 7, 5))},
+    {.name = "gpt", .bench = true, .n_in = 2, .in = INPUTS(FIXED(65, 128), INDICES(65, 12, 64))},
+    {.name = "wide",
+     .bench = true,
+     .n_in = 2,
+     .in = INPUTS(FIXED(1000, 768), INDICES(1000, 4, 64))},
     {0}};
 
 const snug_op snug_op_embedding = {
@@ -200,15 +203,15 @@ static void grad_ref(const snug_call *c)
 static const snug_embedding_attrs one = {1}, five = {5}, nine = {9}, many = {65};
 
 static const snug_case grad_cases[] = {
-    {.name = "one", .attrs = &one, .n_in = 2, .in = {BATCH(1, 1), INDICES(1, 1)}},
-    {.name = "words", .attrs = &five, .n_in = 2, .in = {BATCH(7, 13), INDICES(5, 7)}},
-    {.name = "tokens", .attrs = &nine, .n_in = 2, .in = {BATCH(7, 3, 70), INDICES(9, 7, 3)}},
-    {.name = "outside", .attrs = &five, .n_in = 2, .in = {BATCH(7, 5, 3), INDICES(8, 7, 5)}},
+    {.name = "one", .attrs = &one, .n_in = 2, .in = INPUTS(BATCH(1, 1), INDICES(1, 1))},
+    {.name = "words", .attrs = &five, .n_in = 2, .in = INPUTS(BATCH(7, 13), INDICES(5, 7))},
+    {.name = "tokens", .attrs = &nine, .n_in = 2, .in = INPUTS(BATCH(7, 3, 70), INDICES(9, 7, 3))},
+    {.name = "outside", .attrs = &five, .n_in = 2, .in = INPUTS(BATCH(7, 5, 3), INDICES(8, 7, 5))},
     {.name = "gpt",
      .bench = true,
      .attrs = &many,
      .n_in = 2,
-     .in = {BATCH(12, 64, 128), INDICES(65, 12, 64)}},
+     .in = INPUTS(BATCH(12, 64, 128), INDICES(65, 12, 64))},
     {0}};
 
 const snug_op snug_op_embedding_grad = {
@@ -260,9 +263,11 @@ static void onto_ref(const snug_call *c)
 }
 
 static const snug_case onto_cases[] = {
-    {.name = "one", .n_in = 3, .in = {FIXED(1, 1), FIXED(1, 1), FIXED_INDICES(1, 1)}},
-    {.name = "tokens", .n_in = 3, .in = {FIXED(9, 35), FIXED(7, 3, 35), FIXED_INDICES(9, 7, 3)}},
-    {.name = "outside", .n_in = 3, .in = {FIXED(5, 3), FIXED(7, 3), FIXED_INDICES(8, 7)}},
+    {.name = "one", .n_in = 3, .in = INPUTS(FIXED(1, 1), FIXED(1, 1), FIXED_INDICES(1, 1))},
+    {.name = "tokens",
+     .n_in = 3,
+     .in = INPUTS(FIXED(9, 35), FIXED(7, 3, 35), FIXED_INDICES(9, 7, 3))},
+    {.name = "outside", .n_in = 3, .in = INPUTS(FIXED(5, 3), FIXED(7, 3), FIXED_INDICES(8, 7))},
     {0}};
 
 const snug_op snug_op_embedding_grad_onto = {

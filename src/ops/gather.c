@@ -124,16 +124,22 @@ static void gather_ref(const snug_call *c)
 static const snug_gather_attrs first = {.axis = 0}, second = {.axis = 1}, last = {.axis = -1};
 
 static const snug_case gather_cases[] = {
-    {.name = "rows", .attrs = &first, .n_in = 2, .in = {FIXED(5, 13), INDICES(5, 7)}},
-    {.name = "cubes", .attrs = &first, .n_in = 2, .in = {FIXED(4, 3, 2), INDICES(4, 7, 2)}},
-    {.name = "columns", .attrs = &last, .n_in = 2, .in = {BATCH(7, 5), FIXED_INDICES(5, 3)}},
-    {.name = "middle", .attrs = &second, .n_in = 2, .in = {BATCH(3, 5, 4), FIXED_INDICES(5, 2, 3)}},
-    {.name = "outside", .attrs = &second, .n_in = 2, .in = {BATCH(3, 5, 4), FIXED_INDICES(9, 6)}},
+    {.name = "rows", .attrs = &first, .n_in = 2, .in = INPUTS(FIXED(5, 13), INDICES(5, 7))},
+    {.name = "cubes", .attrs = &first, .n_in = 2, .in = INPUTS(FIXED(4, 3, 2), INDICES(4, 7, 2))},
+    {.name = "columns", .attrs = &last, .n_in = 2, .in = INPUTS(BATCH(7, 5), FIXED_INDICES(5, 3))},
+    {.name = "middle",
+     .attrs = &second,
+     .n_in = 2,
+     .in = INPUTS(BATCH(3, 5, 4), FIXED_INDICES(5, 2, 3))},
+    {.name = "outside",
+     .attrs = &second,
+     .n_in = 2,
+     .in = INPUTS(BATCH(3, 5, 4), FIXED_INDICES(9, 6))},
     {.name = "tokens",
      .attrs = &second,
      .bench = true,
      .n_in = 2,
-     .in = {BATCH(8, 128, 128), FIXED_INDICES(128, 64)}},
+     .in = INPUTS(BATCH(8, 128, 128), FIXED_INDICES(128, 64))},
     {0}};
 
 const snug_op snug_op_gather = {
@@ -237,18 +243,24 @@ static const snug_gather_attrs g_rows = {0, 5}, g_cubes = {0, 4}, g_middle = {1,
                                g_tokens = {1, 128};
 
 static const snug_case gather_grad_cases[] = {
-    {.name = "rows", .attrs = &g_rows, .n_in = 2, .in = {BATCH(7, 13), INDICES(5, 7)}},
-    {.name = "cubes", .attrs = &g_cubes, .n_in = 2, .in = {BATCH(7, 2, 3, 2), INDICES(4, 7, 2)}},
+    {.name = "rows", .attrs = &g_rows, .n_in = 2, .in = INPUTS(BATCH(7, 13), INDICES(5, 7))},
+    {.name = "cubes",
+     .attrs = &g_cubes,
+     .n_in = 2,
+     .in = INPUTS(BATCH(7, 2, 3, 2), INDICES(4, 7, 2))},
     {.name = "middle",
      .attrs = &g_middle,
      .n_in = 2,
-     .in = {BATCH(3, 2, 3, 4), FIXED_INDICES(5, 2, 3)}},
-    {.name = "outside", .attrs = &g_middle, .n_in = 2, .in = {BATCH(3, 6), FIXED_INDICES(9, 6)}},
+     .in = INPUTS(BATCH(3, 2, 3, 4), FIXED_INDICES(5, 2, 3))},
+    {.name = "outside",
+     .attrs = &g_middle,
+     .n_in = 2,
+     .in = INPUTS(BATCH(3, 6), FIXED_INDICES(9, 6))},
     {.name = "tokens",
      .attrs = &g_tokens,
      .bench = true,
      .n_in = 2,
-     .in = {BATCH(8, 64, 128), FIXED_INDICES(128, 64)}},
+     .in = INPUTS(BATCH(8, 64, 128), FIXED_INDICES(128, 64))},
     {0}};
 
 const snug_op snug_op_gather_grad = {
@@ -338,15 +350,15 @@ static const snug_case scatter_cases[] = {
     {.name = "rows",
      .attrs = &first,
      .n_in = 3,
-     .in = {FIXED(5, 6), FIXED_INDICES(5, 7), FIXED(7, 6)}},
+     .in = INPUTS(FIXED(5, 6), FIXED_INDICES(5, 7), FIXED(7, 6))},
     {.name = "columns",
      .attrs = &last,
      .n_in = 3,
-     .in = {BATCH(7, 5), FIXED_INDICES(5, 3), BATCH(7, 3)}},
+     .in = INPUTS(BATCH(7, 5), FIXED_INDICES(5, 3), BATCH(7, 3))},
     {.name = "outside",
      .attrs = &second,
      .n_in = 3,
-     .in = {BATCH(3, 5, 2), FIXED_INDICES(9, 6), BATCH(3, 6, 2)}},
+     .in = INPUTS(BATCH(3, 5, 2), FIXED_INDICES(9, 6), BATCH(3, 6, 2))},
     {0}};
 
 const snug_op snug_op_scatter_add = {

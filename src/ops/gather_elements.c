@@ -112,15 +112,23 @@ static const snug_gather_attrs second = {.axis = 1}, first = {.axis = 0}, g_seco
                                g_first = {0, 4};
 
 static const snug_case elements_cases[] = {
-    {.name = "columns", .attrs = &second, .n_in = 2, .in = {BATCH(7, 5, 2), INDICES(5, 7, 3, 2)}},
-    {.name = "rows", .attrs = &first, .n_in = 2, .in = {FIXED(4, 3), FIXED_INDICES(4, 6, 3)}},
-    {.name = "outside", .attrs = &second, .n_in = 2, .in = {BATCH(7, 3), INDICES(5, 7, 4)}},
+    {.name = "columns",
+     .attrs = &second,
+     .n_in = 2,
+     .in = INPUTS(BATCH(7, 5, 2), INDICES(5, 7, 3, 2))},
+    {.name = "rows", .attrs = &first, .n_in = 2, .in = INPUTS(FIXED(4, 3), FIXED_INDICES(4, 6, 3))},
+    {.name = "outside", .attrs = &second, .n_in = 2, .in = INPUTS(BATCH(7, 3), INDICES(5, 7, 4))},
     {0}};
 
-static const snug_case elements_grad_cases[] = {
-    {.name = "columns", .attrs = &g_second, .n_in = 2, .in = {BATCH(7, 3, 2), INDICES(5, 7, 3, 2)}},
-    {.name = "rows", .attrs = &g_first, .n_in = 2, .in = {FIXED(6, 3), FIXED_INDICES(5, 6, 3)}},
-    {0}};
+static const snug_case elements_grad_cases[] = {{.name = "columns",
+                                                 .attrs = &g_second,
+                                                 .n_in = 2,
+                                                 .in = INPUTS(BATCH(7, 3, 2), INDICES(5, 7, 3, 2))},
+                                                {.name = "rows",
+                                                 .attrs = &g_first,
+                                                 .n_in = 2,
+                                                 .in = INPUTS(FIXED(6, 3), FIXED_INDICES(5, 6, 3))},
+                                                {0}};
 
 const snug_op snug_op_gather_elements = {
     .name = "gather_elements",

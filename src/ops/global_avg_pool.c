@@ -84,17 +84,17 @@ static void avg_grad_ref(const snug_call *c)
 static const snug_size2d_attrs g_one = {1, 1}, g_odd = {5, 3}, g_resnet = {8, 8};
 
 static const snug_case cases[] = {
-    {.name = "one", .n_in = 1, .in = {BATCH(1, 1, 1, 1)}},
-    {.name = "odd", .n_in = 1, .in = {BATCH(7, 5, 3, 9)}},
-    {.name = "fixed", .n_in = 1, .in = {FIXED(2, 4, 4, 3)}},
-    {.name = "resnet8", .bench = true, .n_in = 1, .in = {BATCH(32, 8, 8, 64)}},
+    {.name = "one", .n_in = 1, .in = INPUTS(BATCH(1, 1, 1, 1))},
+    {.name = "odd", .n_in = 1, .in = INPUTS(BATCH(7, 5, 3, 9))},
+    {.name = "fixed", .n_in = 1, .in = INPUTS(FIXED(2, 4, 4, 3))},
+    {.name = "resnet8", .bench = true, .n_in = 1, .in = INPUTS(BATCH(32, 8, 8, 64))},
     {0}};
 
 static const snug_case grad_cases[] = {
-    {.name = "one", .attrs = &g_one, .n_in = 1, .in = {BATCH(1, 1)}},
-    {.name = "odd", .attrs = &g_odd, .n_in = 1, .in = {BATCH(7, 9)}},
-    {.name = "fixed", .attrs = &g_odd, .n_in = 1, .in = {FIXED(2, 3)}},
-    {.name = "resnet8", .attrs = &g_resnet, .bench = true, .n_in = 1, .in = {BATCH(32, 64)}},
+    {.name = "one", .attrs = &g_one, .n_in = 1, .in = INPUTS(BATCH(1, 1))},
+    {.name = "odd", .attrs = &g_odd, .n_in = 1, .in = INPUTS(BATCH(7, 9))},
+    {.name = "fixed", .attrs = &g_odd, .n_in = 1, .in = INPUTS(FIXED(2, 3))},
+    {.name = "resnet8", .attrs = &g_resnet, .bench = true, .n_in = 1, .in = INPUTS(BATCH(32, 64))},
     {0}};
 
 const snug_op snug_op_global_avg_pool = {

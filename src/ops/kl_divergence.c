@@ -42,21 +42,23 @@ static const snug_attr wrt_attrs[] = {ATTR_WRT, {0}};
 static const snug_loss_attrs target = {.wrt = 1};
 
 static const snug_case cases[] = {
-    {.name = "odd", .n_in = 2, .in = {BATCH(7, 13), BATCH_OF(POSITIVE, 7, 13)}},
-    {.name = "tokens", .n_in = 2, .in = {BATCH(3, 4, 9), BATCH_OF(POSITIVE, 3, 4, 9)}},
-    {.name = "fixed", .n_in = 2, .in = {FIXED(3, 5), FIXED_OF(POSITIVE, 3, 5)}},
+    {.name = "odd", .n_in = 2, .in = INPUTS(BATCH(7, 13), BATCH_OF(POSITIVE, 7, 13))},
+    {.name = "tokens", .n_in = 2, .in = INPUTS(BATCH(3, 4, 9), BATCH_OF(POSITIVE, 3, 4, 9))},
+    {.name = "fixed", .n_in = 2, .in = INPUTS(FIXED(3, 5), FIXED_OF(POSITIVE, 3, 5))},
     {.name = "bench",
      .bench = true,
      .n_in = 2,
-     .in = {BATCH(64, 512), BATCH_OF(POSITIVE, 64, 512)}},
+     .in = INPUTS(BATCH(64, 512), BATCH_OF(POSITIVE, 64, 512))},
     {0}};
 
 static const snug_case grad_cases[] = {
-    {.name = "odd", .n_in = 3, .in = {BATCH(7, 13), BATCH_OF(POSITIVE, 7, 13), SCALAR_OF(NORMAL)}},
+    {.name = "odd",
+     .n_in = 3,
+     .in = INPUTS(BATCH(7, 13), BATCH_OF(POSITIVE, 7, 13), SCALAR_OF(NORMAL))},
     {.name = "target",
      .attrs = &target,
      .n_in = 3,
-     .in = {BATCH(3, 4, 9), BATCH_OF(POSITIVE, 3, 4, 9), SCALAR_OF(NORMAL)}},
+     .in = INPUTS(BATCH(3, 4, 9), BATCH_OF(POSITIVE, 3, 4, 9), SCALAR_OF(NORMAL))},
     {0}};
 
 const snug_op snug_op_kl_divergence = {

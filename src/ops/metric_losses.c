@@ -193,18 +193,21 @@ static const snug_loss_attrs none = {.margin = 0}, low = {.margin = -0.3}, far =
 
 /* Labels -1 do not come from a case's fill: 1 and others, which count 0. Golden files have -1. */
 static const snug_case cosine_cases[] = {
-    {.name = "odd", .attrs = &low, .n_in = 3, .in = {BATCH(7, 13), BATCH(7, 13), LABELS(7, 2)}},
+    {.name = "odd",
+     .attrs = &low,
+     .n_in = 3,
+     .in = INPUTS(BATCH(7, 13), BATCH(7, 13), LABELS(7, 2))},
     {.name = "tokens",
      .attrs = &none,
      .n_in = 3,
-     .in = {BATCH(3, 4, 9), BATCH(3, 4, 9), INDICES(2, 3, 4)}},
+     .in = INPUTS(BATCH(3, 4, 9), BATCH(3, 4, 9), INDICES(2, 3, 4))},
     {0}};
 
 static const snug_case cosine_grad_cases[] = {
     {.name = "odd",
      .attrs = &low,
      .n_in = 4,
-     .in = {BATCH(7, 13), BATCH(7, 13), LABELS(7, 2), SCALAR_OF(NORMAL)}},
+     .in = INPUTS(BATCH(7, 13), BATCH(7, 13), LABELS(7, 2), SCALAR_OF(NORMAL))},
     {0}};
 
 const snug_op snug_op_cosine_embedding = {
@@ -321,18 +324,21 @@ static void triplet_grad_ref(const snug_call *c)
 }
 
 static const snug_case triplet_cases[] = {
-    {.name = "odd", .attrs = &far, .n_in = 3, .in = {BATCH(7, 13), BATCH(7, 13), BATCH(7, 13)}},
+    {.name = "odd",
+     .attrs = &far,
+     .n_in = 3,
+     .in = INPUTS(BATCH(7, 13), BATCH(7, 13), BATCH(7, 13))},
     {.name = "tokens",
      .attrs = &none,
      .n_in = 3,
-     .in = {BATCH(3, 4, 9), BATCH(3, 4, 9), BATCH(3, 4, 9)}},
+     .in = INPUTS(BATCH(3, 4, 9), BATCH(3, 4, 9), BATCH(3, 4, 9))},
     {0}};
 
 static const snug_case triplet_grad_cases[] = {
     {.name = "odd",
      .attrs = &far,
      .n_in = 4,
-     .in = {BATCH(7, 13), BATCH(7, 13), BATCH(7, 13), SCALAR_OF(NORMAL)}},
+     .in = INPUTS(BATCH(7, 13), BATCH(7, 13), BATCH(7, 13), SCALAR_OF(NORMAL))},
     {0}};
 
 const snug_op snug_op_triplet_margin = {

@@ -46,9 +46,9 @@ static const snug_one_hot_attrs five = {.depth = 5, .on = 1},
                                 smooth = {.depth = 3, .on = 0.9, .off = 0.05};
 
 static const snug_case cases[] = {
-    {.name = "labels", .attrs = &five, .n_in = 1, .in = {LABELS(7, 5)}},
-    {.name = "tokens", .attrs = &five, .n_in = 1, .in = {INDICES(5, 3, 4)}},
-    {.name = "outside", .attrs = &smooth, .n_in = 1, .in = {LABELS(7, 5)}},
+    {.name = "labels", .attrs = &five, .n_in = 1, .in = INPUTS(LABELS(7, 5))},
+    {.name = "tokens", .attrs = &five, .n_in = 1, .in = INPUTS(INDICES(5, 3, 4))},
+    {.name = "outside", .attrs = &smooth, .n_in = 1, .in = INPUTS(LABELS(7, 5))},
     {0}};
 
 const snug_op snug_op_one_hot = {

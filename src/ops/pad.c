@@ -151,13 +151,17 @@ static const snug_pad_attrs around = {.before = {0, 1, 2}, .after = {0, 2, 1}, .
                             image = {.before = {0, 1, 1}, .after = {0, 1, 1}};
 
 static const snug_case pad_cases[] = {
-    {.name = "around", .attrs = &around, .n_in = 1, .in = {BATCH(3, 4, 5, 2)}},
-    {.name = "edge", .attrs = &edge, .n_in = 1, .in = {BATCH(3, 3, 4)}},
-    {.name = "reflect", .attrs = &mirror, .n_in = 1, .in = {BATCH(3, 3, 4)}},
-    {.name = "wrap", .attrs = &turned, .n_in = 1, .in = {BATCH(3, 3, 4)}},
-    {.name = "vector", .attrs = &vector, .n_in = 1, .in = {FIXED(5)}},
-    {.name = "nothing", .attrs = &none, .n_in = 1, .in = {BATCH(5, 3)}},
-    {.name = "image", .attrs = &image, .bench = true, .n_in = 1, .in = {BATCH(32, 32, 32, 16)}},
+    {.name = "around", .attrs = &around, .n_in = 1, .in = INPUTS(BATCH(3, 4, 5, 2))},
+    {.name = "edge", .attrs = &edge, .n_in = 1, .in = INPUTS(BATCH(3, 3, 4))},
+    {.name = "reflect", .attrs = &mirror, .n_in = 1, .in = INPUTS(BATCH(3, 3, 4))},
+    {.name = "wrap", .attrs = &turned, .n_in = 1, .in = INPUTS(BATCH(3, 3, 4))},
+    {.name = "vector", .attrs = &vector, .n_in = 1, .in = INPUTS(FIXED(5))},
+    {.name = "nothing", .attrs = &none, .n_in = 1, .in = INPUTS(BATCH(5, 3))},
+    {.name = "image",
+     .attrs = &image,
+     .bench = true,
+     .n_in = 1,
+     .in = INPUTS(BATCH(32, 32, 32, 16))},
     {0}};
 
 const snug_op snug_op_pad = {
@@ -229,10 +233,10 @@ static void pad_grad_ref(const snug_call *c)
 }
 
 static const snug_case pad_grad_cases[] = {
-    {.name = "constant", .attrs = &around, .n_in = 1, .in = {BATCH(3, 7, 8, 2)}},
-    {.name = "edge", .attrs = &edge, .n_in = 1, .in = {BATCH(3, 6, 8)}},
-    {.name = "reflect", .attrs = &mirror, .n_in = 1, .in = {BATCH(3, 6, 8)}},
-    {.name = "wrap", .attrs = &turned, .n_in = 1, .in = {BATCH(3, 8, 4)}},
+    {.name = "constant", .attrs = &around, .n_in = 1, .in = INPUTS(BATCH(3, 7, 8, 2))},
+    {.name = "edge", .attrs = &edge, .n_in = 1, .in = INPUTS(BATCH(3, 6, 8))},
+    {.name = "reflect", .attrs = &mirror, .n_in = 1, .in = INPUTS(BATCH(3, 6, 8))},
+    {.name = "wrap", .attrs = &turned, .n_in = 1, .in = INPUTS(BATCH(3, 8, 4))},
     {0}};
 
 const snug_op snug_op_pad_grad = {

@@ -111,39 +111,42 @@ static const snug_quantize_attrs plain = {.axis = -1}, bytes = {.axis = -1, .is_
     }
 
 static const snug_case quantize_cases[] = {
-    {.name = "symmetric", .attrs = &plain, .n_in = 2, .in = {BATCH(7, 13), SCALAR_OF(UNIT)}},
+    {.name = "symmetric", .attrs = &plain, .n_in = 2, .in = INPUTS(BATCH(7, 13), SCALAR_OF(UNIT))},
     {.name = "zero point",
      .attrs = &bytes,
      .n_in = 3,
-     .in = {BATCH(7, 40), SCALAR_OF(UNIT), ONE_ZERO(200)}},
-    {.name = "columns", .attrs = &plain, .n_in = 2, .in = {BATCH(7, 40), FIXED_OF(UNIT, 40)}},
+     .in = INPUTS(BATCH(7, 40), SCALAR_OF(UNIT), ONE_ZERO(200))},
+    {.name = "columns", .attrs = &plain, .n_in = 2, .in = INPUTS(BATCH(7, 40), FIXED_OF(UNIT, 40))},
     {.name = "channels",
      .attrs = &middle,
      .n_in = 3,
-     .in = {BATCH(3, 4, 21), FIXED_OF(UNIT, 4), FIXED_INDICES(255, 4)}},
+     .in = INPUTS(BATCH(3, 4, 21), FIXED_OF(UNIT, 4), FIXED_INDICES(255, 4))},
     {.name = "images",
      .attrs = &plain,
      .bench = true,
      .n_in = 2,
-     .in = {BATCH(32, 32, 32, 16), SCALAR_OF(UNIT)}},
+     .in = INPUTS(BATCH(32, 32, 32, 16), SCALAR_OF(UNIT))},
     {0}};
 
 static const snug_case dequantize_cases[] = {
-    {.name = "one scale", .attrs = &plain, .n_in = 2, .in = {PLACES(255, 7, 13), SCALAR_OF(UNIT)}},
+    {.name = "one scale",
+     .attrs = &plain,
+     .n_in = 2,
+     .in = INPUTS(PLACES(255, 7, 13), SCALAR_OF(UNIT))},
     {.name = "zero point",
      .attrs = &plain,
      .n_in = 3,
-     .in = {PLACES(255, 7, 40), SCALAR_OF(UNIT), ONE_ZERO(200)}},
+     .in = INPUTS(PLACES(255, 7, 40), SCALAR_OF(UNIT), ONE_ZERO(200))},
     {.name = "columns",
      .attrs = &plain,
      .n_in = 3,
-     .in = {PLACES(255, 7, 40), FIXED_OF(UNIT, 40), FIXED_INDICES(255, 40)}},
-    {.name = "wide", .attrs = &middle, .n_in = 2, .in = {INDICES(9999, 3, 4, 21), FIXED(4)}},
+     .in = INPUTS(PLACES(255, 7, 40), FIXED_OF(UNIT, 40), FIXED_INDICES(255, 40))},
+    {.name = "wide", .attrs = &middle, .n_in = 2, .in = INPUTS(INDICES(9999, 3, 4, 21), FIXED(4))},
     {.name = "images",
      .attrs = &plain,
      .bench = true,
      .n_in = 2,
-     .in = {PLACES(255, 32, 32, 32, 16), SCALAR_OF(UNIT)}},
+     .in = INPUTS(PLACES(255, 32, 32, 32, 16), SCALAR_OF(UNIT))},
     {0}};
 
 const snug_op snug_op_quantize = {

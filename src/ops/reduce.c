@@ -209,22 +209,26 @@ static const snug_reduce_attrs all = {0}, last = {AXES(4)}, last_kept = {AXES(4)
                                image = {AXES(6), .keep_dims = 1}, ends = {AXES(9)};
 
 #define SUM_CASES                                                                                  \
-    {.name = "all", .attrs = &all, .n_in = 1, .in = {BATCH(7, 3, 5)}},                             \
-        {.name = "last", .attrs = &last, .n_in = 1, .in = {BATCH(7, 3, 13)}},                      \
-        {.name = "last kept", .attrs = &last_kept, .n_in = 1, .in = {BATCH(7, 3, 13)}},            \
-        {.name = "middle", .attrs = &middle, .n_in = 1, .in = {BATCH(3, 4, 5, 6)}},                \
-        {.name = "apart", .attrs = &apart, .n_in = 1, .in = {BATCH(3, 4, 5, 6)}},                  \
-        {.name = "samples", .attrs = &samples, .n_in = 1, .in = {BATCH(7, 3, 2)}},                 \
-        {.name = "samples kept", .attrs = &samples_kept, .n_in = 1, .in = {BATCH(7, 3, 2)}},       \
-        {.name = "fixed", .attrs = &second, .n_in = 1, .in = {FIXED(4, 9, 2)}},                    \
-        {.name = "all fixed", .attrs = &all, .n_in = 1, .in = {FIXED(4, 9)}},                      \
-        {.name = "ends", .attrs = &ends, .n_in = 1, .in = {FIXED(4, 3, 2, 5)}},                    \
+    {.name = "all", .attrs = &all, .n_in = 1, .in = INPUTS(BATCH(7, 3, 5))},                       \
+        {.name = "last", .attrs = &last, .n_in = 1, .in = INPUTS(BATCH(7, 3, 13))},                \
+        {.name = "last kept", .attrs = &last_kept, .n_in = 1, .in = INPUTS(BATCH(7, 3, 13))},      \
+        {.name = "middle", .attrs = &middle, .n_in = 1, .in = INPUTS(BATCH(3, 4, 5, 6))},          \
+        {.name = "apart", .attrs = &apart, .n_in = 1, .in = INPUTS(BATCH(3, 4, 5, 6))},            \
+        {.name = "samples", .attrs = &samples, .n_in = 1, .in = INPUTS(BATCH(7, 3, 2))},           \
+        {.name = "samples kept", .attrs = &samples_kept, .n_in = 1, .in = INPUTS(BATCH(7, 3, 2))}, \
+        {.name = "fixed", .attrs = &second, .n_in = 1, .in = INPUTS(FIXED(4, 9, 2))},              \
+        {.name = "all fixed", .attrs = &all, .n_in = 1, .in = INPUTS(FIXED(4, 9))},                \
+        {.name = "ends", .attrs = &ends, .n_in = 1, .in = INPUTS(FIXED(4, 3, 2, 5))},              \
         {.name = "pixels",                                                                         \
          .attrs = &image,                                                                          \
          .bench = true,                                                                            \
          .n_in = 1,                                                                                \
-         .in = {BATCH(32, 16, 16, 64)}},                                                           \
-        {.name = "tokens", .attrs = &last, .bench = true, .n_in = 1, .in = {BATCH(8, 128, 128)}},  \
+         .in = INPUTS(BATCH(32, 16, 16, 64))},                                                     \
+        {.name = "tokens",                                                                         \
+         .attrs = &last,                                                                           \
+         .bench = true,                                                                            \
+         .n_in = 1,                                                                                \
+         .in = INPUTS(BATCH(8, 128, 128))},                                                        \
     {                                                                                              \
         0                                                                                          \
     }
@@ -348,12 +352,16 @@ static const snug_reduce_attrs
     g_image = {.axes = 6, .keep_dims = 1, .mean = 1, .n_dims = 4, .dim = {0, 16, 16}};
 
 static const snug_case spread_cases[] = {
-    {.name = "all", .attrs = &g_all, .n_in = 2, .in = {SCALAR_OF(NORMAL), BATCH(7, 3, 5)}},
-    {.name = "last", .attrs = &g_last, .n_in = 1, .in = {BATCH(7, 3)}},
-    {.name = "mean kept", .attrs = &g_kept, .n_in = 1, .in = {BATCH(7, 3, 1)}},
-    {.name = "apart", .attrs = &g_apart, .n_in = 1, .in = {BATCH(3, 5)}},
-    {.name = "samples", .attrs = &g_samples, .n_in = 2, .in = {FIXED(3, 2), BATCH(7, 3, 2)}},
-    {.name = "pixels", .attrs = &g_image, .bench = true, .n_in = 1, .in = {BATCH(32, 1, 1, 64)}},
+    {.name = "all", .attrs = &g_all, .n_in = 2, .in = INPUTS(SCALAR_OF(NORMAL), BATCH(7, 3, 5))},
+    {.name = "last", .attrs = &g_last, .n_in = 1, .in = INPUTS(BATCH(7, 3))},
+    {.name = "mean kept", .attrs = &g_kept, .n_in = 1, .in = INPUTS(BATCH(7, 3, 1))},
+    {.name = "apart", .attrs = &g_apart, .n_in = 1, .in = INPUTS(BATCH(3, 5))},
+    {.name = "samples", .attrs = &g_samples, .n_in = 2, .in = INPUTS(FIXED(3, 2), BATCH(7, 3, 2))},
+    {.name = "pixels",
+     .attrs = &g_image,
+     .bench = true,
+     .n_in = 1,
+     .in = INPUTS(BATCH(32, 1, 1, 64))},
     {0}};
 
 const snug_op snug_op_reduce_sum_grad = {

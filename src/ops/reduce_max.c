@@ -81,17 +81,17 @@ static const snug_reduce_attrs last = {.axes = 4}, kept = {.axes = 4, .keep_dims
                                second = {.axes = 2};
 
 static const snug_case max_cases[] = {
-    {.name = "last", .attrs = &last, .n_in = 1, .in = {BATCH_OF(DISTINCT, 7, 3, 13)}},
-    {.name = "last kept", .attrs = &kept, .n_in = 1, .in = {BATCH_OF(DISTINCT, 7, 3, 13)}},
-    {.name = "middle", .attrs = &middle, .n_in = 1, .in = {BATCH_OF(DISTINCT, 3, 4, 5, 6)}},
-    {.name = "apart", .attrs = &apart, .n_in = 1, .in = {BATCH_OF(DISTINCT, 3, 4, 5, 6)}},
-    {.name = "all", .attrs = &all, .n_in = 1, .in = {FIXED_OF(DISTINCT, 9, 7)}},
-    {.name = "columns", .attrs = &second, .n_in = 1, .in = {BATCH_OF(DISTINCT, 3, 9, 20)}},
+    {.name = "last", .attrs = &last, .n_in = 1, .in = INPUTS(BATCH_OF(DISTINCT, 7, 3, 13))},
+    {.name = "last kept", .attrs = &kept, .n_in = 1, .in = INPUTS(BATCH_OF(DISTINCT, 7, 3, 13))},
+    {.name = "middle", .attrs = &middle, .n_in = 1, .in = INPUTS(BATCH_OF(DISTINCT, 3, 4, 5, 6))},
+    {.name = "apart", .attrs = &apart, .n_in = 1, .in = INPUTS(BATCH_OF(DISTINCT, 3, 4, 5, 6))},
+    {.name = "all", .attrs = &all, .n_in = 1, .in = INPUTS(FIXED_OF(DISTINCT, 9, 7))},
+    {.name = "columns", .attrs = &second, .n_in = 1, .in = INPUTS(BATCH_OF(DISTINCT, 3, 9, 20))},
     {.name = "tokens",
      .attrs = &second,
      .bench = true,
      .n_in = 1,
-     .in = {BATCH_OF(DISTINCT, 8, 128, 128)}},
+     .in = INPUTS(BATCH_OF(DISTINCT, 8, 128, 128))},
     {0}};
 
 const snug_op snug_op_reduce_max = {
@@ -178,15 +178,15 @@ static const snug_case max_grad_cases[] = {
     {.name = "last",
      .attrs = &last,
      .n_in = 3,
-     .in = {BATCH(7, 3),
-            {CASE_DIMS(7, 3, 4), .batch = true, .fill = SNUG_FILL_INDEX, .index_below = 3},
-            {CASE_DIMS(7, 3), .batch = true, .fill = SNUG_FILL_INDEX, .index_below = 3}}},
+     .in = INPUTS(BATCH(7, 3),
+                  {CASE_DIMS(7, 3, 4), .batch = true, .fill = SNUG_FILL_INDEX, .index_below = 3},
+                  {CASE_DIMS(7, 3), .batch = true, .fill = SNUG_FILL_INDEX, .index_below = 3})},
     {.name = "kept",
      .attrs = &kept,
      .n_in = 3,
-     .in = {BATCH(2, 3, 1),
-            {CASE_DIMS(2, 3, 5), .batch = true, .fill = SNUG_FILL_INDEX, .index_below = 3},
-            {CASE_DIMS(2, 3, 1), .batch = true, .fill = SNUG_FILL_INDEX, .index_below = 3}}},
+     .in = INPUTS(BATCH(2, 3, 1),
+                  {CASE_DIMS(2, 3, 5), .batch = true, .fill = SNUG_FILL_INDEX, .index_below = 3},
+                  {CASE_DIMS(2, 3, 1), .batch = true, .fill = SNUG_FILL_INDEX, .index_below = 3})},
     {0}};
 
 const snug_op snug_op_reduce_max_grad = {
@@ -280,13 +280,13 @@ static const snug_arg_attrs rows = {.axis = -1}, columns = {.axis = 1, .keep_dim
                             ties = {.axis = 1, .last = 1, .wide = 1};
 
 static const snug_case arg_cases[] = {
-    {.name = "rows", .attrs = &rows, .n_in = 1, .in = {BATCH(7, 3, 13)}},
-    {.name = "columns", .attrs = &columns, .n_in = 1, .in = {BATCH(3, 9, 5)}},
+    {.name = "rows", .attrs = &rows, .n_in = 1, .in = INPUTS(BATCH(7, 3, 13))},
+    {.name = "columns", .attrs = &columns, .n_in = 1, .in = INPUTS(BATCH(3, 9, 5))},
     {.name = "ties",
      .attrs = &ties,
      .n_in = 1,
-     .in = {{CASE_DIMS(9, 20), .batch = true, .fill = SNUG_FILL_INDEX, .index_below = 4}}},
-    {.name = "fixed", .attrs = &rows, .n_in = 1, .in = {FIXED(33)}},
+     .in = INPUTS({CASE_DIMS(9, 20), .batch = true, .fill = SNUG_FILL_INDEX, .index_below = 4})},
+    {.name = "fixed", .attrs = &rows, .n_in = 1, .in = INPUTS(FIXED(33))},
     {0}};
 
 const snug_op snug_op_argmax = {

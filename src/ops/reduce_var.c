@@ -121,17 +121,20 @@ static const snug_reduce_attrs last = {.axes = 4}, unbiased = {.axes = 6, .corre
                                apart = {.axes = 10, .correction = 1};
 
 static const snug_case var_cases[] = {
-    {.name = "last", .attrs = &last, .n_in = 1, .in = {BATCH(7, 3, 13)}},
-    {.name = "unbiased", .attrs = &unbiased, .n_in = 1, .in = {BATCH(3, 4, 5, 6)}},
-    {.name = "kept", .attrs = &kept, .n_in = 1, .in = {BATCH(3, 4, 5)}},
-    {.name = "apart", .attrs = &apart, .n_in = 1, .in = {BATCH(3, 4, 5, 6)}},
-    {.name = "all", .attrs = &all, .n_in = 1, .in = {FIXED(9, 7)}},
+    {.name = "last", .attrs = &last, .n_in = 1, .in = INPUTS(BATCH(7, 3, 13))},
+    {.name = "unbiased", .attrs = &unbiased, .n_in = 1, .in = INPUTS(BATCH(3, 4, 5, 6))},
+    {.name = "kept", .attrs = &kept, .n_in = 1, .in = INPUTS(BATCH(3, 4, 5))},
+    {.name = "apart", .attrs = &apart, .n_in = 1, .in = INPUTS(BATCH(3, 4, 5, 6))},
+    {.name = "all", .attrs = &all, .n_in = 1, .in = INPUTS(FIXED(9, 7))},
     {0}};
 
 static const snug_case var_grad_cases[] = {
-    {.name = "last", .attrs = &last, .n_in = 2, .in = {BATCH(7, 3), BATCH(7, 3, 13)}},
-    {.name = "unbiased", .attrs = &unbiased, .n_in = 2, .in = {BATCH(3, 6), BATCH(3, 4, 5, 6)}},
-    {.name = "kept", .attrs = &kept, .n_in = 2, .in = {BATCH(3, 4, 1), BATCH(3, 4, 5)}},
+    {.name = "last", .attrs = &last, .n_in = 2, .in = INPUTS(BATCH(7, 3), BATCH(7, 3, 13))},
+    {.name = "unbiased",
+     .attrs = &unbiased,
+     .n_in = 2,
+     .in = INPUTS(BATCH(3, 6), BATCH(3, 4, 5, 6))},
+    {.name = "kept", .attrs = &kept, .n_in = 2, .in = INPUTS(BATCH(3, 4, 1), BATCH(3, 4, 5))},
     {0}};
 
 const snug_op snug_op_reduce_var = {
@@ -237,18 +240,18 @@ static void prod_grad_ref(const snug_call *c)
 }
 
 static const snug_case prod_cases[] = {
-    {.name = "last", .attrs = &last, .n_in = 1, .in = {BATCH(7, 3, 5)}},
-    {.name = "kept", .attrs = &kept, .n_in = 1, .in = {BATCH(3, 4, 5)}},
+    {.name = "last", .attrs = &last, .n_in = 1, .in = INPUTS(BATCH(7, 3, 5))},
+    {.name = "kept", .attrs = &kept, .n_in = 1, .in = INPUTS(BATCH(3, 4, 5))},
     {.name = "zeros",
      .attrs = &last,
      .n_in = 1,
-     .in = {{CASE_DIMS(9, 3, 3), .batch = true, .fill = SNUG_FILL_INDEX, .index_below = 3}}},
-    {.name = "all", .attrs = &all, .n_in = 1, .in = {FIXED_OF(POSITIVE, 3, 7)}},
+     .in = INPUTS({CASE_DIMS(9, 3, 3), .batch = true, .fill = SNUG_FILL_INDEX, .index_below = 3})},
+    {.name = "all", .attrs = &all, .n_in = 1, .in = INPUTS(FIXED_OF(POSITIVE, 3, 7))},
     {0}};
 
 static const snug_case prod_grad_cases[] = {
-    {.name = "last", .attrs = &last, .n_in = 2, .in = {BATCH(7, 3), BATCH(7, 3, 5)}},
-    {.name = "kept", .attrs = &kept, .n_in = 2, .in = {BATCH(3, 4, 1), BATCH(3, 4, 5)}},
+    {.name = "last", .attrs = &last, .n_in = 2, .in = INPUTS(BATCH(7, 3), BATCH(7, 3, 5))},
+    {.name = "kept", .attrs = &kept, .n_in = 2, .in = INPUTS(BATCH(3, 4, 1), BATCH(3, 4, 5))},
     {0}};
 
 const snug_op snug_op_reduce_prod = {

@@ -85,11 +85,11 @@ static const snug_reshape_attrs flat = {.n_dims = 1, .dim = {30}},
                                 vector = {.n_dims = 1, .dim = {1}}, scalar = {.n_dims = 0};
 
 static const snug_case cases[] = {
-    {.name = "flatten", .attrs = &flat, .n_in = 1, .in = {BATCH(7, 3, 2, 5)}},
-    {.name = "image", .attrs = &image, .n_in = 1, .in = {BATCH(1, 30)}},
-    {.name = "fixed", .attrs = &flat, .n_in = 1, .in = {FIXED(6, 5)}},
-    {.name = "add axis", .attrs = &vector, .n_in = 1, .in = {BATCH(7)}},
-    {.name = "drop axis", .attrs = &scalar, .n_in = 1, .in = {BATCH(7, 1)}},
+    {.name = "flatten", .attrs = &flat, .n_in = 1, .in = INPUTS(BATCH(7, 3, 2, 5))},
+    {.name = "image", .attrs = &image, .n_in = 1, .in = INPUTS(BATCH(1, 30))},
+    {.name = "fixed", .attrs = &flat, .n_in = 1, .in = INPUTS(FIXED(6, 5))},
+    {.name = "add axis", .attrs = &vector, .n_in = 1, .in = INPUTS(BATCH(7))},
+    {.name = "drop axis", .attrs = &scalar, .n_in = 1, .in = INPUTS(BATCH(7, 1))},
     {0}};
 
 const snug_op snug_op_reshape = {

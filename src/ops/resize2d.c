@@ -77,17 +77,25 @@ static const snug_adaptive2d_attrs bins = {.out_h = 3, .out_w = 2}, more = {.out
                                    g_seven = {.in_h = 16, .in_w = 16};
 
 static const snug_case adaptive_cases[] = {
-    {.name = "one", .n_in = 1, .in = {BATCH(1, 3, 2, 1)}},
-    {.name = "bins", .attrs = &bins, .n_in = 1, .in = {BATCH(7, 7, 5, 3)}},
-    {.name = "more", .attrs = &more, .n_in = 1, .in = {BATCH(2, 3, 4, 19)}},
-    {.name = "fixed", .attrs = &bins, .n_in = 1, .in = {FIXED(2, 4, 4, 3)}},
-    {.name = "seven", .attrs = &seven, .bench = true, .n_in = 1, .in = {BATCH(32, 16, 16, 64)}},
+    {.name = "one", .n_in = 1, .in = INPUTS(BATCH(1, 3, 2, 1))},
+    {.name = "bins", .attrs = &bins, .n_in = 1, .in = INPUTS(BATCH(7, 7, 5, 3))},
+    {.name = "more", .attrs = &more, .n_in = 1, .in = INPUTS(BATCH(2, 3, 4, 19))},
+    {.name = "fixed", .attrs = &bins, .n_in = 1, .in = INPUTS(FIXED(2, 4, 4, 3))},
+    {.name = "seven",
+     .attrs = &seven,
+     .bench = true,
+     .n_in = 1,
+     .in = INPUTS(BATCH(32, 16, 16, 64))},
     {0}};
 
 static const snug_case adaptive_grad_cases[] = {
-    {.name = "bins", .attrs = &g_bins, .n_in = 1, .in = {BATCH(7, 3, 2, 3)}},
-    {.name = "more", .attrs = &g_more, .n_in = 1, .in = {BATCH(2, 7, 5, 19)}},
-    {.name = "seven", .attrs = &g_seven, .bench = true, .n_in = 1, .in = {BATCH(32, 7, 7, 64)}},
+    {.name = "bins", .attrs = &g_bins, .n_in = 1, .in = INPUTS(BATCH(7, 3, 2, 3))},
+    {.name = "more", .attrs = &g_more, .n_in = 1, .in = INPUTS(BATCH(2, 7, 5, 19))},
+    {.name = "seven",
+     .attrs = &g_seven,
+     .bench = true,
+     .n_in = 1,
+     .in = INPUTS(BATCH(32, 7, 7, 64))},
     {0}};
 
 const snug_op snug_op_adaptive_avg_pool2d = {
@@ -224,21 +232,25 @@ static const snug_resize2d_attrs nearest = {.out_h = 8, .out_w = 7},
                                  g_two = {.in_h = 14, .in_w = 14};
 
 static const snug_case resize_cases[] = {
-    {.name = "nearest", .attrs = &nearest, .n_in = 1, .in = {BATCH(7, 4, 5, 3)}},
-    {.name = "nearest, fewer", .attrs = &fewer, .n_in = 1, .in = {BATCH(2, 7, 5, 19)}},
-    {.name = "bilinear", .attrs = &bilinear, .n_in = 1, .in = {BATCH(3, 4, 5, 3)}},
-    {.name = "corners", .attrs = &corners, .n_in = 1, .in = {BATCH(3, 4, 5, 17)}},
-    {.name = "bilinear, fewer", .attrs = &smaller, .n_in = 1, .in = {BATCH(2, 7, 5, 2)}},
-    {.name = "fixed", .attrs = &bilinear, .n_in = 1, .in = {FIXED(2, 4, 4, 3)}},
-    {.name = "twice", .attrs = &two, .bench = true, .n_in = 1, .in = {BATCH(32, 14, 14, 16)}},
+    {.name = "nearest", .attrs = &nearest, .n_in = 1, .in = INPUTS(BATCH(7, 4, 5, 3))},
+    {.name = "nearest, fewer", .attrs = &fewer, .n_in = 1, .in = INPUTS(BATCH(2, 7, 5, 19))},
+    {.name = "bilinear", .attrs = &bilinear, .n_in = 1, .in = INPUTS(BATCH(3, 4, 5, 3))},
+    {.name = "corners", .attrs = &corners, .n_in = 1, .in = INPUTS(BATCH(3, 4, 5, 17))},
+    {.name = "bilinear, fewer", .attrs = &smaller, .n_in = 1, .in = INPUTS(BATCH(2, 7, 5, 2))},
+    {.name = "fixed", .attrs = &bilinear, .n_in = 1, .in = INPUTS(FIXED(2, 4, 4, 3))},
+    {.name = "twice", .attrs = &two, .bench = true, .n_in = 1, .in = INPUTS(BATCH(32, 14, 14, 16))},
     {0}};
 
 static const snug_case resize_grad_cases[] = {
-    {.name = "nearest", .attrs = &g_nearest, .n_in = 1, .in = {BATCH(7, 8, 7, 3)}},
-    {.name = "nearest, fewer", .attrs = &g_fewer, .n_in = 1, .in = {BATCH(2, 3, 2, 19)}},
-    {.name = "bilinear", .attrs = &g_bilinear, .n_in = 1, .in = {BATCH(3, 8, 7, 3)}},
-    {.name = "corners", .attrs = &g_corners, .n_in = 1, .in = {BATCH(3, 8, 7, 17)}},
-    {.name = "twice", .attrs = &g_two, .bench = true, .n_in = 1, .in = {BATCH(32, 28, 28, 16)}},
+    {.name = "nearest", .attrs = &g_nearest, .n_in = 1, .in = INPUTS(BATCH(7, 8, 7, 3))},
+    {.name = "nearest, fewer", .attrs = &g_fewer, .n_in = 1, .in = INPUTS(BATCH(2, 3, 2, 19))},
+    {.name = "bilinear", .attrs = &g_bilinear, .n_in = 1, .in = INPUTS(BATCH(3, 8, 7, 3))},
+    {.name = "corners", .attrs = &g_corners, .n_in = 1, .in = INPUTS(BATCH(3, 8, 7, 17))},
+    {.name = "twice",
+     .attrs = &g_two,
+     .bench = true,
+     .n_in = 1,
+     .in = INPUTS(BATCH(32, 28, 28, 16))},
     {0}};
 
 const snug_op snug_op_resize2d = {

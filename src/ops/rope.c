@@ -84,16 +84,17 @@ static const snug_rope_attrs one = {.width = 2, .heads = 1, .base = 100},
                              llama = {.width = 32, .heads = 6, .base = 10000};
 
 static const snug_case cases[] = {
-    {.name = "one", .attrs = &one, .n_in = 1, .in = {BATCH(1, 1, 2)}},
-    {.name = "halves", .attrs = &halves, .n_in = 1, .in = {BATCH(3, 5, 17)}},
-    {.name = "wide", .attrs = &wide, .n_in = 1, .in = {BATCH(2, 3, 38)}},
-    {.name = "interleaved", .attrs = &pairs, .n_in = 1, .in = {BATCH(3, 5, 12)}},
-    {.name = "inverse", .attrs = &back, .n_in = 1, .in = {FIXED(2, 3, 4)}},
+    {.name = "one", .attrs = &one, .n_in = 1, .in = INPUTS(BATCH(1, 1, 2))},
+    {.name = "halves", .attrs = &halves, .n_in = 1, .in = INPUTS(BATCH(3, 5, 17))},
+    {.name = "wide", .attrs = &wide, .n_in = 1, .in = INPUTS(BATCH(2, 3, 38))},
+    {.name = "interleaved", .attrs = &pairs, .n_in = 1, .in = INPUTS(BATCH(3, 5, 12))},
+    {.name = "inverse", .attrs = &back, .n_in = 1, .in = INPUTS(FIXED(2, 3, 4))},
     {.name = "later",
      .attrs = &halves,
      .n_in = 2,
-     .in = {BATCH(3, 2, 18), {.fill = SNUG_FILL_INDEX, .integer = true, .index_below = 1000}}},
-    {.name = "llama", .bench = true, .attrs = &llama, .n_in = 1, .in = {BATCH(12, 64, 256)}},
+     .in =
+         INPUTS(BATCH(3, 2, 18), {.fill = SNUG_FILL_INDEX, .integer = true, .index_below = 1000})},
+    {.name = "llama", .bench = true, .attrs = &llama, .n_in = 1, .in = INPUTS(BATCH(12, 64, 256))},
     {0}};
 
 const snug_op snug_op_rope = {

@@ -258,20 +258,21 @@ static void max_grad_ref(const snug_call *c)
 
 #define POOL_CASES(fill)                                                                           \
     {                                                                                              \
-        {.name = "whole", .n_in = 1, .in = {BATCH_OF(fill, 7, 5, 3)}},                             \
-            {.name = "one", .n_in = 1, .in = {BATCH_OF(fill, 1, 1, 1)}},                           \
-            {.name = "fixed", .n_in = 1, .in = {FIXED_OF(fill, 3, 4, 17)}},                        \
-            {.name = "lengths", .n_in = 2, .in = {BATCH_OF(fill, 7, 5, 19), LABELS(7, 6)}},        \
-            {.name = "fcn", .bench = true, .n_in = 1, .in = {BATCH_OF(fill, 64, 140, 128)}}, {0},  \
+        {.name = "whole", .n_in = 1, .in = INPUTS(BATCH_OF(fill, 7, 5, 3))},                       \
+            {.name = "one", .n_in = 1, .in = INPUTS(BATCH_OF(fill, 1, 1, 1))},                     \
+            {.name = "fixed", .n_in = 1, .in = INPUTS(FIXED_OF(fill, 3, 4, 17))},                  \
+            {.name = "lengths", .n_in = 2, .in = INPUTS(BATCH_OF(fill, 7, 5, 19), LABELS(7, 6))},  \
+            {.name = "fcn", .bench = true, .n_in = 1, .in = INPUTS(BATCH_OF(fill, 64, 140, 128))}, \
+            {0},                                                                                   \
     }
 
 static const snug_case normal_cases[] = POOL_CASES(NORMAL);
 static const snug_case distinct_cases[] = POOL_CASES(DISTINCT);
 
 static const snug_case mask_cases[] = {
-    {.name = "odd", .n_in = 2, .in = {BATCH(7, 5, 3), LABELS(7, 6)}},
-    {.name = "wide", .n_in = 2, .in = {BATCH(5, 4, 33), LABELS(5, 5)}},
-    {.name = "fcn", .bench = true, .n_in = 2, .in = {BATCH(64, 29, 128), LABELS(64, 30)}},
+    {.name = "odd", .n_in = 2, .in = INPUTS(BATCH(7, 5, 3), LABELS(7, 6))},
+    {.name = "wide", .n_in = 2, .in = INPUTS(BATCH(5, 4, 33), LABELS(5, 5))},
+    {.name = "fcn", .bench = true, .n_in = 2, .in = INPUTS(BATCH(64, 29, 128), LABELS(64, 30))},
     {0}};
 
 #define STEPS(n)                                                                                   \
@@ -281,10 +282,10 @@ static const snug_case mask_cases[] = {
     }
 
 static const snug_case grad_cases[] = {
-    {.name = "whole", .attrs = STEPS(5), .n_in = 1, .in = {BATCH(7, 3)}},
-    {.name = "lengths", .attrs = STEPS(5), .n_in = 2, .in = {BATCH(7, 19), LABELS(7, 6)}},
-    {.name = "fixed", .attrs = STEPS(4), .n_in = 1, .in = {FIXED(3, 17)}},
-    {.name = "fcn", .bench = true, .attrs = STEPS(140), .n_in = 1, .in = {BATCH(64, 128)}},
+    {.name = "whole", .attrs = STEPS(5), .n_in = 1, .in = INPUTS(BATCH(7, 3))},
+    {.name = "lengths", .attrs = STEPS(5), .n_in = 2, .in = INPUTS(BATCH(7, 19), LABELS(7, 6))},
+    {.name = "fixed", .attrs = STEPS(4), .n_in = 1, .in = INPUTS(FIXED(3, 17))},
+    {.name = "fcn", .bench = true, .attrs = STEPS(140), .n_in = 1, .in = INPUTS(BATCH(64, 128))},
     {0}};
 
 #define WINNERS(places, ...)                                                                       \
@@ -294,13 +295,13 @@ static const snug_case grad_cases[] = {
     }
 
 static const snug_case max_grad_cases[] = {
-    {.name = "odd", .attrs = STEPS(5), .n_in = 2, .in = {BATCH(7, 3), WINNERS(5, 7, 3)}},
-    {.name = "wide", .attrs = STEPS(4), .n_in = 2, .in = {BATCH(7, 19), WINNERS(4, 7, 19)}},
+    {.name = "odd", .attrs = STEPS(5), .n_in = 2, .in = INPUTS(BATCH(7, 3), WINNERS(5, 7, 3))},
+    {.name = "wide", .attrs = STEPS(4), .n_in = 2, .in = INPUTS(BATCH(7, 19), WINNERS(4, 7, 19))},
     {.name = "fcn",
      .bench = true,
      .attrs = STEPS(140),
      .n_in = 2,
-     .in = {BATCH(64, 128), WINNERS(140, 64, 128)}},
+     .in = INPUTS(BATCH(64, 128), WINNERS(140, 64, 128))},
     {0}};
 
 /* ---- descriptors --------------------------------------------------------------------------------

@@ -182,17 +182,18 @@ static const snug_slice_attrs middle = {.start = {0, 2}, .stop = {0, 5}, .step =
                               strided = {.start = {0, 1, -3},
                                          .stop = {0, FAR, FAR},
                                          .step = {0, 2, 1}},
-                              reversed = {.start = {-1}, .stop = {-FAR}, .step = {-2}}, all = {.start = {0}},
+                              reversed = {.start = {-1}, .stop = {-FAR}, .step = {-2}},
+                              all = {.start = {0}},
                               last = {.start = {0, -1}, .stop = {0, FAR}, .step = {0, 1}},
                               key = {.start = {0, 0, 128}, .stop = {0, 0, 256}, .step = {0, 0, 1}};
 
 static const snug_case slice_cases[] = {
-    {.name = "middle", .attrs = &middle, .n_in = 1, .in = {BATCH(7, 6)}},
-    {.name = "strided", .attrs = &strided, .n_in = 1, .in = {BATCH(3, 6, 5, 2)}},
-    {.name = "reversed", .attrs = &reversed, .n_in = 1, .in = {FIXED(9, 4)}},
-    {.name = "whole", .attrs = &all, .n_in = 1, .in = {BATCH(3, 4)}},
-    {.name = "last", .attrs = &last, .n_in = 1, .in = {BATCH(5, 4, 3)}},
-    {.name = "gpt key", .attrs = &key, .bench = true, .n_in = 1, .in = {BATCH(8, 128, 384)}},
+    {.name = "middle", .attrs = &middle, .n_in = 1, .in = INPUTS(BATCH(7, 6))},
+    {.name = "strided", .attrs = &strided, .n_in = 1, .in = INPUTS(BATCH(3, 6, 5, 2))},
+    {.name = "reversed", .attrs = &reversed, .n_in = 1, .in = INPUTS(FIXED(9, 4))},
+    {.name = "whole", .attrs = &all, .n_in = 1, .in = INPUTS(BATCH(3, 4))},
+    {.name = "last", .attrs = &last, .n_in = 1, .in = INPUTS(BATCH(5, 4, 3))},
+    {.name = "gpt key", .attrs = &key, .bench = true, .n_in = 1, .in = INPUTS(BATCH(8, 128, 384))},
     {0}};
 
 static const snug_slice_attrs
@@ -202,10 +203,14 @@ static const snug_slice_attrs
     g_key = {.start = {0, 0, 128}, .stop = {0, 0, 256}, .step = {0, 0, 1}, .dim = {0, 0, 384}};
 
 static const snug_case slice_grad_cases[] = {
-    {.name = "middle", .attrs = &g_middle, .n_in = 1, .in = {BATCH(7, 3)}},
-    {.name = "strided", .attrs = &g_strided, .n_in = 1, .in = {BATCH(3, 3, 3, 2)}},
-    {.name = "reversed", .attrs = &g_reversed, .n_in = 1, .in = {FIXED(5, 4)}},
-    {.name = "gpt key", .attrs = &g_key, .bench = true, .n_in = 1, .in = {BATCH(8, 128, 128)}},
+    {.name = "middle", .attrs = &g_middle, .n_in = 1, .in = INPUTS(BATCH(7, 3))},
+    {.name = "strided", .attrs = &g_strided, .n_in = 1, .in = INPUTS(BATCH(3, 3, 3, 2))},
+    {.name = "reversed", .attrs = &g_reversed, .n_in = 1, .in = INPUTS(FIXED(5, 4))},
+    {.name = "gpt key",
+     .attrs = &g_key,
+     .bench = true,
+     .n_in = 1,
+     .in = INPUTS(BATCH(8, 128, 128))},
     {0}};
 
 const snug_op snug_op_slice = {

@@ -37,25 +37,24 @@ static void softmax_ref(const snug_call *c)
 }
 
 static const snug_case softmax_cases[] = {
-    {.name = "one class", .n_in = 1, .in = {BATCH(3, 1)}},
-    {.name = "odd", .n_in = 1, .in = {BATCH(7, 13)}},
-    {.name = "rank 3", .n_in = 1, .in = {BATCH(2, 3, 10)}},
-    {.name = "vector", .n_in = 1, .in = {FIXED(33)}},
-    {.name = "mlp", .bench = true, .n_in = 1, .in = {BATCH(64, 10)}},
+    {.name = "one class", .n_in = 1, .in = INPUTS(BATCH(3, 1))},
+    {.name = "odd", .n_in = 1, .in = INPUTS(BATCH(7, 13))},
+    {.name = "rank 3", .n_in = 1, .in = INPUTS(BATCH(2, 3, 10))},
+    {.name = "vector", .n_in = 1, .in = INPUTS(FIXED(33))},
+    {.name = "mlp", .bench = true, .n_in = 1, .in = INPUTS(BATCH(64, 10))},
     {0}};
 
-const snug_op snug_op_softmax = {
-    .name = "softmax",
-    .doc = "softmax(x [.., C]) -> p [.., C]\n"
-           "p[c] = exp(x[c]) / the sum of exp(x).\n"
-           "Gradient: softmax_grad(dp, p).",
-    .n_in_min = 1,
-    .n_in_max = 1,
-    .n_out = 1,
-    .inplace = {1},
-    .shape = softmax_shape,
-    .axes = softmax_axes,
-    .grad = softmax_grad,
-    .cost = softmax_cost,
-    .ref = softmax_ref,
-    .cases = softmax_cases};
+const snug_op snug_op_softmax = {.name = "softmax",
+                                 .doc = "softmax(x [.., C]) -> p [.., C]\n"
+                                        "p[c] = exp(x[c]) / the sum of exp(x).\n"
+                                        "Gradient: softmax_grad(dp, p).",
+                                 .n_in_min = 1,
+                                 .n_in_max = 1,
+                                 .n_out = 1,
+                                 .inplace = {1},
+                                 .shape = softmax_shape,
+                                 .axes = softmax_axes,
+                                 .grad = softmax_grad,
+                                 .cost = softmax_cost,
+                                 .ref = softmax_ref,
+                                 .cases = softmax_cases};

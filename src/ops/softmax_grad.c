@@ -54,14 +54,14 @@ static void softmax_grad_ref(const snug_call *c)
 }
 
 static const snug_case softmax_grad_cases[] = {
-    {.name = "one class", .n_in = 2, .in = {BATCH(3, 1), BATCH_OF(UNIT, 3, 1)}},
-    {.name = "odd", .n_in = 2, .in = {BATCH(7, 13), BATCH_OF(UNIT, 7, 13)}},
-    {.name = "rank 3", .n_in = 2, .in = {BATCH(2, 3, 10), BATCH_OF(UNIT, 2, 3, 10)}},
-    {.name = "vector", .n_in = 2, .in = {FIXED(33), FIXED_OF(UNIT, 33)}},
+    {.name = "one class", .n_in = 2, .in = INPUTS(BATCH(3, 1), BATCH_OF(UNIT, 3, 1))},
+    {.name = "odd", .n_in = 2, .in = INPUTS(BATCH(7, 13), BATCH_OF(UNIT, 7, 13))},
+    {.name = "rank 3", .n_in = 2, .in = INPUTS(BATCH(2, 3, 10), BATCH_OF(UNIT, 2, 3, 10))},
+    {.name = "vector", .n_in = 2, .in = INPUTS(FIXED(33), FIXED_OF(UNIT, 33))},
     {.name = "attention",
      .bench = true,
      .n_in = 2,
-     .in = {BATCH(8, 4, 128, 128), BATCH_OF(UNIT, 8, 4, 128, 128)}},
+     .in = INPUTS(BATCH(8, 4, 128, 128), BATCH_OF(UNIT, 8, 4, 128, 128))},
     {0}};
 
 const snug_op snug_op_softmax_grad = {.name = "softmax_grad",
@@ -120,19 +120,19 @@ static void log_softmax_grad_ref(const snug_call *c)
 }
 
 static const snug_case log_softmax_cases[] = {
-    {.name = "one class", .n_in = 1, .in = {BATCH(3, 1)}},
-    {.name = "odd", .n_in = 1, .in = {BATCH(7, 13)}},
-    {.name = "rank 3", .n_in = 1, .in = {BATCH(2, 3, 10)}},
-    {.name = "vector", .n_in = 1, .in = {FIXED(33)}},
-    {.name = "words", .bench = true, .n_in = 1, .in = {BATCH(64, 1000)}},
+    {.name = "one class", .n_in = 1, .in = INPUTS(BATCH(3, 1))},
+    {.name = "odd", .n_in = 1, .in = INPUTS(BATCH(7, 13))},
+    {.name = "rank 3", .n_in = 1, .in = INPUTS(BATCH(2, 3, 10))},
+    {.name = "vector", .n_in = 1, .in = INPUTS(FIXED(33))},
+    {.name = "words", .bench = true, .n_in = 1, .in = INPUTS(BATCH(64, 1000))},
     {0}};
 
 static const snug_case log_softmax_grad_cases[] = {
-    {.name = "one class", .n_in = 2, .in = {BATCH(3, 1), BATCH(3, 1)}},
-    {.name = "odd", .n_in = 2, .in = {BATCH(7, 13), BATCH(7, 13)}},
-    {.name = "rank 3", .n_in = 2, .in = {BATCH(2, 3, 10), BATCH(2, 3, 10)}},
-    {.name = "vector", .n_in = 2, .in = {FIXED(33), FIXED(33)}},
-    {.name = "words", .bench = true, .n_in = 2, .in = {BATCH(64, 1000), BATCH(64, 1000)}},
+    {.name = "one class", .n_in = 2, .in = INPUTS(BATCH(3, 1), BATCH(3, 1))},
+    {.name = "odd", .n_in = 2, .in = INPUTS(BATCH(7, 13), BATCH(7, 13))},
+    {.name = "rank 3", .n_in = 2, .in = INPUTS(BATCH(2, 3, 10), BATCH(2, 3, 10))},
+    {.name = "vector", .n_in = 2, .in = INPUTS(FIXED(33), FIXED(33))},
+    {.name = "words", .bench = true, .n_in = 2, .in = INPUTS(BATCH(64, 1000), BATCH(64, 1000))},
     {0}};
 
 const snug_op snug_op_log_softmax = {

@@ -136,20 +136,24 @@ static const snug_tile_attrs twice = {{1, 2}}, many = {{0, 3, 0, 2}}, rows = {{3
                              wide = {{0, 0, 64}};
 
 static const snug_case tile_cases[] = {
-    {.name = "twice", .attrs = &twice, .n_in = 1, .in = {BATCH(7, 3)}},
-    {.name = "two axes", .attrs = &many, .n_in = 1, .in = {BATCH(3, 2, 4, 3)}},
-    {.name = "expand", .attrs = &many, .n_in = 1, .in = {BATCH(3, 1, 4, 1)}},
-    {.name = "rows", .attrs = &rows, .n_in = 1, .in = {FIXED(2, 5)}},
-    {.name = "nothing", .attrs = &none, .n_in = 1, .in = {BATCH(2, 5)}},
-    {.name = "channels", .attrs = &wide, .bench = true, .n_in = 1, .in = {BATCH(32, 256, 1)}},
+    {.name = "twice", .attrs = &twice, .n_in = 1, .in = INPUTS(BATCH(7, 3))},
+    {.name = "two axes", .attrs = &many, .n_in = 1, .in = INPUTS(BATCH(3, 2, 4, 3))},
+    {.name = "expand", .attrs = &many, .n_in = 1, .in = INPUTS(BATCH(3, 1, 4, 1))},
+    {.name = "rows", .attrs = &rows, .n_in = 1, .in = INPUTS(FIXED(2, 5))},
+    {.name = "nothing", .attrs = &none, .n_in = 1, .in = INPUTS(BATCH(2, 5))},
+    {.name = "channels", .attrs = &wide, .bench = true, .n_in = 1, .in = INPUTS(BATCH(32, 256, 1))},
     {0}};
 
 static const snug_case tile_grad_cases[] = {
-    {.name = "twice", .attrs = &twice, .n_in = 1, .in = {BATCH(7, 6)}},
-    {.name = "two axes", .attrs = &many, .n_in = 1, .in = {BATCH(3, 6, 4, 6)}},
-    {.name = "expand", .attrs = &many, .n_in = 1, .in = {BATCH(3, 3, 4, 2)}},
-    {.name = "rows", .attrs = &rows, .n_in = 1, .in = {FIXED(6, 5)}},
-    {.name = "channels", .attrs = &wide, .bench = true, .n_in = 1, .in = {BATCH(32, 256, 64)}},
+    {.name = "twice", .attrs = &twice, .n_in = 1, .in = INPUTS(BATCH(7, 6))},
+    {.name = "two axes", .attrs = &many, .n_in = 1, .in = INPUTS(BATCH(3, 6, 4, 6))},
+    {.name = "expand", .attrs = &many, .n_in = 1, .in = INPUTS(BATCH(3, 3, 4, 2))},
+    {.name = "rows", .attrs = &rows, .n_in = 1, .in = INPUTS(FIXED(6, 5))},
+    {.name = "channels",
+     .attrs = &wide,
+     .bench = true,
+     .n_in = 1,
+     .in = INPUTS(BATCH(32, 256, 64))},
     {0}};
 
 const snug_op snug_op_tile = {

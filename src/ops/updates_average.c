@@ -36,13 +36,13 @@ static void average_ref(const snug_call *c)
 }
 
 static const snug_case cases[] = {
-    {.name = "one", .n_in = 3, .in = {FIXED(1), FIXED(1), SCALAR_OF(UNIT)}},
-    {.name = "matrix", .n_in = 3, .in = {FIXED(7, 5), FIXED(7, 5), SCALAR_OF(UNIT)}},
-    {.name = "vector", .n_in = 3, .in = {FIXED(67), FIXED(67), SCALAR_OF(UNIT)}},
+    {.name = "one", .n_in = 3, .in = INPUTS(FIXED(1), FIXED(1), SCALAR_OF(UNIT))},
+    {.name = "matrix", .n_in = 3, .in = INPUTS(FIXED(7, 5), FIXED(7, 5), SCALAR_OF(UNIT))},
+    {.name = "vector", .n_in = 3, .in = INPUTS(FIXED(67), FIXED(67), SCALAR_OF(UNIT))},
     {.name = "mlp",
      .bench = true,
      .n_in = 3,
-     .in = {FIXED(784, 512), FIXED(784, 512), SCALAR_OF(UNIT)}},
+     .in = INPUTS(FIXED(784, 512), FIXED(784, 512), SCALAR_OF(UNIT))},
     {0}};
 
 const snug_op snug_op_average_update = {.name = "average_update",

@@ -41,28 +41,28 @@ static const snug_update_attrs
     even = {.beta1 = 0.5, .beta2 = 0.99}; /* among many sums some cancel: exactly, with halves */
 
 static const snug_case lion_cases[] = {
-    {.name = "one", .attrs = &plain, .n_in = 4, .in = {FIXED(1), FIXED(1), FIXED(1), HYPER}},
+    {.name = "one", .attrs = &plain, .n_in = 4, .in = INPUTS(FIXED(1), FIXED(1), FIXED(1), HYPER)},
     {.name = "decay",
      .attrs = &decay,
      .n_in = 4,
-     .in = {FIXED(7, 5), FIXED(7, 5), FIXED(7, 5), HYPER}},
+     .in = INPUTS(FIXED(7, 5), FIXED(7, 5), FIXED(7, 5), HYPER)},
     {.name = "decoupled",
      .attrs = &apart,
      .n_in = 4,
-     .in = {FIXED(7, 5), FIXED(7, 5), FIXED(7, 5), HYPER}},
+     .in = INPUTS(FIXED(7, 5), FIXED(7, 5), FIXED(7, 5), HYPER)},
     {.name = "clip, scale",
      .attrs = &clipped,
      .n_in = 5,
-     .in = {FIXED(67), FIXED(67), FIXED(67), HYPER, SCALE}},
+     .in = INPUTS(FIXED(67), FIXED(67), FIXED(67), HYPER, SCALE)},
     {.name = "convolution",
      .attrs = &plain,
      .n_in = 4,
-     .in = {FIXED(3, 3, 2, 5), FIXED(3, 3, 2, 5), FIXED(3, 3, 2, 5), HYPER}},
+     .in = INPUTS(FIXED(3, 3, 2, 5), FIXED(3, 3, 2, 5), FIXED(3, 3, 2, 5), HYPER)},
     {.name = "mlp",
      .bench = true,
      .attrs = &even,
      .n_in = 4,
-     .in = {FIXED(784, 512), FIXED(784, 512), FIXED(784, 512), HYPER}},
+     .in = INPUTS(FIXED(784, 512), FIXED(784, 512), FIXED(784, 512), HYPER)},
     {0}};
 
 const snug_op snug_op_lion_update = {

@@ -215,6 +215,20 @@ static snug_status bench_one(const bench_all *all, const snug_op *op, const snug
     return SNUG_OK;
 }
 
+/* The same of a case that leaves its attributes at their defaults. */
+static snug_status bench_case_of(const bench_all *all, const snug_op *op, const snug_case *k)
+{
+    if (k->attrs || op->attrs_bytes == 0) return bench_one(all, op, k);
+    void *attrs = snug_alloc(TAG_PLAN, op->attrs_bytes);
+    if (!attrs) return SNUG_ENOMEM;
+    snug_attrs_default(op, attrs);
+    snug_case whole = *k;
+    whole.attrs = attrs;
+    const snug_status s = bench_one(all, op, &whole);
+    snug_free(attrs);
+    return s;
+}
+
 static snug_status measure_levels(bench_all *all)
 {
     snug_cpu_info cpu = {0};
@@ -237,6 +251,6 @@ snug_status snug_bench_kernels(snug_context *ctx,
     const snug_op *op;
     for (int i = 0; (op = snug_context_op(ctx, i)); i++)
         for (const snug_case *k = op->cases; k && k->name; k++)
-            if (k->bench) TRY(bench_one(&all, op, k));
+            if (k->bench) TRY(bench_case_of(&all, op, k));
     return SNUG_OK;
 }

@@ -282,12 +282,13 @@ static void check_alone(const subject *s)
 /* ---- random shapes -----------------------------------------------------------------------------
  */
 
-/* The case with some of its lengths replaced, equal ones alike, so that what must agree still may.
- */
-static snug_case vary(const snug_case *c, uint64_t number)
+/* The case with some of its lengths replaced, equal ones alike, so that what must agree still may;
+ * its inputs are in `in`. */
+static snug_case vary(const snug_case *c, uint64_t number, snug_case_in in[SNUG_MAX_IN])
 {
     snug_case out = *c;
-    out.name = "random", out.bench = false;
+    out.name = "random", out.bench = false, out.in = in;
+    for (int i = 0; i < c->n_in; i++) in[i] = c->in[i];
     for (int i = 0; i < c->n_in; i++) {
         for (int d = 0; d < c->in[i].n_dims; d++) {
             uint32_t u[4];
@@ -296,10 +297,10 @@ static snug_case vary(const snug_case *c, uint64_t number)
             if (u[0] % 2) continue;
             int64_t length = 1 + (int64_t)(u[1] % (u[2] % 4 ? 20 : 150));
             if (d == 0 && c->in[i].batch) length = 1 + u[1] % 9;
-            out.in[i].dim[d] = length;
+            in[i].dim[d] = (int32_t)length;
         }
-        if (out.in[i].n_dims && c->in[i].index_below == c->in[0].dim[c->in[0].n_dims - 1])
-            out.in[i].index_below = out.in[0].dim[c->in[0].n_dims - 1];
+        if (in[i].n_dims && c->in[i].index_below == c->in[0].dim[c->in[0].n_dims - 1])
+            in[i].index_below = in[0].dim[c->in[0].n_dims - 1];
     }
     return out;
 }
@@ -320,7 +321,8 @@ static void check_random(const subject *s)
     if (s->c->bench) return;
     int made = 0;
     for (uint64_t i = 0; i < 40 && made < n_shapes; i++) {
-        snug_case c = vary(s->c, i);
+        snug_case_in in[SNUG_MAX_IN];
+        snug_case c = vary(s->c, i, in);
         subject varied = {s->op, &c, s->tier, s->failures};
         trial t;
         bool fits = elements_of(&c) < 2e4 && trial_open(&t, s->op, &c, case_samples(&c));
