@@ -44,10 +44,20 @@ def adafactor(words, shape, **attrs):
     add(f"adafactor_update:{words}", before + [hyper], [w, *moments()], "00000", **attrs)
 
 
+def average(words, decay, shape):
+    """Exponential moving average of weights, as torch.optim.swa_utils has it."""
+    kept, w = normal(*shape), normal(*shape)
+    mean = torch.nn.Parameter(kept.clone())
+    torch.optim.swa_utils.get_ema_multi_avg_fn(decay)([mean], [w], None)
+    add(f"average_update:{words}", [kept, w, torch.tensor(1 - decay, dtype=torch.float64)], [mean], "000")
+
+
 lamb("plain", (9, 5))
 lamb("decay", (9, 5), weight_decay=0.1, beta1=0.8, beta2=0.99)
 lamb("vector", (13,))
 adafactor("matrix", (9, 5))
 adafactor("decay", (9, 5), weight_decay=0.1)
 adafactor("vector", (13,))
+average("slow", 0.984375, (9, 5))
+average("fast", 0.25, (13,))
 save(__file__)
