@@ -95,6 +95,12 @@ typedef struct snug_data_info {
     size_t scratch_bytes;  /* disk it keeps while open */
 } snug_data_info;
 
+/* Data formats: the i-th name with one line about it; false past the end. */
+typedef struct snug_data_format_info {
+    const char *name, *doc;
+} snug_data_format_info;
+SNUG_API bool snug_data_format(int i, snug_data_format_info *out);
+
 /* *out is the caller's, to be closed (NULL is fine there); info and spec live as long as it does.
  * Fails where files, knobs or the config are not what they should be, saying which and where. */
 SNUG_API snug_status snug_dataset_open(snug_context *ctx, const snug_data_config *config,

@@ -30,8 +30,10 @@ typedef struct cli cli;
 
 typedef struct cli_command {
     const char *name, *doc;
-    const char *usage;   /* lines after "snug NAME ", separated by '\n' */
-    const char *details; /* what help says below the options: meaning, JSON, examples */
+    const char *usage; /* lines after "snug NAME ", separated by '\n' */
+    /* What help says below the options: paragraphs of a line each, to be wrapped, and examples,
+     * which are indented and stay as they are. */
+    const char *details;
     const cli_option *options;
     size_t values_bytes; /* of the struct that options fill, zero at first */
     int min_args, max_args;
@@ -81,6 +83,8 @@ snug_status cli_print_completions(const char *shell) SNUG_MUST_USE;
 void cli_print_man(void);
 
 void cli_print_wrapped(FILE *f, const char *text, int indent, int columns);
+/* Lines of text: those that begin with a space as they are, the others wrapped. */
+void cli_print_paragraphs(FILE *f, const char *text, int columns);
 
 /* console.c */
 typedef enum cli_style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_GOOD, STYLE_WARN } cli_style;

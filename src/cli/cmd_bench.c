@@ -108,10 +108,9 @@ const cli_command cli_command_bench = {
     .doc = "training steps and kernels, against the machine's limits",
     .usage = "WORKLOAD | kernels [--batch N] [--seconds TIME]",
     .details = "WORKLOAD is a model of the zoo; it trains on noise of its usual shape through the "
-               "executor and\nloader that 'train' uses. Times are medians of steps in windows "
-               "from which the hypervisor\ntook no CPU time; the share of peak is against "
-               "multiply-adds measured in between.\n'kernels' with --json prints one object a "
-               "line.\n",
+               "executor and loader that 'train' uses. Times are medians of steps in windows from "
+               "which the hypervisor took no CPU time; the share of peak is against multiply-adds "
+               "measured in between. 'kernels' with --json prints one object a line.\n",
     .options = options,
     .values_bytes = sizeof(bench_options),
     .min_args = 1,

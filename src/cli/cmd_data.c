@@ -90,12 +90,13 @@ static void show_characters(const cli *c, const snug_data_info *d)
     cli_say(c, "  ");
     for (int64_t i = 0; i < d->n_classes; i++) {
         const char *name = d->class_names[i], *shown = name;
+        char control[8];
         if (strcmp(name, "\n") == 0)
             shown = "\\n";
         else if (strcmp(name, "\t") == 0)
             shown = "\\t";
         else if ((unsigned char)name[0] < 32)
-            shown = "?";
+            snprintf(control, sizeof control, "\\x%02x", name[0]), shown = control;
         column += cli_name_columns(shown);
         if (column >= c->columns) {
             cli_say(c, "\n  ");
@@ -112,8 +113,9 @@ static snug_status report(cli *c, snug_dataset *d)
     const snug_data_info *info = snug_dataset_info(d);
     cli_show_data(c, info);
     if (info->kind == SNUG_DATA_TABLE)
-        cli_say(c, "  %" PRId64 " columns used, %s missing fields\n", info->n_columns,
-                cli_count(info->n_missing));
+        cli_say(c, "  %" PRId64 " column%s used, %s missing field%s\n", info->n_columns,
+                info->n_columns == 1 ? "" : "s", cli_count(info->n_missing),
+                info->n_missing == 1 ? "" : "s");
     bool counted = info->target == SNUG_TARGET_CLASS || info->target == SNUG_TARGET_LABELS;
     if (counted && !c->quiet) show_classes(c, info);
     if (info->target == SNUG_TARGET_TOKENS && !c->quiet) show_characters(c, info);
@@ -147,8 +149,10 @@ const cli_command cli_command_data = {
     .doc = "look at a data set: kind, counts, shapes, classes, problems found",
     .usage = "PATH [--show N]",
     .details = "PATH is recognised by looking: IDX files, a CSV file, NumPy arrays (.npy, .npz), "
-               "series (.ts,\nNAME_TRAIN.txt), plain text, a folder of one of them, or 'glyphs', "
-               "the embedded set, with\nits knobs: glyphs:n=20000,seed=1,noise=0.2,shift=2\n",
+               "series (.ts, NAME_TRAIN.txt), plain text, a folder of one of them, or 'glyphs', "
+               "the embedded set, with its knobs: glyphs:n=20000,seed=1,noise=0.2,shift=2. 'snug "
+               "help formats' says how each is known.\n\n    snug data glyphs --show 6\n    snug "
+               "data houses.csv --target price --task value\n",
     .options = options,
     .values_bytes = sizeof(data_options),
     .min_args = 1,

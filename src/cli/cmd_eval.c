@@ -70,10 +70,11 @@ static snug_status run(cli *c)
 
 const cli_command cli_command_eval = {
     .name = "eval",
-    .doc = "how good a model is: loss, accuracy, F1, confusion matrix; regression errors",
+    .doc = "how good a model is: loss, accuracy, F1, confusion matrix, errors",
     .usage = "MODEL [DATA] [--part test]",
     .details = "MODEL is a run's folder or a model.safetensors file. Without DATA it is what the "
-               "model was\ntrained on, split as it was then.\n",
+               "model was trained on, split as it was then.\n\n    snug eval runs/mnist --part "
+               "validation\n    snug eval runs/iris new.csv --json\n",
     .options = options,
     .values_bytes = sizeof(eval_options),
     .min_args = 1,

@@ -34,6 +34,13 @@ static void print_lines(const cli *c, char *text, int indent)
     }
 }
 
+/* A name in a column, or on a line of its own where it is too long for that. */
+static void print_name(const char *name, int columns)
+{
+    printf("%-*s", columns - 1, name);
+    printf(strlen(name) < (size_t)columns ? " " : "\n%*s", columns, "");
+}
+
 static snug_status help_models(cli *c)
 {
     if (c->n_args > 1) {
@@ -45,16 +52,28 @@ static snug_status help_models(cli *c)
     }
     const snug_zoo_info *z;
     for (int i = 0; (z = snug_zoo(i)); i++) {
-        printf("%-15s ", z->name);
+        print_name(z->name, 16);
         cli_print_wrapped(stdout, z->doc, 16, c->columns);
         char *knobs = NULL;
         SNUG_TRY(snug_zoo_knobs(i, &knobs));
         print_lines(c, knobs, 18);
         free(knobs);
     }
-    printf("\nKnobs follow the name, as in NAME:knob=value. 'snug help models NAME' prints the "
-           "list of\n"
-           "layers that a name stands for.\n");
+    putchar('\n');
+    cli_print_wrapped(stdout,
+                      "Knobs follow the name, as in NAME:knob=value. 'snug help models NAME' "
+                      "prints the list of layers that a name stands for.",
+                      0, c->columns);
+    return SNUG_OK;
+}
+
+static snug_status help_formats(cli *c)
+{
+    snug_data_format_info f;
+    for (int i = 0; snug_data_format(i, &f); i++) {
+        print_name(f.name, 8);
+        cli_print_wrapped(stdout, f.doc, 8, c->columns);
+    }
     return SNUG_OK;
 }
 
@@ -77,13 +96,37 @@ static snug_status help_layers(cli *c)
     return SNUG_OK;
 }
 
+/* Whether a line of an operator's doc goes on with the sentence of the `n` characters before it:
+ * they fill a line, and what comes is neither a formula nor the gradient. */
+static bool goes_on(size_t n, const char *next)
+{
+    enum { FILLED = 70 };
+    const size_t word = strcspn(next, " \n");
+    return n > FILLED && strncmp(next, "Gradient", 8) != 0 && strncmp(next + word, " = ", 3) != 0;
+}
+
+static void print_doc(const cli *c, const char *doc, int indent)
+{
+    char text[4096];
+    size_t n = 0, line = 0;
+    for (const char *at = doc; *at && n + 1 < sizeof text; at++, line++) {
+        const bool end = *at == '\n', joins = end && goes_on(line, at + 1);
+        text[n++] = joins ? ' ' : *at;
+        if (end) line = (size_t)-1;
+    }
+    text[n] = '\0';
+    cli_print_wrapped(stdout, text, indent, c->columns);
+}
+
 static void print_op(const cli *c, const snug_op *op)
 {
     printf("%s%s%s\n    ", cli_paint(c, STYLE_BOLD), op->name, cli_paint(c, STYLE_PLAIN));
-    cli_print_wrapped(stdout, op->doc, 4, c->columns);
+    print_doc(c, op->doc, 4);
     for (const snug_attr *a = op->attrs; a && a->name; a++) {
-        printf("    %-14s [%g] ", a->name, a->initial);
-        cli_print_wrapped(stdout, a->help ? a->help : "", 23, c->columns);
+        char initial[32];
+        snprintf(initial, sizeof initial, "[%g]", a->initial);
+        printf("    %-15s %-8s", a->name, initial);
+        cli_print_wrapped(stdout, a->help ? a->help : "", 28, c->columns);
     }
 }
 
@@ -122,8 +165,9 @@ typedef struct topic {
 } topic;
 
 static const topic topics[] = {
-    {"recipe", help_recipe}, {"models", help_models},           {"layers", help_layers},
-    {"ops", help_ops},       {"completions", help_completions}, {"man", help_man},
+    {"recipe", help_recipe}, {"formats", help_formats}, {"models", help_models},
+    {"layers", help_layers}, {"ops", help_ops},         {"completions", help_completions},
+    {"man", help_man},
 };
 
 enum { N_TOPICS = sizeof topics / sizeof topics[0] };
@@ -137,11 +181,10 @@ static snug_status unknown_topic(const char *name)
     bool command = strstr(snug_error_message(), "did you mean") != NULL;
     if (near < 0 && command) return snug_error_status();
     snug_error_clear();
-    SNUG_CHECK(
-        near >= 0, SNUG_EINVAL,
-        "there is no help on '%s'; there is on recipe, models, layers, ops, completions, man "
-        "and each command",
-        name);
+    SNUG_CHECK(near >= 0, SNUG_EINVAL,
+               "there is no help on '%s'; there is on recipe, formats, models, layers, ops, "
+               "completions, man and each command",
+               name);
     return SNUG_FAIL(SNUG_EINVAL, "there is no help on '%s'; did you mean '%s'?", name,
                      names[near]);
 }
@@ -162,8 +205,8 @@ static snug_status run(cli *c)
 
 const cli_command cli_command_help = {
     .name = "help",
-    .doc = "this, or more about a command, recipes, models, layers, operators",
-    .usage = "[COMMAND]\nrecipe\nmodels [NAME]\nlayers [NAME]\nops [NAME]\ncompletions "
+    .doc = "this, or more about a command and what recipes may say",
+    .usage = "[COMMAND]\nrecipe\nformats\nmodels [NAME]\nlayers [NAME]\nops [NAME]\ncompletions "
              "bash|zsh|fish\nman",
     .options = options,
     .values_bytes = sizeof(help_options),

@@ -60,11 +60,10 @@ const cli_command cli_command_plan = {
     .doc = "what training will cost: peak memory by owner, time; nothing is run",
     .usage = "RECIPE | DATA [--memory SIZE] [--set KEY=VALUE...]",
     .details = "RECIPE is a .yaml file or a run's folder; anything else is DATA, for which a "
-               "recipe is chosen.\nWith --memory the plan is fitted into that budget; when it "
-               "cannot be, the exit code is 3 and\nthe smallest budget that could be met is "
-               "told.\n\n"
-               "    snug plan glyphs --model cnn --batch 64 --memory 16M\n"
-               "    snug plan recipe.yaml --graph dot | dot -Tsvg > graph.svg\n",
+               "recipe is chosen. With --memory the plan is fitted into that budget; when it "
+               "cannot be, the exit code is 3 and the smallest budget that could be met is "
+               "told.\n\n    snug plan glyphs --model cnn --batch 64 --memory 16M\n    snug plan "
+               "recipe.yaml --graph dot | dot -Tsvg > graph.svg\n",
     .options = options,
     .values_bytes = sizeof(plan_options),
     .min_args = 1,

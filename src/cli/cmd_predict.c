@@ -199,13 +199,12 @@ const cli_command cli_command_predict = {
     .name = "predict",
     .doc = "what a model says of every row of files, or how a text goes on",
     .usage = "MODEL FILE... [--top N]\nMODEL --prompt TEXT [--tokens N]",
-    .details =
-        "A line is, separated by tabs: row; class, its probability, then the next classes | "
-        "values |\neach label and its probability | the error of the reconstruction and "
-        "whether it is an\nanomaly's. --json prints one object a line. FILE is data of the "
-        "kind the model was trained on; the\ncolumn to predict may be there or not.\n\n"
-        "    snug predict runs/iris new.csv --json\n"
-        "    snug predict runs/shakespeare --prompt 'ROMEO:' --tokens 500 --temperature 0.7\n",
+    .details = "A line is, separated by tabs: row, then of classes the likeliest, its probability "
+               "and the next ones; of values the values; of labels each with its probability; of "
+               "reconstructions the error, and 'anomaly' or 'usual'. --json prints one object a "
+               "line. FILE is data of the kind the model was trained on; the column to predict may "
+               "be there or not.\n\n    snug predict runs/iris new.csv --json\n    snug predict "
+               "runs/shakespeare --prompt 'ROMEO:' --tokens 500\n",
     .options = options,
     .values_bytes = sizeof(predict_options),
     .min_args = 1,

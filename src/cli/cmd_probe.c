@@ -46,7 +46,7 @@ const cli_command cli_command_probe = {
     .doc = "what this machine can do: cores, SIMD, caches, memory, GFLOP/s, GB/s",
     .usage = "[--json]",
     .details = "Rates are measured in about a second: multiply-adds from registers on all threads, "
-               "and a\ntriad (a = b + k c) over arrays larger than the caches.\n",
+               "and a triad (a = b + k c) over arrays larger than the caches.\n",
     .threads = true,
     .run = run,
 };

@@ -54,6 +54,32 @@ static const char *number(double v)
     return text;
 }
 
+/* Names are whole, for they are what other commands take: of the rest there is what fits beside. */
+static void list_text(const cli *c, const snug_run_list *runs)
+{
+    enum { RESULTS = 26, STAR = 3, STARTED = 17, MODEL = 15 };
+    const int n = snug_runs_count(runs);
+    int name = 3;
+    for (int i = 0; i < n; i++) {
+        const int columns = cli_name_columns(snug_runs_get(runs, i)->name);
+        name = columns > name ? columns : name;
+    }
+    const int room = c->columns - name - RESULTS - STAR;
+    const bool started = room >= STARTED, model = room >= STARTED + MODEL;
+    cli_say(c, "%s%-*s%s%s %6s %9s %8s%s\n", cli_paint(c, STYLE_BOLD), name, "run",
+            started ? " started         " : "", model ? " model         " : "", "epochs", "loss",
+            "accuracy", cli_paint(c, STYLE_PLAIN));
+    for (int i = 0; i < n; i++) {
+        const snug_run_info *r = snug_runs_get(runs, i);
+        cli_put_name(stdout, r->name, name, name);
+        if (started) printf(" %-16s", day(r->started));
+        if (model) putchar(' ');
+        if (model) cli_put_name(stdout, r->model ? r->model : "?", MODEL - 1, MODEL - 1);
+        printf(" %6" PRId64 " %9s %8s%s\n", r->epochs, number(r->loss), percent(r->accuracy),
+               strcmp(r->state, "finished") == 0 ? "" : "  *");
+    }
+}
+
 static snug_status list(cli *c, const snug_run_list *runs)
 {
     int n = snug_runs_count(runs);
@@ -64,16 +90,7 @@ static snug_status list(cli *c, const snug_run_list *runs)
                               false);
     }
     if (n == 0) cli_say(c, "no runs here yet; 'snug train glyphs' makes one\n");
-    for (int i = 0; i < n; i++) {
-        const snug_run_info *r = snug_runs_get(runs, i);
-        if (i == 0)
-            cli_say(c, "%s%-18s %-16s %-14s %6s %9s %9s%s\n", cli_paint(c, STYLE_BOLD), "run",
-                    "started", "model", "epochs", "loss", "accuracy", cli_paint(c, STYLE_PLAIN));
-        cli_put_name(stdout, r->name, 18, 18);
-        printf(" %-16s %-14.14s %6" PRId64 " %9s %9s%s\n", day(r->started),
-               r->model ? r->model : "?", r->epochs, number(r->loss), percent(r->accuracy),
-               strcmp(r->state, "finished") == 0 ? "" : "  *");
-    }
+    if (n > 0) list_text(c, runs);
     if (snug_runs_broken(runs) > 0)
         cli_say(c, "%d folders there hold a run that cannot be read\n", snug_runs_broken(runs));
     return SNUG_OK;
@@ -305,7 +322,7 @@ static snug_status load_compared(cli *c, run_places *runs, comparison *k)
 static snug_status compare(cli *c, run_places *runs)
 {
     SNUG_CHECK(c->n_args >= 3 && c->n_args <= MAX_COMPARED + 1, SNUG_EINVAL,
-               "'compare' wants two to %d runs; usage: snug runs compare RUN RUN...", MAX_COMPARED);
+               "'compare' wants 2 to %d runs; usage: snug runs compare RUN RUN...", MAX_COMPARED);
     comparison k = {0};
     snug_status status = load_compared(c, runs, &k);
     if (status == SNUG_OK && c->json)
@@ -344,8 +361,8 @@ const cli_command cli_command_runs = {
     .doc = "what was trained here before",
     .usage = "[--runs DIR]\nshow RUN\ncompare RUN RUN...",
     .details = "RUN is a name from the list or a run's folder. A star marks runs that were "
-               "interrupted, killed\nor are still going on. 'compare' shows the results side by "
-               "side and every key of the recipes\nthat differs.\n",
+               "interrupted, killed or are still going on. 'compare' shows the results side by "
+               "side and every key of the recipes that differs.\n",
     .options = options,
     .values_bytes = sizeof(runs_options),
     .max_args = MAX_COMPARED + 1,

@@ -84,13 +84,13 @@ static bool narrow(const watch *w)
 static void say_heading(const watch *w)
 {
     const cli *c = w->cli;
-    if (narrow(w)) {
-        cli_say(c, "epoch       loss  val. acc.     time\n");
+    if (narrow(w) || !w->classes) {
+        cli_say(c, "%s%5s%11s%11s%9s%s\n", cli_paint(c, STYLE_BOLD), "epoch", "loss",
+                w->classes ? "val. acc." : "val. loss", "time", cli_paint(c, STYLE_PLAIN));
         return;
     }
     cli_say(c, "%s%5s%11s%11s%11s%11s%9s%s\n", cli_paint(c, STYLE_BOLD), "epoch", "loss",
-            w->classes ? "accuracy" : "", "val. loss", w->classes ? "accuracy" : "", "time",
-            cli_paint(c, STYLE_PLAIN));
+            "accuracy", "val. loss", "accuracy", "time", cli_paint(c, STYLE_PLAIN));
 }
 
 static void say_epoch(watch *w, int64_t epoch)
@@ -102,10 +102,7 @@ static void say_epoch(watch *w, int64_t epoch)
     for (int i = 0; i < 2 && !narrow(w); i++) {
         const snug_part part = i == 0 ? SNUG_PART_TRAIN : SNUG_PART_VALIDATION;
         say_number(c, w->loss[part], false);
-        if (w->classes)
-            say_number(c, w->accuracy[part], true);
-        else
-            cli_say(c, "%11s", "");
+        if (w->classes) say_number(c, w->accuracy[part], true);
     }
     if (narrow(w)) {
         say_number(c, w->loss[SNUG_PART_TRAIN], false);
@@ -249,11 +246,10 @@ const cli_command cli_command_train = {
     .doc = "train a recipe, or just data: then a recipe is chosen and kept",
     .usage = "RECIPE | DATA [--out DIR] [--set KEY=VALUE...]\n--resume RUN",
     .details = "RECIPE is a .yaml file or a run's folder; anything else is DATA. The plan is shown "
-               "before the\nfirst step and kept to. Ctrl-C saves and stops with exit code 130; "
-               "what was interrupted goes\non with --resume and ends in the same bits.\n\n"
-               "    snug train glyphs --epochs 3\n"
-               "    snug train mnist/ --model cnn --batch 64 --memory 32M --out runs/mnist\n"
-               "    snug train --resume runs/mnist\n",
+               "before the first step and kept to. Ctrl-C saves and stops with exit code 130; what "
+               "was interrupted goes on with --resume and ends in the same bits.\n\n    snug train "
+               "glyphs --epochs 3\n    snug train mnist/ --model cnn --batch 64 --memory 32M --out "
+               "runs/mnist\n    snug train --resume runs/mnist\n",
     .options = options,
     .values_bytes = sizeof(train_options),
     .max_args = 1,

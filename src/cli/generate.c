@@ -7,7 +7,8 @@
 
 typedef struct sink {
     const cli *cli;
-    char *text; /* all of it, with --json */
+    const char *prompt; /* still to be shown: nothing is until the model has taken it */
+    char *text;         /* all of it, with --json */
     size_t n, room;
     int64_t tokens;
     bool failed;
@@ -36,6 +37,8 @@ static void take(void *arg, const snug_token *t)
         keep(s, t->text, (size_t)t->n_bytes);
         return;
     }
+    if (s->prompt && !s->cli->quiet) fputs(s->prompt, stdout);
+    s->prompt = NULL;
     fwrite(t->text, 1, (size_t)t->n_bytes, stdout);
     s->failed = fflush(stdout) != 0;
 }
@@ -50,11 +53,12 @@ static json_t *text_json(const sink *s)
 }
 
 static snug_status print_json(const snug_model *m, const cli_generate_options *o, const sink *s,
-                              double seconds)
+                              double seconds, bool interrupted)
 {
-    return cli_json_print(json_pack("{ss ss so sI so}", "model", snug_model_name(m), "prompt",
+    return cli_json_print(json_pack("{ss ss so sI so sb}", "model", snug_model_name(m), "prompt",
                                     o->prompt, "text", text_json(s), "tokens",
-                                    (json_int_t)s->tokens, "seconds", cli_number(seconds)),
+                                    (json_int_t)s->tokens, "seconds", cli_number(seconds),
+                                    "interrupted", interrupted),
                           false);
 }
 
@@ -82,10 +86,9 @@ static snug_status go_on(cli *c, snug_model *m, const snug_generate_config *conf
 {
     interruptible = c->ctx;
     signal(SIGINT, on_interrupt);
-    if (!c->json && !c->quiet) fputs(config->prompt, stdout);
     snug_status status = snug_model_generate(m, config, take, s);
     interruptible = NULL;
-    if (!c->json) putchar('\n');
+    if (!c->json && s->tokens > 0) putchar('\n');
     if (status == SNUG_OK && s->failed)
         status = SNUG_FAIL(SNUG_EIO, "cannot write to standard output");
     return status;
@@ -98,12 +101,19 @@ snug_status cli_generate(cli *c, snug_model *m, const cli_generate_options *o)
                                    .temperature = 0.8,
                                    .top_k = o->top_k,
                                    .seed = o->seed ? (uint64_t)o->seed : 1};
-    sink s = {.cli = c};
+    sink s = {.cli = c, .prompt = o->prompt};
     const double began = snug_now();
     SNUG_TRY(number("temperature", o->temperature, 100, &config.temperature));
     SNUG_TRY(number("top-p", o->top_p, 1, &config.top_p));
     snug_status status = go_on(c, m, &config, &s);
-    if (status == SNUG_OK && c->json) status = print_json(m, o, &s, snug_now() - began);
+    const bool interrupted = status == SNUG_EINTERRUPTED;
+    if (interrupted) {
+        c->exit_code = snug_status_exit_code(status);
+        snug_error_clear();
+        status = SNUG_OK;
+    }
+    if (status == SNUG_OK && c->json)
+        status = print_json(m, o, &s, snug_now() - began, interrupted);
     free(s.text);
     return status;
 }

@@ -13,10 +13,10 @@ void cli_print_overview(FILE *f)
     fprintf(f, "%s\nusage: snug COMMAND [ARGUMENT...] [--OPTION VALUE...]\n\n", heading);
     const cli_command *m;
     for (int i = 0; (m = cli_command_get(i)); i++) fprintf(f, "  %-9s %s\n", m->name, m->doc);
-    fprintf(
-        f,
-        "\n'snug help COMMAND' says more; 'snug help recipe', 'models', 'layers' and 'ops' list\n"
-        "what a recipe may say. First steps: 'snug train glyphs', 'snug plan glyphs'.\n");
+    fprintf(f,
+            "\n'snug help COMMAND' says more; 'snug help recipe', 'formats', 'models', 'layers'\n"
+            "and 'ops' list what a recipe may say. First steps: 'snug plan glyphs', 'snug\n"
+            "train glyphs'.\n");
 }
 
 /* Words of `text` filled to `columns`, every line after the first indented; '\n' in it is kept. */
@@ -42,6 +42,20 @@ void cli_print_wrapped(FILE *f, const char *text, int indent, int columns)
         if (*text) text++;
     }
     fputc('\n', f);
+}
+
+void cli_print_paragraphs(FILE *f, const char *text, int columns)
+{
+    while (*text) {
+        const int n = (int)strcspn(text, "\n");
+        char line[1024];
+        snprintf(line, sizeof line, "%.*s", n, text);
+        if (line[0] == ' ')
+            fprintf(f, "%s\n", line);
+        else
+            cli_print_wrapped(f, line, 0, columns);
+        text += n + (text[n] != '\0');
+    }
 }
 
 static void print_option(FILE *f, const char *name, const char *value, const char *help)
@@ -92,5 +106,7 @@ void cli_print_command(FILE *f, const cli_command *m)
         if (strcmp(o->name, "threads") != 0 || m->threads)
             print_option(f, o->name, o->value, o->help);
     if (m->recipe) print_recipe_flags(f);
-    if (m->details) fprintf(f, "\n%s", m->details);
+    if (!m->details) return;
+    fputc('\n', f);
+    cli_print_paragraphs(f, m->details, HELP_COLUMNS);
 }

@@ -29,6 +29,23 @@ static void print_option(void *arg, const char *name, bool has_value, const char
     putchar('\n');
 }
 
+/* Paragraphs are filled; examples, which are indented, are not. */
+static void print_details(const char *text)
+{
+    bool example = false;
+    for (size_t n; *text; text += n + (text[n] != '\0')) {
+        char line[1024];
+        n = strcspn(text, "\n");
+        if (n == 0) continue;
+        if (example != (*text == ' ')) fputs(example ? ".fi\n" : ".PP\n.nf\n", stdout);
+        if (!example && *text != ' ') fputs(".PP\n", stdout);
+        example = *text == ' ';
+        snprintf(line, sizeof line, "%.*s\n", (int)n, text);
+        print_roff(line);
+    }
+    if (example) fputs(".fi\n", stdout);
+}
+
 static void print_command(const cli_command *m)
 {
     printf(".SS snug %s\n", m->name);
@@ -45,10 +62,7 @@ static void print_command(const cli_command *m)
     fputs(".fi\n", stdout);
     cli_each_option(m, false, print_option, NULL);
     if (m->recipe) fputs(".PP\nTakes the keys of a recipe too, see \\fBKEYS\\fR.\n", stdout);
-    if (!m->details) return;
-    fputs(".PP\n.nf\n", stdout);
-    print_roff(m->details);
-    fputs(".fi\n", stdout);
+    print_details(m->details ? m->details : "");
 }
 
 static void print_keys(void)

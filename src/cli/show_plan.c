@@ -72,8 +72,8 @@ static void show_choices(const cli *c, const snug_plan_report *p)
 static void show_work(const cli *c, const snug_plan_report *p)
 {
     char note[96];
-    snprintf(note, sizeof note, "estimated; %.3g GFLOP, %d threads, %s", p->flops_per_step * 1e-9,
-             p->threads, p->tier ? p->tier : "?");
+    snprintf(note, sizeof note, "estimated; %.3g GFLOP, %d thread%s, %s", p->flops_per_step * 1e-9,
+             p->threads, p->threads == 1 ? "" : "s", p->tier ? p->tier : "?");
     show_line(c, "step", cli_time(p->step_seconds), note);
     snprintf(note, sizeof note, "%s steps of %s samples", cli_count(p->steps), cli_count(p->batch));
     show_line(c, "all", cli_time(p->step_seconds * (double)p->steps), note);
@@ -86,7 +86,9 @@ static void show_details(const cli *c, const snug_plan_report *p)
     show_line(c, "fixed", cli_size((double)p->fixed_bytes), "everything else");
     show_line(c, "smallest", cli_size((double)p->smallest_budget_bytes),
               "budget this recipe could be planned into");
-    snprintf(note, sizeof note, "leaves of the batch, %" PRId64 " micro-batches", p->micro_batches);
+    snprintf(note, sizeof note, "%s of the batch, %" PRId64 " micro-batch%s",
+             p->leaves == 1 ? "leaf" : "leaves", p->micro_batches,
+             p->micro_batches == 1 ? "" : "es");
     show_line(c, "numbers", cli_count(p->leaves), note);
     snprintf(note, sizeof note, "nodes, %" PRId64 " on reference kernels", p->n_fallbacks);
     show_line(c, "graph", cli_count(p->n_nodes), note);

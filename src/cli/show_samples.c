@@ -133,8 +133,8 @@ static snug_status show_rows(const gallery *g, int64_t n)
     for (int64_t i = 0; i < n; i++) {
         SNUG_TRY(snug_dataset_get(g->data, SNUG_PART_TRAIN, i, g->x, g->y));
         cli_say(g->cli, "  %5" PRId64 "  ", i);
-        for (int64_t k = 0; k < features && 9 + 8 * (k + 3) < g->cli->columns; k++)
-            cli_say(g->cli, "%8.3g", (double)g->x[k]);
+        for (int64_t k = 0; k < features && 9 + 10 * (k + 2) < g->cli->columns; k++)
+            cli_say(g->cli, " %9.3g", (double)g->x[k]);
         put_truth(g);
     }
     return SNUG_OK;

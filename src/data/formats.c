@@ -16,6 +16,15 @@ const snug_format *const snug_formats[] = {
 #undef FORMAT
     NULL};
 
+enum { N_FORMATS = sizeof snug_formats / sizeof snug_formats[0] - 1 };
+
+bool snug_data_format(int i, snug_data_format_info *out)
+{
+    if (i < 0 || i >= N_FORMATS) return false;
+    *out = (snug_data_format_info){snug_formats[i]->name, snug_formats[i]->doc};
+    return true;
+}
+
 snug_status snug_source_give(snug_source *s, snug_status made, snug_source **out)
 {
     if (made != SNUG_OK) s->close(s);
@@ -61,12 +70,13 @@ static snug_status not_recognised(const char *path)
     else
         add_start(&found, path);
     for (int i = 0; snug_formats[i]; i++)
-        snug_str_printf(&known, "%s%s", i ? "; " : "", snug_formats[i]->doc);
+        snug_str_printf(&known, "%s%s", i ? ", " : "", snug_formats[i]->name);
     snug_error_clear();
-    snug_status s =
-        FAIL(SNUG_EFORMAT, "%s: no data set recognised in this %s (%s%s). Understood: %s", path,
-             folder ? "folder" : "file", folder ? "it holds " : "", found.text ? found.text : "",
-             known.text ? known.text : "");
+    snug_status s = FAIL(SNUG_EFORMAT,
+                         "%s: no data set recognised in this %s (%s%s); what is understood: %s "
+                         "('snug help formats' says more)",
+                         path, folder ? "folder" : "file", folder ? "it holds " : "",
+                         found.text ? found.text : "", known.text ? known.text : "");
     snug_str_free(&found);
     snug_str_free(&known);
     return s;

@@ -316,8 +316,7 @@ static snug_status glyphs_looks(const char *path, int *sure)
 
 const snug_format snug_format_glyphs = {
     .name = "glyphs",
-    .doc =
-        "glyphs, the embedded set of characters (glyphs:n=20000,seed=1,noise=0.2,shift=2,drift=0)",
+    .doc = "the embedded set of characters (glyphs:n=20000,seed=1,noise=0.2,shift=2,drift=0)",
     .looks = glyphs_looks,
     .open = glyphs_open,
 };

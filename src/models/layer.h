@@ -120,6 +120,8 @@ snug_value *snug_layer_seq_build(const snug_layer_build *b, const snug_layer_seq
  * C]"), `advice` what to do. */
 snug_value *snug_layer_refuse(const snug_layer_build *b, const snug_value *x, const char *need,
                               const char *advice);
+/* The same of layers of images. */
+snug_value *snug_layer_refuse_no_image(const snug_layer_build *b, const snug_value *x);
 static inline int snug_layer_rank(const snug_value *x)
 {
     return snug_value_type(x).shape.n_dims;

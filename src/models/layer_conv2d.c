@@ -28,15 +28,9 @@ static snug_conv2d_config config_of(const snug_layer_build *b, const conv_attrs 
                                 .output_pad = {a->output_padding[0], a->output_padding[1]}};
 }
 
-static snug_value *refuse(const snug_layer_build *b, const snug_value *x)
-{
-    return snug_layer_refuse(b, x, "images [N, height, width, channels]",
-                             "it belongs before `- flatten`, and tables need linear layers");
-}
-
 static snug_value *build_conv2d(const snug_layer_build *b, const void *attrs, snug_value *x)
 {
-    if (snug_layer_rank(x) != 4) return refuse(b, x);
+    if (snug_layer_rank(x) != 4) return snug_layer_refuse_no_image(b, x);
     const snug_conv2d_config config = config_of(b, attrs);
     return snug_conv2d(b->graph, x, &config, b->name);
 }
@@ -44,7 +38,7 @@ static snug_value *build_conv2d(const snug_layer_build *b, const void *attrs, sn
 static snug_value *build_depthwise(const snug_layer_build *b, const void *attrs, snug_value *x)
 {
     conv_attrs a = *(const conv_attrs *)attrs;
-    if (snug_layer_rank(x) != 4) return refuse(b, x);
+    if (snug_layer_rank(x) != 4) return snug_layer_refuse_no_image(b, x);
     a.groups = snug_value_type(x).shape.dim[3];
     a.filters = a.groups * a.multiplier;
     const snug_conv2d_config config = config_of(b, &a);
@@ -53,7 +47,7 @@ static snug_value *build_depthwise(const snug_layer_build *b, const void *attrs,
 
 static snug_value *build_transpose(const snug_layer_build *b, const void *attrs, snug_value *x)
 {
-    if (snug_layer_rank(x) != 4) return refuse(b, x);
+    if (snug_layer_rank(x) != 4) return snug_layer_refuse_no_image(b, x);
     const snug_conv2d_config config = config_of(b, attrs);
     return snug_conv_transpose2d(b->graph, x, &config, b->name);
 }

@@ -11,7 +11,8 @@ typedef struct linear_attrs {
 static snug_value *build(const snug_layer_build *b, const void *attrs, snug_value *x)
 {
     const linear_attrs *a = attrs;
-    if (snug_layer_rank(x) != 2 && snug_layer_rank(x) != 3)
+    const bool tokens = snug_value_type(x).dtype == SNUG_I32;
+    if (tokens || (snug_layer_rank(x) != 2 && snug_layer_rank(x) != 3))
         return snug_layer_refuse(b, x, "[N, features] or [N, T, features]",
                                  "put `- flatten` before it");
     const snug_linear_config config = {

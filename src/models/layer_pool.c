@@ -11,12 +11,6 @@ typedef struct pool_attrs {
     bool count_padding;
 } pool_attrs;
 
-static snug_value *refuse(const snug_layer_build *b, const snug_value *x)
-{
-    return snug_layer_refuse(b, x, "images [N, height, width, channels]",
-                             "it belongs before `- flatten`, and tables need linear layers");
-}
-
 static int64_t stride_of(const pool_attrs *a, int axis)
 {
     return a->stride[axis] == STRIDE_KERNEL ? a->kernel[axis] : a->stride[axis];
@@ -60,12 +54,12 @@ static snug_value *pool_avg(const snug_layer_build *b, const pool_attrs *a, snug
 
 static snug_value *build_max(const snug_layer_build *b, const void *attrs, snug_value *x)
 {
-    return snug_layer_rank(x) == 4 ? pool_max(b, attrs, x) : refuse(b, x);
+    return snug_layer_rank(x) == 4 ? pool_max(b, attrs, x) : snug_layer_refuse_no_image(b, x);
 }
 
 static snug_value *build_avg(const snug_layer_build *b, const void *attrs, snug_value *x)
 {
-    return snug_layer_rank(x) == 4 ? pool_avg(b, attrs, x) : refuse(b, x);
+    return snug_layer_rank(x) == 4 ? pool_avg(b, attrs, x) : snug_layer_refuse_no_image(b, x);
 }
 
 /* A pool along the steps of a sequence, by one of images. */
@@ -158,7 +152,8 @@ const snug_layer_kind snug_layer_avg_pool1d = {
 static snug_value *build_global_avg(const snug_layer_build *b, const void *attrs, snug_value *x)
 {
     (void)attrs;
-    return snug_layer_rank(x) == 4 ? snug_global_avg_pool(b->graph, x) : refuse(b, x);
+    return snug_layer_rank(x) == 4 ? snug_global_avg_pool(b->graph, x)
+                                   : snug_layer_refuse_no_image(b, x);
 }
 
 const snug_layer_kind snug_layer_global_avg_pool = {

@@ -3,12 +3,6 @@
 #include "models/layer.h"
 #include "ops/ops.h"
 
-static snug_value *refuse(const snug_layer_build *b, const snug_value *x)
-{
-    return snug_layer_refuse(b, x, "images [N, height, width, channels]",
-                             "it belongs before `- flatten`, and tables need linear layers");
-}
-
 typedef struct upsample_attrs {
     int64_t scale[2], mode;
     bool corners;
@@ -17,7 +11,7 @@ typedef struct upsample_attrs {
 static snug_value *build_upsample(const snug_layer_build *b, const void *attrs, snug_value *x)
 {
     const upsample_attrs *a = attrs;
-    if (snug_layer_rank(x) != 4) return refuse(b, x);
+    if (snug_layer_rank(x) != 4) return snug_layer_refuse_no_image(b, x);
     const snug_shape in = snug_value_type(x).shape;
     const snug_resize2d_attrs r = {.out_h = in.dim[1] * a->scale[0],
                                    .out_w = in.dim[2] * a->scale[1],
@@ -52,7 +46,7 @@ typedef struct zero_pad_attrs {
 static snug_value *build_zero_pad(const snug_layer_build *b, const void *attrs, snug_value *x)
 {
     const int64_t *p = ((const zero_pad_attrs *)attrs)->padding;
-    if (snug_layer_rank(x) != 4) return refuse(b, x);
+    if (snug_layer_rank(x) != 4) return snug_layer_refuse_no_image(b, x);
     const snug_pad_attrs a = {.before = {0, p[0], p[1]}, .after = {0, p[0], p[1]}};
     return snug_apply(b->graph, &snug_op_pad, NULL, &a, 1, &x);
 }

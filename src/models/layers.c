@@ -160,11 +160,21 @@ snug_value *snug_layer_refuse(const snug_layer_build *b, const snug_value *x, co
 {
     char shape[SNUG_SHAPE_TEXT];
     snug_type t = snug_value_type(x);
+    if (t.dtype == SNUG_I32 && strcmp(b->kind, "embedding") != 0)
+        advice = "text begins with `- embedding`, as in gpt, llama and char-lstm";
     snug_graph_fail(b->graph,
                     FAIL(SNUG_ESHAPE, "%s:%d: %s%s%s needs %s but is given %s: %s", b->list,
                          b->line, b->kind, b->name ? " " : "", b->name ? b->name : "", need,
                          snug_shape_text(&t.shape, shape, sizeof shape), advice));
     return NULL;
+}
+
+snug_value *snug_layer_refuse_no_image(const snug_layer_build *b, const snug_value *x)
+{
+    return snug_layer_refuse(b, x, "images [N, height, width, channels]",
+                             snug_layer_rank(x) == 3
+                                 ? "series need layers such as conv1d and gru"
+                                 : "it belongs before `- flatten`, and tables need linear layers");
 }
 
 /* An operator's own message knows its node; say which line of the list that was. */
@@ -252,9 +262,14 @@ static void refuse_result(const snug_layer_list *l, snug_graph *g, const snug_sh
 {
     char a[SNUG_SHAPE_TEXT], b[SNUG_SHAPE_TEXT];
     snug_shape_text(outputs, b, sizeof b);
+    static const char *const advice[] = {
+        "", ": end the list with `- linear: outputs`",
+        ": text and forecasts need an output a place, as gpt has",
+        ": images are made again by lists such as conv-autoencoder"};
+    const int n = outputs->n_dims;
     snug_graph_fail(g, FAIL(SNUG_ESHAPE, "%s: the last layer makes %s, but the data needs [N, %s%s",
                             l->name, snug_shape_text(have, a, sizeof a), b + 1,
-                            outputs->n_dims == 1 ? ": end the list with `- linear: outputs`" : ""));
+                            n >= 1 && n <= 3 ? advice[n] : ""));
 }
 
 snug_value *snug_layers_build(const snug_layer_list *l, snug_graph *g, snug_value *x,
