@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Texts that grow: a model that is given one token at a time, and keeps keys and values of those
  * before, says what it says of the whole text. */
-#include "support/check.h"
+#include "support/context.h"
 
 #include <math.h>
 
@@ -18,7 +18,6 @@ typedef struct machine {
     snug_exec *exec;
 } machine;
 
-static snug_context *ctx;
 static snug_device device;
 
 static void build(const snug_layer_list *l, bool grows, snug_persistent *persistent, machine *m)
@@ -144,18 +143,15 @@ static void what_cannot_grow_is_refused(void **state)
 
 static int setup(void **state)
 {
-    (void)state;
-    ok(snug_context_create(&(snug_context_config){.threads = 2}, &ctx));
+    open_context(state);
     ok(snug_device_find("cpu")->open(ctx, 0, &device));
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
     device.driver->close(&device);
-    snug_context_destroy(ctx);
-    return 0;
+    return close_context(state);
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Layer lists: reading, names, messages with their line, there and back, building. */
-#include "support/check.h"
+#include "support/context.h"
 #include "support/faults.h"
 
 #include "graph/graph.h"
@@ -8,21 +8,6 @@
 #include "ops/ops.h"
 
 #include <stdlib.h>
-
-static snug_context *ctx;
-
-static int set_up(void **state)
-{
-    (void)state;
-    return snug_context_create(&(snug_context_config){.threads = 1}, &ctx) == SNUG_OK ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    snug_context_destroy(ctx);
-    return 0;
-}
 
 static snug_type batch_of(int n_dims, const int64_t *sample)
 {
@@ -379,5 +364,5 @@ int main(void)
         cmocka_unit_test(every_operator_layer_builds),
         cmocka_unit_test(survives_failing_allocations),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, open_context, close_context);
 }

@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The zoo: every model has the published number of parameters, and is the same thing as its own
  * list; knobs. */
-#include "support/check.h"
+#include "support/context.h"
 #include "support/faults.h"
 
 #include "graph/graph.h"
 #include "models/layers.h"
 
 #include <stdlib.h>
-
-static snug_context *ctx;
-
-static int set_up(void **state)
-{
-    (void)state;
-    return snug_context_create(&(snug_context_config){.threads = 1}, &ctx) == SNUG_OK ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    snug_context_destroy(ctx);
-    return 0;
-}
 
 /* ---- sizes ---- */
 
@@ -268,5 +253,5 @@ int main(void)
         cmocka_unit_test(a_model_is_its_own_list), cmocka_unit_test(knobs_are_documented),
         cmocka_unit_test(wrong_names_are_told),    cmocka_unit_test(survives_failing_allocations),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, open_context, close_context);
 }

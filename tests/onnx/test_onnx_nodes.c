@@ -6,7 +6,7 @@
  *
  *     test_onnx_nodes [WORD]     only tests whose name contains the word; says what is not covered
  */
-#include "support/check.h"
+#include "support/context.h"
 
 #include "onnx/rows_elementwise.h"
 #include "onnx/rows_layers.h"
@@ -24,7 +24,6 @@
 #define SMALLEST  1e-7
 #define MAX_FILE  (1 << 20)
 
-static snug_context *ctx;
 static const char *only; /* NULL: all */
 
 static struct {
@@ -270,23 +269,9 @@ static void nodes_give_what_onnx_says(void **state)
     assert_int_equal(count.passed, count.covered);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    ok(snug_context_create(&(snug_context_config){.threads = 2}, &ctx));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    snug_context_destroy(ctx);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     only = argc > 1 ? argv[1] : NULL;
     const struct CMUnitTest tests[] = {cmocka_unit_test(nodes_give_what_onnx_says)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, open_context, close_context);
 }

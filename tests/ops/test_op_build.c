@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The builder functions: parameters and names they make, shapes they give, what they refuse. */
-#include "support/check.h"
+#include "support/context.h"
 
 #include "graph/graph.h"
 #include "ops/ops.h"
-
-static snug_context *ctx;
 
 static snug_graph *graph(snug_mode mode)
 {
@@ -379,20 +377,6 @@ static void mistakes_are_told_once(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    ok(snug_context_create(&(snug_context_config){.threads = 1}, &ctx));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    snug_context_destroy(ctx);
-    return 0;
-}
-
 static void moves_keep_the_batch_in_front(void **state)
 {
     (void)state;
@@ -438,5 +422,5 @@ int main(void)
         cmocka_unit_test(moves_keep_the_batch_in_front),
         cmocka_unit_test(mistakes_are_told_once),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, open_context, close_context);
 }

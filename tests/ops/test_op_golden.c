@@ -2,7 +2,7 @@
 /* Operators against PyTorch: tests/golden/ops*.safetensors hold inputs and results of cases (see
  * golden.py beside them). The reference kernels in f32 and f64, and every tier's own kernels, must
  * give the same to 1e-5 of the largest magnitude. */
-#include "support/check.h"
+#include "support/context.h"
 
 #include <glob.h>
 #include <math.h>
@@ -15,7 +15,6 @@
 #define GOLDEN    "tests/golden/ops*.safetensors"
 #define TOLERANCE 1e-5
 
-static snug_context *ctx;
 static snug_safetensors *golden; /* the file being read */
 
 /* A tensor of the file by name, whatever its type; data NULL when there is none. */
@@ -207,20 +206,6 @@ static void every_operator_has_a_case(void **state)
     snug_free(covered);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    ok(snug_context_create(&(snug_context_config){.threads = 2}, &ctx));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    snug_context_destroy(ctx);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,5 +213,5 @@ int main(void)
         cmocka_unit_test(kernels_agree_with_pytorch),
         cmocka_unit_test(every_operator_has_a_case),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, open_context, close_context);
 }
