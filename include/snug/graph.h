@@ -267,7 +267,7 @@ SNUG_API snug_value *snug_over_time(snug_graph *g, snug_value *x, snug_over_time
                                     snug_value *lengths);
 /* Zeros behind each sample's last step; x itself when lengths are NULL. */
 SNUG_API snug_value *snug_mask_padding(snug_graph *g, snug_value *x, snug_value *lengths);
-/* Mean over the batch. labels: i32 [N]. probabilities may be NULL; else receives [N, C]. */
+
 /* ---- losses ------------------------------------------------------------------------------------
  * Scalars: means over the step's batch. */
 

@@ -512,8 +512,9 @@ static snug_status open_all(numpy_source *s, const snug_data_config *config, con
     s->table.bump = s->bump = snug_bump_create(TAG_DATA);
     if (!s->bump) return snug_error_status();
     TRY(open_arrays(s, config, config->path));
-    if (!s->x[RAW_MAIN].file && s->x[RAW_TEST].file) { /* a test part alone */
-        snug_array_close(&s->y[RAW_MAIN]); /* of samples that are not there */
+    if (!s->x[RAW_MAIN].file && s->x[RAW_TEST].file) {
+        /* A test part alone: the main labels are those of samples that are not there. */
+        snug_array_close(&s->y[RAW_MAIN]);
         s->x[RAW_MAIN] = s->x[RAW_TEST];
         s->y[RAW_MAIN] = s->y[RAW_TEST];
         s->x[RAW_TEST].file = s->y[RAW_TEST].file = NULL;

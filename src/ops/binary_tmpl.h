@@ -54,37 +54,46 @@ static inline snug_status binary_apply(snug_grad *g, const snug_op *op, snug_val
 
 /* One shape, and every way to repeat an input; no value of one input is near one of the other. */
 #define BINARY_CASES(a_, b_)                                                                       \
-    {.name = "one", .n_in = 2, .in = INPUTS(BATCH_OF(a_, 1, 1), BATCH_OF(b_, 1, 1))},                    \
-        {.name = "odd", .n_in = 2, .in = INPUTS(BATCH_OF(a_, 7, 13), BATCH_OF(b_, 7, 13))},              \
-        {.name = "image", .n_in = 2, .in = INPUTS(BATCH_OF(a_, 3, 5, 2, 9), BATCH_OF(b_, 3, 5, 2, 9))},  \
-        {.name = "fixed", .n_in = 2, .in = INPUTS(FIXED_OF(a_, 35), FIXED_OF(b_, 35))},                  \
-        {.name = "vector", .n_in = 2, .in = INPUTS(BATCH_OF(a_, 7, 13), FIXED_OF(b_, 13))},              \
-        {.name = "vector first", .n_in = 2, .in = INPUTS(FIXED_OF(a_, 13), BATCH_OF(b_, 7, 13))},        \
-        {.name = "column", .n_in = 2, .in = INPUTS(BATCH_OF(a_, 7, 13), BATCH_OF(b_, 7, 1))},            \
-        {.name = "row", .n_in = 2, .in = INPUTS(BATCH_OF(a_, 7, 13), FIXED_OF(b_, 1, 13))},              \
-        {.name = "column and row", .n_in = 2, .in = INPUTS(BATCH_OF(a_, 7, 1), FIXED_OF(b_, 1, 13))},    \
+    {.name = "one", .n_in = 2, .in = INPUTS(BATCH_OF(a_, 1, 1), BATCH_OF(b_, 1, 1))},              \
+        {.name = "odd", .n_in = 2, .in = INPUTS(BATCH_OF(a_, 7, 13), BATCH_OF(b_, 7, 13))},        \
+        {.name = "image",                                                                          \
+         .n_in = 2,                                                                                \
+         .in = INPUTS(BATCH_OF(a_, 3, 5, 2, 9), BATCH_OF(b_, 3, 5, 2, 9))},                        \
+        {.name = "fixed", .n_in = 2, .in = INPUTS(FIXED_OF(a_, 35), FIXED_OF(b_, 35))},            \
+        {.name = "vector", .n_in = 2, .in = INPUTS(BATCH_OF(a_, 7, 13), FIXED_OF(b_, 13))},        \
+        {.name = "vector first", .n_in = 2, .in = INPUTS(FIXED_OF(a_, 13), BATCH_OF(b_, 7, 13))},  \
+        {.name = "column", .n_in = 2, .in = INPUTS(BATCH_OF(a_, 7, 13), BATCH_OF(b_, 7, 1))},      \
+        {.name = "row", .n_in = 2, .in = INPUTS(BATCH_OF(a_, 7, 13), FIXED_OF(b_, 1, 13))},        \
+        {.name = "column and row",                                                                 \
+         .n_in = 2,                                                                                \
+         .in = INPUTS(BATCH_OF(a_, 7, 1), FIXED_OF(b_, 1, 13))},                                   \
         {.name = "channels",                                                                       \
          .n_in = 2,                                                                                \
-         .in = INPUTS(BATCH_OF(a_, 3, 5, 4, 9), BATCH_OF(b_, 3, 1, 1, 9))},                              \
-        {.name = "pixels", .n_in = 2, .in = INPUTS(BATCH_OF(a_, 3, 5, 4, 9), FIXED_OF(b_, 5, 4, 1))},    \
-        {.name = "with a number", .n_in = 2, .in = INPUTS(BATCH_OF(a_, 7, 13), SCALAR_OF(b_))},          \
-        {.name = "both", .n_in = 2, .in = INPUTS(FIXED_OF(a_, 5, 1, 6), FIXED_OF(b_, 1, 4, 1))},         \
+         .in = INPUTS(BATCH_OF(a_, 3, 5, 4, 9), BATCH_OF(b_, 3, 1, 1, 9))},                        \
+        {.name = "pixels",                                                                         \
+         .n_in = 2,                                                                                \
+         .in = INPUTS(BATCH_OF(a_, 3, 5, 4, 9), FIXED_OF(b_, 5, 4, 1))},                           \
+        {.name = "with a number", .n_in = 2, .in = INPUTS(BATCH_OF(a_, 7, 13), SCALAR_OF(b_))},    \
+        {.name = "both", .n_in = 2, .in = INPUTS(FIXED_OF(a_, 5, 1, 6), FIXED_OF(b_, 1, 4, 1))},   \
     {                                                                                              \
-        .name = "scalar", .n_in = 2, .no_grad = true, .in = INPUTS( SCALAR_OF(a_), SCALAR_OF(b_) )       \
+        .name = "scalar", .n_in = 2, .no_grad = true, .in = INPUTS(SCALAR_OF(a_), SCALAR_OF(b_))   \
     }
 /* Shapes of the zoo. */
 #define BINARY_BENCH                                                                               \
     {.name = "resnet8",                                                                            \
      .bench = true,                                                                                \
      .n_in = 2,                                                                                    \
-     .in = INPUTS(BATCH(32, 32, 32, 16), BATCH(32, 32, 32, 16))},                                        \
+     .in = INPUTS(BATCH(32, 32, 32, 16), BATCH(32, 32, 32, 16))},                                  \
         {.name = "resnet8 channels",                                                               \
          .bench = true,                                                                            \
          .n_in = 2,                                                                                \
-         .in = INPUTS(BATCH(32, 32, 32, 16), BATCH(32, 1, 1, 16))},                                      \
-        {.name = "mlp vector", .bench = true, .n_in = 2, .in = INPUTS(BATCH(64, 512), FIXED(512))},      \
+         .in = INPUTS(BATCH(32, 32, 32, 16), BATCH(32, 1, 1, 16))},                                \
+        {.name = "mlp vector",                                                                     \
+         .bench = true,                                                                            \
+         .n_in = 2,                                                                                \
+         .in = INPUTS(BATCH(64, 512), FIXED(512))},                                                \
     {                                                                                              \
-        .name = "mlp column", .bench = true, .n_in = 2, .in = INPUTS( BATCH(64, 512), BATCH(64, 1) )     \
+        .name = "mlp column", .bench = true, .n_in = 2, .in = INPUTS(BATCH(64, 512), BATCH(64, 1)) \
     }
 
 #endif

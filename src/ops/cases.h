@@ -9,7 +9,11 @@
     .n_dims = sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), .dim = {__VA_ARGS__}
 
 /* The inputs of a case. */
-#define INPUTS(...) (const snug_case_in[]){__VA_ARGS__}
+#define INPUTS(...)                                                                                \
+    (const snug_case_in[])                                                                         \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 
 /* Axis 0 is the batch; fill is the rest of a snug_fill's name. */
 #define BATCH(...)                                                                                 \

@@ -81,27 +81,35 @@ static inline snug_cost unary_cost_math(const snug_sig *s)
 
 /* Values of both signs from -14 to 14, at odd multiples of 0.01: beside every kink. */
 #define UNARY_CASES(attrs_)                                                                        \
-    {.name = "one", .n_in = 1, .in = INPUTS(BATCH_OF(DISTINCT, 1, 1)), .attrs = attrs_},                 \
-        {.name = "odd", .n_in = 1, .in = INPUTS(BATCH_OF(DISTINCT, 7, 13)), .attrs = attrs_},            \
-        {.name = "image", .n_in = 1, .in = INPUTS(BATCH_OF(DISTINCT, 3, 5, 2, 9)), .attrs = attrs_},     \
-        {.name = "wide", .n_in = 1, .in = INPUTS(BATCH_OF(DISTINCT, 7, 200)), .attrs = attrs_},          \
-        {.name = "fixed", .n_in = 1, .in = INPUTS(FIXED_OF(DISTINCT, 35)), .attrs = attrs_},             \
+    {.name = "one", .n_in = 1, .in = INPUTS(BATCH_OF(DISTINCT, 1, 1)), .attrs = attrs_},           \
+        {.name = "odd", .n_in = 1, .in = INPUTS(BATCH_OF(DISTINCT, 7, 13)), .attrs = attrs_},      \
+        {.name = "image",                                                                          \
+         .n_in = 1,                                                                                \
+         .in = INPUTS(BATCH_OF(DISTINCT, 3, 5, 2, 9)),                                             \
+         .attrs = attrs_},                                                                         \
+        {.name = "wide", .n_in = 1, .in = INPUTS(BATCH_OF(DISTINCT, 7, 200)), .attrs = attrs_},    \
+        {.name = "fixed", .n_in = 1, .in = INPUTS(FIXED_OF(DISTINCT, 35)), .attrs = attrs_},       \
     {                                                                                              \
-        .name = "scalar", .n_in = 1, .in = INPUTS(SCALAR_OF(POSITIVE)), .attrs = attrs_                  \
+        .name = "scalar", .n_in = 1, .in = INPUTS(SCALAR_OF(POSITIVE)), .attrs = attrs_            \
     }
 #define UNARY_GRAD_CASES(fill_, attrs_)                                                            \
-    {.name = "one", .n_in = 2, .in = INPUTS(BATCH(1, 1), BATCH_OF(fill_, 1, 1)), .attrs = attrs_},       \
-        {.name = "odd", .n_in = 2, .in = INPUTS(BATCH(7, 13), BATCH_OF(fill_, 7, 13)), .attrs = attrs_}, \
+    {.name = "one", .n_in = 2, .in = INPUTS(BATCH(1, 1), BATCH_OF(fill_, 1, 1)), .attrs = attrs_}, \
+        {.name = "odd",                                                                            \
+         .n_in = 2,                                                                                \
+         .in = INPUTS(BATCH(7, 13), BATCH_OF(fill_, 7, 13)),                                       \
+         .attrs = attrs_},                                                                         \
         {.name = "wide",                                                                           \
          .n_in = 2,                                                                                \
-         .in = INPUTS(BATCH(7, 200), BATCH_OF(fill_, 7, 200)),                                           \
+         .in = INPUTS(BATCH(7, 200), BATCH_OF(fill_, 7, 200)),                                     \
          .attrs = attrs_},                                                                         \
     {                                                                                              \
-        .name = "fixed", .n_in = 2, .in = INPUTS(FIXED(35), FIXED_OF(fill_, 35)), .attrs = attrs_        \
+        .name = "fixed", .n_in = 2, .in = INPUTS(FIXED(35), FIXED_OF(fill_, 35)), .attrs = attrs_  \
     }
 
 static const snug_case unary_cases[] = {
-    UNARY_CASES(NULL), {.name = "mlp", .bench = true, .n_in = 1, .in = INPUTS(BATCH(64, 512))}, {0}};
+    UNARY_CASES(NULL),
+    {.name = "mlp", .bench = true, .n_in = 1, .in = INPUTS(BATCH(64, 512))},
+    {0}};
 static const snug_case unary_positive_cases[] = {
     {.name = "one", .n_in = 1, .in = INPUTS(BATCH_OF(POSITIVE, 1, 1))},
     {.name = "odd", .n_in = 1, .in = INPUTS(BATCH_OF(POSITIVE, 7, 13))},

@@ -148,7 +148,7 @@ static inline bool trial_guards_whole(const snug_tensor *t, bool output)
 /* Types for `samples` of the case; false, with the error recorded, when the shapes do not fit. */
 static inline bool trial_open(trial *t, const snug_op *op, const snug_case *c, int64_t samples)
 {
-    snug_type in[SNUG_MAX_IN], out[SNUG_MAX_OUT] = {{.shape = {{0}}}};
+    snug_type in[SNUG_MAX_IN], out[SNUG_MAX_OUT] = {{.shape = {.n_dims = 0}}};
     *t = (trial){.op = op, .c = c, .attrs = trial_attrs(op, c), .n_in = c->n_in};
     t->n_out = snug_op_outputs(op, t->attrs);
     for (int i = 0; i < c->n_in; i++) in[i] = trial_type(&c->in[i], samples);

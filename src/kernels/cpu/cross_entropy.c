@@ -142,7 +142,7 @@ static void entropy_rows(const snug_call *c, int64_t begin, int64_t end)
         row_parts r = {.label = label_of(&e, i)};
         if (r.label >= 0) r.at_label = x[r.label] - max;
         if (r.label >= 0 && e.on_each > 0) r.shifted = row_shifted(&e, x, max);
-        float sum = row_exp(x, p, n, max);
+        float sum = p ? row_exp(x, p, n, max) : row_exp_sum(x, n, max);
         losses[i] = row_loss(&e, &r, sum);
         if (p) row_scale(p, p, n, 1 / sum);
     }
@@ -160,7 +160,7 @@ static void k_softmax_cross_entropy_f32(const snug_call *c)
     entropy e = entropy_of(c, 2);
     const float *losses = c->scratch;
     float *loss = c->out[0].data, stack[SNUG_LEAF_DEPTH] = {0};
-    spans_run(c, e.n_rows, rows_grain(e.n_classes), entropy_rows);
+    spans_run(c, e.n_rows, span_rows(e.n_classes, SPAN_MATH), entropy_rows);
     if (!snug_shape_has_batch(&c->in[0].type.shape)) {
         *loss = sum_losses(losses, 0, e.n_rows, e.divisor);
         return;
@@ -237,7 +237,7 @@ static void entropy_grad_rows(const snug_call *c, int64_t begin, int64_t end)
 static void k_softmax_cross_entropy_grad_f32(const snug_call *c)
 {
     int64_t n = snug_shape_last(&c->in[0].type.shape);
-    int64_t grain = n < SPAN_STREAM ? SPAN_STREAM / n : 1;
+    int64_t grain = span_rows(n, SPAN_STREAM);
     spans_run(c, snug_shape_rows(&c->in[0].type.shape), grain, entropy_grad_rows);
 }
 

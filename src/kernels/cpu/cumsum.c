@@ -49,7 +49,7 @@ static void k_cumsum_f32(const snug_call *c)
 {
     lines l = lines_of(c);
     int64_t each = l.n * l.inner;
-    spans_run(c, l.outer, each > 0 && each < SPAN_STREAM ? SPAN_STREAM / each : 1, outer_span);
+    spans_run(c, l.outer, span_rows(each, SPAN_STREAM), outer_span);
 }
 
 KERNEL_TABLE(cumsum) = {{.op = "cumsum", .name = "k_cumsum_f32", .run = k_cumsum_f32}, {0}};

@@ -228,7 +228,7 @@ static void rows_parallel(job *d, const snug_call *call,
 {
     int64_t row = d->out_w * d->c, rows = d->samples * d->out_h;
     if (rows == 0 || row == 0) return;
-    d->grain = row < SPAN_MATH ? SPAN_MATH / row : 1;
+    d->grain = span_rows(row, SPAN_MATH);
     snug_parallel(call->queue, (rows + d->grain - 1) / d->grain, task, d);
 }
 

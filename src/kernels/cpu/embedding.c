@@ -6,11 +6,6 @@
 #include "ops/rules.h"
 #include <snug/leaves.h>
 
-static int64_t rows_grain(int64_t n_columns)
-{
-    return n_columns < SPAN_STREAM ? SPAN_STREAM / n_columns : 1;
-}
-
 static void embedding_rows(const snug_call *c, int64_t begin, int64_t end)
 {
     const snug_shape *table = &c->in[0].type.shape;
@@ -29,7 +24,7 @@ static void embedding_rows(const snug_call *c, int64_t begin, int64_t end)
 static void k_embedding_f32(const snug_call *c)
 {
     int64_t n = snug_shape_elements(&c->in[1].type.shape);
-    spans_run(c, n, rows_grain(c->in[0].type.shape.dim[1]), embedding_rows);
+    spans_run(c, n, span_rows(c->in[0].type.shape.dim[1], SPAN_STREAM), embedding_rows);
 }
 
 /* ---- gradient ---------------------------------------------------------------------------------
@@ -129,7 +124,7 @@ static void gradient_task(void *arg, int64_t task, int thread)
 {
     const gradient *g = arg;
     (void)thread;
-    int64_t rows = g->call->out[0].type.shape.dim[0], grain = rows_grain(g->n_columns);
+    int64_t rows = g->call->out[0].type.shape.dim[0], grain = span_rows(g->n_columns, SPAN_STREAM);
     int64_t begin = task * grain, end = begin + grain < rows ? begin + grain : rows;
     size_t bytes = (size_t)g->n_columns * sizeof(float);
     for (int64_t v = begin; v < end; v++) {
@@ -157,7 +152,7 @@ static void run_gradient(const snug_call *c, int x, const float *base)
         g.leaf_places = snug_each_sample(c->step, n) * c->step->leaf_samples;
     if (g.leaf_places == 0) g.leaf_places = 1;
     g.by_id = sort_places(c->in[x + 1].data, n, rows, c->scratch);
-    int64_t grain = rows_grain(g.n_columns);
+    int64_t grain = span_rows(g.n_columns, SPAN_STREAM);
     snug_parallel(c->queue, (rows + grain - 1) / grain, gradient_task, &g);
 }
 

@@ -31,8 +31,7 @@ static void gather_runs(const snug_call *c, int64_t begin, int64_t end)
 static void k_gather(const snug_call *c)
 {
     snug_gathered g = snug_gathered_of(c->attrs, &c->in[0].type.shape, &c->in[1].type.shape);
-    int64_t grain = g.inner > 0 && g.inner < SPAN_STREAM ? SPAN_STREAM / g.inner : 1;
-    spans_run(c, g.outer * g.picked, grain, gather_runs);
+    spans_run(c, g.outer * g.picked, span_rows(g.inner, SPAN_STREAM), gather_runs);
 }
 
 /* ---- gather_grad ------------------------------------------------------------------------------
@@ -69,7 +68,7 @@ static void k_gather_grad_f32(const snug_call *c)
 {
     snug_gathered g = snug_gathered_of(c->attrs, &c->out[0].type.shape, &c->in[1].type.shape);
     int64_t each = (g.n + g.picked) * g.inner;
-    spans_run(c, g.outer, each > 0 && each < SPAN_STREAM ? SPAN_STREAM / each : 1, add_outer);
+    spans_run(c, g.outer, span_rows(each, SPAN_STREAM), add_outer);
 }
 
 KERNEL_TABLE(gather) = {

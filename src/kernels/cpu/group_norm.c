@@ -186,8 +186,7 @@ static void norm_samples(const snug_call *c, int64_t begin, int64_t end)
 /* Samples of a task: as many as make SPAN_STREAM elements. */
 static int64_t samples_grain(const layout *l)
 {
-    int64_t elements = l->places * l->columns.n_columns;
-    return elements > 0 && elements < SPAN_STREAM ? SPAN_STREAM / elements : 1;
+    return span_rows(l->places * l->columns.n_columns, SPAN_STREAM);
 }
 
 static void k_group_norm_f32(const snug_call *c)

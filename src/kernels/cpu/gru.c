@@ -83,12 +83,6 @@ typedef struct grad_row {
     float *dh, *d, *dz, *dq;                    /* dq may be NULL */
 } grad_row;
 
-/* a (1 - a) */
-static inline vf slope(vf a)
-{
-    return vmul(a, vsub(vset1(1), a));
-}
-
 ALWAYS_INLINE void unit_grad(const void *arg, int64_t j, int n)
 {
     const grad_row *r = arg;
@@ -97,9 +91,9 @@ ALWAYS_INLINE void unit_grad(const void *arg, int64_t j, int n)
     vf before = r->before ? vload_upto(r->before + j, n) : vzero();
     vf dh = vload_upto(r->dh + j, n);
     if (r->dy) dh = vadd(dh, vload_upto(r->dy + j, n));
-    vf dn = vmul(vmul(dh, vsub(vset1(1), a[1])), vsub(vset1(1), vmul(a[2], a[2])));
-    vf dr = vmul(vmul(dn, vload_upto(r->product + j, n)), slope(a[0]));
-    vf du = vmul(vmul(dh, vsub(before, a[2])), slope(a[1]));
+    vf dn = vmul(vmul(dh, vsub(vset1(1), a[1])), tanh_slope(a[2]));
+    vf dr = vmul(vmul(dn, vload_upto(r->product + j, n)), sigmoid_slope(a[0]));
+    vf du = vmul(vmul(dh, vsub(before, a[2])), sigmoid_slope(a[1]));
     vf dq = vmul(dn, a[0]);
     vstore_upto(r->dz + j, dr, n);
     vstore_upto(r->dz + r->h + j, du, n);

@@ -21,12 +21,6 @@ ALWAYS_INLINE void row_sums(int64_t n, row_term term, const void *arg, float out
     for (int k = 0; k < 2; k++) out[k] = vsum(vadd(vadd(s[0][k], s[1][k]), vadd(s[2][k], s[3][k])));
 }
 
-/* Rows of a task. */
-static int64_t rows_grain(int64_t n_columns)
-{
-    return n_columns < SPAN_MATH ? SPAN_MATH / n_columns : 1;
-}
-
 static const float *floats(const snug_call *c, int input)
 {
     return c->n_in > input ? c->in[input].data : NULL;
@@ -129,7 +123,7 @@ static void rms_norm_rows(const snug_call *c, int64_t begin, int64_t end)
 static void run_rows(const snug_call *c, span_fn fn)
 {
     const snug_shape *s = &c->in[0].type.shape;
-    spans_run(c, snug_shape_rows(s), rows_grain(snug_shape_last(s)), fn);
+    spans_run(c, snug_shape_rows(s), span_rows(snug_shape_last(s), SPAN_MATH), fn);
 }
 
 static void k_layer_norm_f32(const snug_call *c)
@@ -153,10 +147,10 @@ typedef struct grad_in {
 static grad_in grad_in_of(const snug_call *c)
 {
     int stats = c->n_out == 3 ? 2 : 1;
-    return (grad_in){.dy = floats(c, 0),
-                     .x = floats(c, 1),
+    return (grad_in){.dy = c->in[0].data,
+                     .x = c->in[1].data,
                      .mean = stats == 2 ? floats(c, 2) : NULL,
-                     .inv_std = floats(c, 1 + stats),
+                     .inv_std = c->in[1 + stats].data,
                      .weight = floats(c, 2 + stats)};
 }
 

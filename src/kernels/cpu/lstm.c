@@ -83,17 +83,6 @@ typedef struct grad_row {
     float *dh, *dc, *d, *dz;
 } grad_row;
 
-/* a (1 - a) */
-static inline vf slope(vf a)
-{
-    return vmul(a, vsub(vset1(1), a));
-}
-
-static inline vf one_less_square(vf a)
-{
-    return vsub(vset1(1), vmul(a, a));
-}
-
 ALWAYS_INLINE void unit_grad(const void *arg, int64_t j, int n)
 {
     const grad_row *r = arg;
@@ -103,11 +92,11 @@ ALWAYS_INLINE void unit_grad(const void *arg, int64_t j, int n)
     vf before = r->before ? vload_upto(r->before + j, n) : vzero();
     vf dh = vload_upto(r->dh + j, n);
     if (r->dy) dh = vadd(dh, vload_upto(r->dy + j, n));
-    vf dc = vfma(vmul(dh, a[3]), one_less_square(tanh_c), vload_upto(r->dc + j, n));
-    d[0] = vmul(vmul(dc, a[2]), slope(a[0]));
-    d[1] = vmul(vmul(dc, before), slope(a[1]));
-    d[2] = vmul(vmul(dc, a[0]), one_less_square(a[2]));
-    d[3] = vmul(vmul(dh, tanh_c), slope(a[3]));
+    vf dc = vfma(vmul(dh, a[3]), tanh_slope(tanh_c), vload_upto(r->dc + j, n));
+    d[0] = vmul(vmul(dc, a[2]), sigmoid_slope(a[0]));
+    d[1] = vmul(vmul(dc, before), sigmoid_slope(a[1]));
+    d[2] = vmul(vmul(dc, a[0]), tanh_slope(a[2]));
+    d[3] = vmul(vmul(dh, tanh_c), sigmoid_slope(a[3]));
     for (int q = 0; q < 4; q++) {
         vstore_upto(r->dz + q * r->h + j, d[q], n);
         vstore_upto(r->d + q * r->h + j, d[q], n);

@@ -173,7 +173,7 @@ static void copy_box(const snug_call *c, const snug_box *box, const void *from, 
     k.units = 1;
     for (int d = 0; d < k.n_outer; d++) k.units *= k.dim[d];
     int64_t unit = (k.n < k.chunk ? k.n : k.chunk) * k.n_other;
-    k.units_per_task = unit < SPAN_STREAM ? SPAN_STREAM / unit : 1;
+    k.units_per_task = span_rows(unit, SPAN_STREAM);
     int64_t tasks = (k.units + k.units_per_task - 1) / k.units_per_task;
     snug_parallel(c->queue, tasks, copy_task, &k);
 }

@@ -106,17 +106,12 @@ static void pool_rows(const snug_call *c, int64_t begin, int64_t end)
     }
 }
 
-static int64_t row_grain(int64_t row_elements)
-{
-    return row_elements < SPAN_STREAM ? SPAN_STREAM / row_elements : 1;
-}
-
 static void k_max_pool2d_f32(const snug_call *c)
 {
     const int64_t *in = c->in[0].type.shape.dim, *out = c->out[0].type.shape.dim;
     const snug_pool2d_attrs *a = c->attrs;
     if (out[1] == 0) return;
-    spans_run(c, out[0] * out[1], row_grain(a->kernel_h * in[2] * in[3]), pool_rows);
+    spans_run(c, out[0] * out[1], span_rows(a->kernel_h * in[2] * in[3], SPAN_STREAM), pool_rows);
 }
 
 /* ---- gradient ---------------------------------------------------------------------------------
@@ -222,9 +217,9 @@ static void k_max_pool2d_grad_f32(const snug_call *c)
     const snug_pool2d_attrs *a = c->attrs;
     int64_t row = in[2] * in[3];
     if (a->stride_h >= a->kernel_h && a->stride_w >= a->kernel_w && out[1] > 0)
-        spans_run(c, out[0] * out[1], row_grain(a->stride_h * row), scatter_rows);
+        spans_run(c, out[0] * out[1], span_rows(a->stride_h * row, SPAN_STREAM), scatter_rows);
     else
-        spans_run(c, in[0] * in[1], row_grain(row), gather_rows);
+        spans_run(c, in[0] * in[1], span_rows(row, SPAN_STREAM), gather_rows);
 }
 
 KERNEL_TABLE(pool) = {

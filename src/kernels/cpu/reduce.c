@@ -53,8 +53,7 @@ static bool fits_mean(const snug_sig *s)
 /* Outer elements of a task. */
 static int64_t outer_grain(const block *b)
 {
-    int64_t each = b->reduced * b->inner;
-    return each > 0 && each < SPAN_STREAM ? SPAN_STREAM / each : 1;
+    return span_rows(b->reduced * b->inner, SPAN_STREAM);
 }
 
 /* ---- sums -------------------------------------------------------------------------------------
@@ -299,8 +298,7 @@ static void k_reduce_sum_grad_f32(const snug_call *c)
 {
     block b;
     block_of(c->attrs, &c->out[0].type.shape, &b);
-    spans_run(c, b.outer * b.reduced, b.inner < SPAN_STREAM ? SPAN_STREAM / b.inner : 1,
-              spread_rows);
+    spans_run(c, b.outer * b.reduced, span_rows(b.inner, SPAN_STREAM), spread_rows);
 }
 
 KERNEL_TABLE(reduce) = {

@@ -116,7 +116,7 @@ static void run(const snug_call *c, snug_resample_axes axes, bool back)
     int64_t row = (c->in[0].type.shape.dim[1] / to[1] + 1) * c->in[0].type.shape.dim[2] * to[3];
     if (row < to[2] * to[3]) row = to[2] * to[3];
     if (row == 0 || to[0] == 0) return;
-    d.grain = row < SPAN_STREAM ? SPAN_STREAM / row : 1;
+    d.grain = span_rows(row, SPAN_STREAM);
     snug_parallel(c->queue, (to[0] * to[1] + d.grain - 1) / d.grain, rows_task, &d);
 }
 

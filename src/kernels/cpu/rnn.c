@@ -65,7 +65,7 @@ ALWAYS_INLINE void unit_grad(const void *arg, int64_t j, int n)
     const grad_row *r = arg;
     vf y = vload_upto(r->y + j, n), dh = vload_upto(r->dh + j, n);
     if (r->dy) dh = vadd(dh, vload_upto(r->dy + j, n));
-    vf d = r->relu ? vselect(vlt(vzero(), y), dh, vzero()) : vmul(dh, vsub(vset1(1), vmul(y, y)));
+    vf d = r->relu ? vselect(vlt(vzero(), y), dh, vzero()) : vmul(dh, tanh_slope(y));
     vstore_upto(r->d + j, d, n);
     vstore_upto(r->dz + j, d, n);
     vstore_upto(r->dh + j, vzero(), n);

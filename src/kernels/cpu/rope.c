@@ -105,7 +105,7 @@ static void k_rope_f32(const snug_call *c)
 {
     const snug_rope_attrs *a = c->attrs;
     const int64_t *dim = c->in[0].type.shape.dim;
-    int64_t grain = dim[2] < SPAN_MATH ? SPAN_MATH / dim[2] : 1;
+    int64_t grain = span_rows(dim[2], SPAN_MATH);
     if (dim[0] * dim[1] == 0) return;
     spans_run(c, dim[1], 1 + 1024 / a->width, table_rows);
     spans_run(c, dim[0] * dim[1], grain, rope_rows);

@@ -94,8 +94,7 @@ static void pool_samples(const snug_call *c, int64_t begin, int64_t end)
 /* Samples of a task: as many as make SPAN_STREAM elements. */
 static int64_t sample_grain(const snug_shape *s)
 {
-    int64_t elements = s->dim[1] * s->dim[2] * s->dim[3];
-    return elements < SPAN_STREAM ? SPAN_STREAM / elements : 1;
+    return span_rows(s->dim[1] * s->dim[2] * s->dim[3], SPAN_STREAM);
 }
 
 static void k_global_avg_pool_f32(const snug_call *c)

@@ -15,7 +15,7 @@ static void softmax_rows(const snug_call *c, int64_t begin, int64_t end)
 static void k_softmax_f32(const snug_call *c)
 {
     const snug_shape *s = &c->in[0].type.shape;
-    spans_run(c, snug_shape_rows(s), rows_grain(snug_shape_last(s)), softmax_rows);
+    spans_run(c, snug_shape_rows(s), span_rows(snug_shape_last(s), SPAN_MATH), softmax_rows);
 }
 
 KERNEL_TABLE(softmax) = {

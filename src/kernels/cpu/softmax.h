@@ -11,6 +11,8 @@
 
 enum { SUM_CHUNK = 64 * VLEN };
 
+/* vmax gives its second argument when either is NaN, so the next number would forget it: NaN is
+ * found by the sum instead. */
 static inline float row_max(const float *x, int64_t n)
 {
     vf best = vset1(-INFINITY);
@@ -23,27 +25,46 @@ static inline float row_max(const float *x, int64_t n)
     return vmax_lanes(best);
 }
 
-ALWAYS_INLINE vf exp_vector(const float *x, float *e, vf max, int n)
+typedef struct exponents {
+    const float *x;
+    float *e;
+    vf max;
+    bool keep; /* the terms, in e */
+} exponents;
+
+ALWAYS_INLINE vf exp_vector(const exponents *r, int64_t i, int n)
 {
-    vf v = vexp(vsub(vload_upto(x, n), max));
+    vf v = vexp(vsub(vload_upto(r->x + i, n), r->max));
     if (n < VLEN) v = vselect(vmask_n(n), v, vzero());
-    if (e) vstore_upto(e, v, n);
+    if (r->keep) vstore_upto(r->e + i, v, n);
     return v;
 }
 
-/* The sum of exp(x - max), the terms into e unless it is NULL. */
-static inline float row_exp(const float *x, float *e, int64_t n, float max)
+ALWAYS_INLINE float exp_sum(const exponents *r, int64_t n)
 {
-    vf total = vzero(), m = vset1(max);
+    vf total = vzero();
     for (int64_t chunk = 0; chunk < n; chunk += SUM_CHUNK) {
         int64_t i = chunk, end = n - chunk < SUM_CHUNK ? n : chunk + SUM_CHUNK;
         vf sum = vzero();
-        for (; i + VLEN <= end; i += VLEN)
-            sum = vadd(sum, exp_vector(x + i, e ? e + i : NULL, m, VLEN));
-        if (i < end) sum = vadd(sum, exp_vector(x + i, e ? e + i : NULL, m, (int)(end - i)));
+        for (; i + VLEN <= end; i += VLEN) sum = vadd(sum, exp_vector(r, i, VLEN));
+        if (i < end) sum = vadd(sum, exp_vector(r, i, (int)(end - i)));
         total = vadd(total, sum);
     }
     return vsum(total);
+}
+
+/* The sum of exp(x - max). */
+static inline float row_exp_sum(const float *x, int64_t n, float max)
+{
+    const exponents r = {.x = x, .max = vset1(max)};
+    return exp_sum(&r, n);
+}
+
+/* The same, its terms into e. */
+static inline float row_exp(const float *x, float *e, int64_t n, float max)
+{
+    const exponents r = {.x = x, .e = e, .max = vset1(max), .keep = true};
+    return exp_sum(&r, n);
 }
 
 typedef struct scaling {
@@ -62,12 +83,6 @@ static inline void row_scale(const float *x, float *y, int64_t n, float factor)
 {
     scaling s = {x, y, vset1(factor)};
     span_each(0, n, scale_at, &s);
-}
-
-/* Rows of a task, of work like SPAN_MATH elements. */
-static inline int64_t rows_grain(int64_t n_columns)
-{
-    return n_columns < SPAN_MATH ? SPAN_MATH / n_columns : 1;
 }
 
 #endif

@@ -2,19 +2,12 @@
 /* log_softmax and the gradients of softmax and log_softmax, rows of C classes. Sums of a row
  * as in row_sum.h. */
 #include "kernels/cpu/row_sum.h"
-#include "kernels/cpu/vmath.h"
-#include "ops/rules.h"
-
-/* Rows of a task, of work like `span` elements. */
-static int64_t rows_grain(int64_t n_columns, int64_t span)
-{
-    return n_columns < span ? span / n_columns : 1;
-}
+#include "kernels/cpu/softmax.h"
 
 static void run_rows(const snug_call *c, int64_t span, span_fn fn)
 {
     const snug_shape *s = &c->in[0].type.shape;
-    spans_run(c, snug_shape_rows(s), rows_grain(snug_shape_last(s), span), fn);
+    spans_run(c, snug_shape_rows(s), span_rows(snug_shape_last(s), span), fn);
 }
 
 /* One row of a call: two inputs, or one, and what all its elements share. */
@@ -64,20 +57,6 @@ static void k_softmax_grad_f32(const snug_call *c)
 
 /* ---- log_softmax ------------------------------------------------------------------------------
  */
-
-/* vmax gives its second argument when either is NaN, so the next number would forget it: NaN is
- * found by the sum instead. */
-static float row_max(const float *x, int64_t n)
-{
-    vf best = vset1(-INFINITY);
-    int64_t i = 0;
-    for (; i + VLEN <= n; i += VLEN) best = vmax(vload(x + i), best);
-    if (i < n) {
-        int rest = (int)(n - i);
-        best = vmax(vselect(vmask_n(rest), vload_n(x + i, rest), vset1(-INFINITY)), best);
-    }
-    return vmax_lanes(best);
-}
 
 ALWAYS_INLINE vf exp_below(const void *arg, int64_t i, int n)
 {

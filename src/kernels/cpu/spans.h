@@ -35,6 +35,12 @@ static inline void spans_run(const snug_call *c, int64_t n, int64_t grain, span_
     if (n > 0) snug_parallel(c->queue, (n + grain - 1) / grain, span_task, &j);
 }
 
+/* Rows of a task, so that it has about `span` elements. */
+static inline int64_t span_rows(int64_t row_elements, int64_t span)
+{
+    return row_elements > 0 && row_elements < span ? span / row_elements : 1;
+}
+
 /* n is VLEN, known when compiling, or the lanes of a tail. */
 ALWAYS_INLINE vf vload_upto(const float *p, int n)
 {

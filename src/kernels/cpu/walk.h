@@ -241,4 +241,16 @@ static inline float *walk_row(const snug_tensor *t, int64_t row, int64_t wide)
     return t && t->data ? (float *)t->data + row * wide : NULL;
 }
 
+/* ---- slopes of what cells end in, from their results ----------------------------------------- */
+
+static inline vf sigmoid_slope(vf a)
+{
+    return vmul(a, vsub(vset1(1), a));
+}
+
+static inline vf tanh_slope(vf a)
+{
+    return vsub(vset1(1), vmul(a, a));
+}
+
 #endif
