@@ -262,6 +262,18 @@ static snug_status check_numbers(const snug_table *t, const char *what)
     return SNUG_OK;
 }
 
+/* Several columns that hold nothing but 0 and 1. */
+static bool look_like_labels(const snug_table *t)
+{
+    for (int k = 0; k < t->n_targets; k++) {
+        const snug_column *c = &t->column[t->target[k]];
+        if (c->n_texts > 0 || c->n_few > 2) return false;
+        for (int i = 0; i < c->n_few; i++)
+            if (c->few[i] != 0 && c->few[i] != 1) return false;
+    }
+    return t->n_targets > 1;
+}
+
 /* The one target that was asked for, told by its name, or guessed. */
 static snug_status find_target(snug_table *t, const snug_data_config *config)
 {
@@ -283,6 +295,7 @@ static snug_status decide_target(snug_table *t, const snug_data_config *config)
         const snug_column *c = &t->column[t->target[0]];
         value = config->task ? !classes && !config->normal : c->n_texts == 0 && !few_numbers(c);
     }
+    if (!config->task) labels = look_like_labels(t);
     CHECK(!(classes || config->normal) || t->n_targets == 1, SNUG_EINVAL,
           "%s: one column tells the class, not %d (data.target)", t->path, t->n_targets);
     if (value) TRY(check_numbers(t, labels ? "0 or 1" : "a value"));

@@ -68,7 +68,15 @@ static void labels_of_a_table(void **state)
     assert_string_equal(snug_dataset_spec(d), spec);
     snug_dataset_close(d);
     free(spec);
+    c.task = NULL; /* several columns that hold nothing but 0 and 1 */
+    d = open_config(&c);
+    assert_int_equal(snug_dataset_info(d)->target, SNUG_TARGET_LABELS);
+    snug_dataset_close(d);
     c.target = "b,a";
+    d = open_config(&c);
+    assert_int_equal(snug_dataset_info(d)->target, SNUG_TARGET_VALUE);
+    snug_dataset_close(d);
+    c.task = "labels";
     refuses_config(&c, SNUG_EFORMAT, "training sample 1: label 'a' is 2; labels are 0 or 1");
 }
 

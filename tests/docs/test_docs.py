@@ -9,8 +9,15 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-from harness import ROOT, Skip, case, cases_of, check, check_code, main, snug  # noqa: E402
+from harness import ROOT, Skip, case, cases_of, check, check_code, data, main, snug  # noqa: E402
 
+# Where the data of examples/recipes/NAME.yaml lie; None: where the recipe says.
+RECIPES = {"anomalies": None, "basic_motions": "ts-basicmotions", "demand": "drift-elec2/elec.csv",
+           "ecg5000": "ts-ecg5000-train", "fashion_cnn": "fashion-mnist",
+           "fashion_mlp": "fashion-mnist", "glyphs": None, "italy_power": "ts-italypowerdemand",
+           "japanese_vowels": "ts-japanesevowels", "mnist_lenet": "mnist",
+           "optdigits": "tab-optdigits", "pneumonia": "med-pneumoniamnist",
+           "shakespeare": "text-tinyshakespeare", "wdbc": "tab-wdbc/wdbc.data"}
 PAGES = ["README.md", "docs/manual.md", "docs/library.md", "docs/recipes.md"]
 
 
@@ -68,6 +75,20 @@ def the_program_in_the_readme_compiles(folder):
     result = subprocess.run([compiler, "-std=c17", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
                              "-I", os.path.join(ROOT, "include"), path], capture_output=True)
     check(result.returncode == 0, result.stderr.decode())
+
+
+def recipe_files():
+    names = glob.glob(os.path.join(ROOT, "examples", "recipes", "*.yaml"))
+    return sorted(os.path.basename(name)[:-len(".yaml")] for name in names)
+
+
+@cases_of("plan of recipe", [(name, name) for name in recipe_files()])
+def recipes_can_be_planned(folder, name):
+    check(name in RECIPES, f"tell {__file__} where the data of {name}.yaml lie")
+    args = ["plan", os.path.join(ROOT, "examples", "recipes", name + ".yaml"), "--quiet"]
+    if RECIPES[name]:
+        args += ["--set", f"data.path={data(RECIPES[name])}"]
+    check_code(snug(*args), 0)
 
 
 if __name__ == "__main__":
