@@ -50,9 +50,12 @@ static snug_status run(writer *w, const float **outputs)
 
 static snug_status read_next(writer *w, const float **logits)
 {
+    int32_t *x = snug_exec_tensor(w->session.exec, SNUG_X).data;
+    /* no memory for it in a model that looks at no other token */
+    int32_t *position = snug_exec_tensor(w->session.exec, SNUG_POSITION).data;
     for (; w->read < w->length; w->read++) {
-        *(int32_t *)snug_exec_tensor(w->session.exec, SNUG_X).data = w->text[w->read];
-        *(int32_t *)snug_exec_tensor(w->session.exec, SNUG_POSITION).data = (int32_t)w->read;
+        *x = w->text[w->read];
+        if (position) *position = (int32_t)w->read;
         TRY(run(w, logits));
     }
     return SNUG_OK;

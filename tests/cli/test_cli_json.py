@@ -269,6 +269,19 @@ def growing_texts(folder):
 
 
 @case
+def pairs_of_tokens(folder):
+    """A model of text may look at the last token alone, wherever it stands."""
+    path, out = os.path.join(folder, "abc.txt"), os.path.join(folder, "r")
+    with open(path, "w") as f:
+        f.write("abc" * 200)
+    judged(snug("train", path, "--model", "[{embedding: 8}, {linear: outputs}]", "--set", "data.context=8", "--out",
+                out, "--json", "--epochs", 10, "--lr", 0.1), "train.json")
+    made = judged(snug("predict", out, "--prompt", "ab", "--tokens", 20, "--temperature", 0, "--json"),
+                  "generate.json")
+    check(made["text"] == ("cab" * 7)[:20], made)
+
+
+@case
 def bench(folder):
     value = judged(snug("bench", "lenet", "--batch", 16, "--seconds", "0.2s", "--json"),
                    "bench.json")

@@ -55,9 +55,31 @@ static void use(snug_model *m, const char *data_path, bool no_target)
     snug_dataset_close(d);
 }
 
+static void use_text(snug_model *m, const char *name, const char *text)
+{
+    char path[256];
+    fuzz_put(name, (fuzz_bytes){(const uint8_t *)text, strlen(text)}, path);
+    use(m, path, false);
+    use(m, path, true);
+}
+
+static void check_token(void *arg, const snug_token *t)
+{
+    int64_t *position = arg;
+    if (t->position != (*position)++ || t->n_bytes < 1) abort();
+}
+
+/* Past the context of a model that has a small one. */
+static void go_on(snug_model *m)
+{
+    const snug_generate_config config = {.prompt = "ab", .tokens = 6, .temperature = 1};
+    int64_t position = 0;
+    if (fuzz_done(snug_model_generate(m, &config, check_token, &position)) && position != 6)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char table[] = "size,colour,kind\n1,red,a\n2,,b\n,blue,a\n";
     char path[256];
     snug_model *m;
     snug_error_clear();
@@ -65,9 +87,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (!snug_model_name(m) || !snug_model_data_path(m) || snug_model_parameters(m) < 0) abort();
     use(m, "glyphs:n=3", false);
-    fuzz_put("table.csv", (fuzz_bytes){(const uint8_t *)table, sizeof table - 1}, path);
-    use(m, path, false);
-    use(m, path, true);
+    use_text(m, "table.csv", "size,colour,kind\n1,red,a\n2,,b\n,blue,a\n");
+    use_text(m, "table.csv", "size,colour,kind\n4,red,1\n3,blue,5\n");
+    use_text(m, "table.csv", "size,colour,p,q\n1,red,0,1\n2,blue,1,1\n");
+    use_text(m, "series.ts", "@univariate false\n@classLabel true a b\n@data\n1,2:3,4:a\n5:6:b\n");
+    use_text(m, "text.txt", "abcabbcacb");
+    go_on(m);
     snug_model_close(m);
     return 0;
 }
