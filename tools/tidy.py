@@ -14,12 +14,15 @@ import subprocess
 import sys
 
 CACHE = "build/tidy"
+GCC_ONLY = re.compile(r" -fno-split-loops\b")
 
 
 def commands(build):
-    """One entry a source, the last tier's."""
+    """One entry a source, the last tier's, as clang reads it."""
     with open(os.path.join(build, "compile_commands.json")) as f:
         entries = {entry["file"]: entry for entry in json.load(f)}
+    for entry in entries.values():
+        entry["command"] = GCC_ONLY.sub("", entry["command"])
     root = os.getcwd() + "/"
     return {file[len(root):]: entry for file, entry in sorted(entries.items())
             if file.startswith((root + "src/", root + "tests/"))}
