@@ -21,8 +21,10 @@
 /* Libraries' own memory: zeroed data, the main thread's stack, buffers of stdio. */
 #define LIBRARY_BYTES ((size_t)128 << 10)
 /* What training puts on the heap after it was planned, besides executors: the buffers that a
- * checkpoint is written through, lists of tensors, reports as JSON. */
-#define HEAP_RESERVE ((size_t)320 << 10)
+ * checkpoint is written through, reports as JSON; and for each tensor that a checkpoint keeps, its
+ * places in lists and its lines in a header. */
+#define HEAP_RESERVE   ((size_t)320 << 10)
+#define TENSOR_RESERVE ((size_t)512)
 /* An executor's bookkeeping for an instruction and for a tensor that it reads or writes, at most.
  */
 #define EXEC_INSTR_BYTES  160u
@@ -107,7 +109,8 @@ static size_t fixed_bytes(const snug_trainer *t, const candidate *c)
     const size_t parts = (size_t)snug_os_code_bytes() + LIBRARY_BYTES + heap + heap / 16 +
                          snug_pool_bytes(snug_context_threads(t->ctx));
     const size_t now = (size_t)snug_os_rss();
-    const size_t coming = snug_thread_bytes() + HEAP_RESERVE + exec_bytes(c->train.plan) +
+    const size_t coming = snug_thread_bytes() + HEAP_RESERVE +
+                          (size_t)c->persistent.n * TENSOR_RESERVE + exec_bytes(c->train.plan) +
                           exec_bytes(c->eval.plan) + best_bytes(t, &c->persistent);
     return snug_round_up((now > parts ? now : parts) + coming, PAGE);
 }
