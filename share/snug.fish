@@ -13,7 +13,7 @@ complete -c snug -n '__fish_seen_subcommand_from data' -l header -r -d 'tables: 
 complete -c snug -n '__fish_seen_subcommand_from data' -l task -r -d 'class, value, labels, reconstruct or forecast'
 complete -c snug -n '__fish_seen_subcommand_from data' -l context -r -d 'text and forecasts: characters or rows that a model sees [64]'
 complete -c snug -n '__fish_seen_subcommand_from data' -l horizon -r -d 'forecasts: rows ahead that are predicted [1]'
-complete -c snug -n '__fish_seen_subcommand_from data' -l kind -r -d 'arrays: image, series or table, where their axes do not tell'
+complete -c snug -n '__fish_seen_subcommand_from data' -l kind -r -d 'image, series, table or text, where axes of arrays or commas of a text mislead'
 complete -c snug -n '__fish_seen_subcommand_from data' -l json -d 'one JSON object on standard output; everything for people goes to standard error'
 complete -c snug -n '__fish_seen_subcommand_from data' -l quiet -d 'results and errors only'
 complete -c snug -n '__fish_seen_subcommand_from data' -l help -d 'this text'

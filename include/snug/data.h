@@ -62,7 +62,8 @@ typedef struct snug_data_config {
      * rows to be forecast (0: 1); from the start of one training window to that of the next (0:
      * text the context, forecasts 1). */
     int64_t context, horizon, stride;
-    const char *kind; /* arrays: "image", "series" or "table"; NULL: recognised by their axes */
+    /* Arrays: "image", "series" or "table"; "text": not a table. NULL: recognised. */
+    const char *kind;
     /* Reconstruction: a data set of anomalies, which join the test part; the class to train on,
      * samples of the others being anomalies. NULL: none. */
     const char *anomalies, *normal;

@@ -26,7 +26,7 @@ static const cli_option options[] = {
     {"horizon", "N", CLI_INT, offsetof(data_options, horizon), 1, 65536,
      "forecasts: rows ahead that are predicted [1]"},
     {"kind", "KIND", CLI_TEXT, offsetof(data_options, kind), 0, 0,
-     "arrays: image, series or table, where their axes do not tell"},
+     "image, series, table or text, where axes of arrays or commas of a text mislead"},
     {0},
 };
 

@@ -3,6 +3,7 @@
 #include "data/dataset.h"
 
 #include "base/context.h"
+#include "data/spec_names.h"
 #include "data/target.h"
 
 #include <float.h>
@@ -122,12 +123,27 @@ static snug_status check_fits(const snug_dataset *d, const snug_data_config *con
     return SNUG_OK;
 }
 
+static snug_status check_kind(const char *kind)
+{
+    bool known = !kind;
+    for (int i = 0; i < SNUG_N_DATA_KINDS; i++)
+        known = known || strcmp(kind, snug_kind_names[i]) == 0;
+    CHECK(known, SNUG_EINVAL, "data.kind is image, series, table or text, not '%.40s'", kind);
+    return SNUG_OK;
+}
+
 static snug_status open_source(snug_dataset *d, const snug_data_config *config)
 {
     if (config->spec) TRY(snug_spec_read(config->spec, d->bump, &d->spec));
-    TRY(snug_format_find(config->path, &d->format));
+    TRY(check_kind(config->kind));
+    const bool text = config->spec ? d->spec.kind == SNUG_DATA_TEXT
+                                   : config->kind && strcmp(config->kind, "text") == 0;
+    TRY(snug_format_find(config->path, text, &d->format));
     TRY(d->format->open(config, config->spec ? &d->spec : NULL, &d->source));
     const snug_source *s = d->source;
+    CHECK(!config->kind || strcmp(config->kind, snug_kind_names[s->kind]) == 0, SNUG_EINVAL,
+          "%s: data.kind is %s, but this is %s data (format %s)", config->path, config->kind,
+          snug_kind_names[s->kind], d->format->name);
     for (int p = 0; p < N_RAW_PARTS; p++)
         CHECK(s->n[p] <= SNUG_MAX_SAMPLES, SNUG_EUNSUPPORTED,
               "%s: %" PRId64 " samples; at most %" PRId64 " can be", config->path, s->n[p],

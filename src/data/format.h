@@ -66,8 +66,9 @@ typedef struct snug_format {
 
 extern const snug_format *const snug_formats[]; /* ends with NULL */
 
-/* The format that is surest of config->path; else says what is there and what is understood. */
-snug_status snug_format_find(const char *path, const snug_format **out) SNUG_MUST_USE;
+/* The format that is surest of the path, which with `text` is that of text if it can be; else says
+ * what is there and what is understood. */
+snug_status snug_format_find(const char *path, bool text, const snug_format **out) SNUG_MUST_USE;
 
 /* Elements of an image, a bound that keeps every size below in range. */
 #define SNUG_MAX_IMAGE_BYTES ((int64_t)1 << 26)

@@ -82,9 +82,14 @@ static snug_status not_recognised(const char *path)
     return s;
 }
 
-snug_status snug_format_find(const char *path, const snug_format **out)
+snug_status snug_format_find(const char *path, bool text, const snug_format **out)
 {
     int best = 0;
+    if (text) TRY(snug_format_text.looks(path, &best));
+    if (best > 0) {
+        *out = &snug_format_text;
+        return SNUG_OK;
+    }
     for (int i = 0; snug_formats[i] && best < 100; i++) {
         int sure = 0;
         TRY(snug_formats[i]->looks(path, &sure));

@@ -210,8 +210,8 @@ static snug_status choose_kind(const snug_data_config *config, const snug_spec *
                                const snug_array *a, snug_data_kind *out)
 {
     const char *kind = config->kind;
-    CHECK(!kind || !strcmp(kind, "image") || !strcmp(kind, "series") || !strcmp(kind, "table"),
-          SNUG_EINVAL, "data.kind is image, series or table, not '%.40s'", kind);
+    CHECK(!kind || strcmp(kind, "text") != 0, SNUG_EINVAL,
+          "%s: data.kind is text, and this is an array", a->name);
     bool bytes = snug_array_dtype(a) == SNUG_U8;
     *out = a->n_dims == 4 || (a->n_dims == 3 && bytes) ? SNUG_DATA_IMAGE
            : a->n_dims == 3                            ? SNUG_DATA_SERIES

@@ -28,7 +28,7 @@ static const char *const precision_names[] = {"f32", NULL};
 static const char *const header_names[] = {"yes", "no", NULL};
 static const char *const task_names[] = {"class",       "value",    "labels",
                                          "reconstruct", "forecast", NULL};
-static const char *const kind_names[] = {"image", "series", "table", NULL};
+static const char *const kind_names[] = {"image", "series", "table", "text", NULL};
 
 #define SNUG_KEY(field, flag, kind, initial, min, max, names, unit, help)                          \
     {{#field, flag, SNUG_OPTION_##kind, initial, min, max, names, unit, help},                     \

@@ -139,6 +139,29 @@ static void folders_have_parts(void **state)
     snug_dataset_close(d);
 }
 
+/* Lines of one comma each pass for a table, but not when a text is asked for or was learned from.
+ */
+static void a_text_may_look_like_a_table(void **state)
+{
+    (void)state;
+    snug_data_config c = {.path = write_text("k.txt", "a, b\na, c\na, b\na, c\n"), .context = T};
+    snug_dataset *d = open_config(&c);
+    assert_int_equal(snug_dataset_info(d)->kind, SNUG_DATA_TABLE);
+    snug_dataset_close(d);
+    c.kind = "text";
+    d = open_config(&c);
+    assert_int_equal(snug_dataset_info(d)->kind, SNUG_DATA_TEXT);
+    const snug_data_config again = {.path = c.path, .spec = snug_dataset_spec(d)};
+    snug_dataset *same = open_config(&again);
+    assert_int_equal(snug_dataset_info(same)->kind, SNUG_DATA_TEXT);
+    snug_dataset_close(same);
+    snug_dataset_close(d);
+    c.kind = "image";
+    refuses_config(&c, SNUG_EINVAL, "data.kind is image, but this is table data");
+    c.kind = "sound";
+    refuses_config(&c, SNUG_EINVAL, "data.kind is image, series, table or text, not 'sound'");
+}
+
 static void what_cannot_be_is_refused(void **state)
 {
     (void)state;
@@ -160,6 +183,7 @@ int main(void)
         cmocka_unit_test(other_files_are_bytes),
         cmocka_unit_test(a_spec_reads_other_text),
         cmocka_unit_test(folders_have_parts),
+        cmocka_unit_test(a_text_may_look_like_a_table),
         cmocka_unit_test(what_cannot_be_is_refused),
     };
     return cmocka_run_group_tests(tests, files_setup, files_teardown);
