@@ -34,8 +34,8 @@ static snug_status take_type(const char *p, snug_array *a)
 {
     CHECK(p && (*p == '\'' || *p == '"'), SNUG_EUNSUPPORTED,
           "%s: its elements are structures; arrays of plain numbers can be read", a->name);
-    char order = p[1], type = p[2];
-    int bytes = p[2] ? atoi(p + 3) : 0;
+    char order = p[1], type = order ? p[2] : '\0';
+    int bytes = type ? atoi(p + 3) : 0;
     bool known = strchr("<>|=", order) && strchr("biuf", type) && order && type;
     bool size = bytes == 1                               ? type != 'f'
                 : bytes == 2 || bytes == 4 || bytes == 8 ? type != 'b'

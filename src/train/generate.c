@@ -123,8 +123,6 @@ static snug_status open_writer(writer *w, const snug_generate_config *c, int64_t
     TRY(snug_spec_read(w->model->info.spec, w->bump, &w->spec));
     w->context = shape->sample.shape.dim[0];
     w->vocabulary = snug_model_outputs(shape);
-    CHECK(w->spec.n_classes == w->vocabulary, SNUG_EFORMAT,
-          "%s: its vocabulary and its outputs differ", w->model->path);
     TRY(read_prompt(w, c->prompt, tokens));
     return open_session(w, w->length <= w->context && snug_layers_grow(w->model->layers));
 }

@@ -5,6 +5,7 @@
  * "snug.huber_delta", "snug.focal_gamma", "snug.threshold" (numbers), "snug.data", "snug.spec"
  * (JSON), "snug.version". */
 #include "train/model_file.h"
+#include "data/spec.h"
 #include "data/target.h"
 #include "train/loss.h"
 #include <snug/text.h>
@@ -132,6 +133,28 @@ static snug_status parse_shape(const char *path, const snug_safetensors *file,
     return need_shape(path, file, "snug.outputs", MAX_SAMPLE, &out->outputs);
 }
 
+/* Names of outputs are the spec's. */
+static snug_status check_spec(const char *path, const snug_model_info *info)
+{
+    char has[SNUG_SHAPE_TEXT], makes[SNUG_SHAPE_TEXT];
+    snug_spec spec;
+    snug_bump *bump = snug_bump_create(TAG_TRAIN);
+    if (!bump) return SNUG_ENOMEM;
+    const snug_status s = snug_spec_read(info->spec, bump, &spec);
+    const snug_target_kind target = s == SNUG_OK ? spec.target : SNUG_TARGET_NONE;
+    const snug_shape outputs = s == SNUG_OK ? snug_spec_outputs(&spec) : (snug_shape){0};
+    snug_bump_destroy(bump);
+    TRY(s);
+    CHECK(target == info->shape.target && snug_shape_equal(&outputs, &info->shape.outputs),
+          SNUG_EFORMAT,
+          "%s: 'snug.spec' tells of data with a target of kind %s and outputs of %s, the model "
+          "makes %s of kind %s",
+          path, snug_target_name(target), snug_shape_text(&outputs, has, sizeof has),
+          snug_shape_text(&info->shape.outputs, makes, sizeof makes),
+          snug_target_name(info->shape.target));
+    return SNUG_OK;
+}
+
 snug_status snug_model_file_parse(const char *path, const snug_safetensors *file,
                                   snug_model_info *info, snug_layer_list **layers)
 {
@@ -140,6 +163,7 @@ snug_status snug_model_file_parse(const char *path, const snug_safetensors *file
     TRY(need(path, file, "snug.data", &found.data_path));
     TRY(need(path, file, "snug.spec", &found.spec));
     TRY(parse_shape(path, file, &found.shape));
+    TRY(check_spec(path, &found));
     found.shape.spec = found.spec;
     const char *yaml = snug_safetensors_meta(file, "snug.layers");
     CHECK(yaml, SNUG_EUNSUPPORTED,

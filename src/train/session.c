@@ -78,7 +78,7 @@ snug_status snug_model_check_data(const snug_model *m, const snug_data_info *inf
           "the data's target is of kind %s, model %s predicts the kind %s; open the data with the "
           "model's spec",
           snug_target_name(info->target), m->path, snug_target_name(shape->target));
-    CHECK(!truth || snug_shape_equal(&info->outputs, &shape->outputs), SNUG_ESHAPE,
+    CHECK(snug_shape_equal(&info->outputs, &shape->outputs), SNUG_ESHAPE,
           "the data needs outputs of %s, model %s makes %s; open the data with the model's spec",
           snug_shape_text(&info->outputs, have, sizeof have), m->path,
           snug_shape_text(&shape->outputs, want, sizeof want));

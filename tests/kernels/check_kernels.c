@@ -299,8 +299,9 @@ static snug_case vary(const snug_case *c, uint64_t number, snug_case_in in[SNUG_
             if (d == 0 && c->in[i].batch) length = 1 + u[1] % 9;
             in[i].dim[d] = (int32_t)length;
         }
-        if (in[i].n_dims && c->in[i].index_below == c->in[0].dim[c->in[0].n_dims - 1])
-            in[i].index_below = in[0].dim[c->in[0].n_dims - 1];
+        const int last = c->in[0].n_dims - 1;
+        if (in[i].n_dims && last >= 0 && c->in[i].index_below == c->in[0].dim[last])
+            in[i].index_below = in[0].dim[last];
     }
     return out;
 }
