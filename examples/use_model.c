@@ -42,7 +42,7 @@ static snug_status use(snug_model *m, snug_dataset *d)
         snug_dataset_info(d)->n[SNUG_PART_TEST] > 0 ? SNUG_PART_TEST : SNUG_PART_TRAIN;
     snug_metrics x;
     SNUG_TRY(snug_model_eval(m, d, part, 64, &x));
-    for (int i = 0; i < x.n; i++) printf("%-10s %8.4f\n", x.metric[i].name, x.metric[i].value);
+    for (int i = 0; i < x.n; i++) printf("%-18s %8.4f\n", x.metric[i].name, x.metric[i].value);
     return snug_model_predict(m, d, part, 64, print_row, NULL);
 }
 

@@ -20,6 +20,10 @@ static snug_status refused(int error, const char *what, const char *path)
                     : error == ENOMEM                     ? SNUG_ENOMEM
                     : error == EISDIR || error == ENOTDIR ? SNUG_EINVAL
                                                           : SNUG_EIO;
+    CHECK(error != ESPIPE, SNUG_EINVAL,
+          "cannot %s '%s': a pipe or a device, and files are read at any place; save what it gives "
+          "to a file first",
+          what, path);
     return FAIL(s, "cannot %s '%s': %s", what, path, snug_os_error_text(error, text, sizeof text));
 }
 
@@ -169,6 +173,7 @@ static snug_status file_make(const char *path, snug_os_mode mode, const char *wh
     f->fd = -1;
     int error = snug_os_open(path, mode, &f->fd);
     if (!error) error = snug_os_size(f->fd, &f->size);
+    if (!error && mode == OS_READ && !snug_os_is_regular(f->fd)) error = ESPIPE;
     if (error) {
         snug_file_close(f);
         return refused(error, what, path);

@@ -26,6 +26,7 @@ typedef enum snug_os_kind { OS_MISSING, OS_FILE, OS_DIR, OS_OTHER } snug_os_kind
 int snug_os_open(const char *path, snug_os_mode mode, int *fd);
 void snug_os_close(int fd);
 int snug_os_size(int fd, uint64_t *size);
+bool snug_os_is_regular(int fd); /* no pipe, no device */
 snug_os_kind snug_os_kind_of(const char *path);
 /* As many bytes as there are up to `bytes`; short only at the end of the file. */
 int snug_os_read_at(int fd, uint64_t offset, void *out, size_t bytes, size_t *done);

@@ -297,7 +297,7 @@ static int above_standard_streams(int *fd)
 int snug_os_open(const char *path, snug_os_mode mode, int *fd)
 {
     if (snug_fault_hit(FAULT_OPEN)) return EIO;
-    static const int flags[] = {[OS_READ] = O_RDONLY,
+    static const int flags[] = {[OS_READ] = O_RDONLY | O_NONBLOCK, /* no waiting at a pipe's end */
                                 [OS_CREATE_NEW] = O_WRONLY | O_CREAT | O_EXCL,
                                 [OS_APPEND] = O_RDWR | O_CREAT,
                                 [OS_UNNAMED] = O_RDWR};
@@ -320,6 +320,12 @@ int snug_os_open(const char *path, snug_os_mode mode, int *fd)
 void snug_os_close(int fd)
 {
     if (fd >= 0) close(fd);
+}
+
+bool snug_os_is_regular(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 int snug_os_size(int fd, uint64_t *size)

@@ -19,10 +19,11 @@ static void show(const cli *c, const snug_probe *p)
     FILE *f = c->people;
     fprintf(f, "cpu       %s\n", p->cpu);
     fprintf(f, "cores     %d, %d threads used\n", p->cores, p->threads);
-    fprintf(f, "simd      ");
-    for (int i = 0; i < 16 && p->simd[i]; i++) fprintf(f, "%s%s", i ? " " : "", p->simd[i]);
-    fprintf(f, "%s (Snug uses %s)\n", p->simd[0] ? "" : "none",
-            snug_tier_name(snug_context_tier(c->ctx)));
+    char simd[256] = "none";
+    for (int i = 0, n = 0; i < 16 && p->simd[i] && n < (int)sizeof simd; i++)
+        n += snprintf(simd + n, sizeof simd - (size_t)n, "%s%s", i ? " " : "", p->simd[i]);
+    fprintf(f, "simd      %s is used, of\n          ", snug_tier_name(snug_context_tier(c->ctx)));
+    cli_print_wrapped(f, simd, 10, c->columns);
     fprintf(f, "caches    L1 %s, L2 %s, L3 %s\n", cli_size((double)p->l1d_bytes),
             cli_size((double)p->l2_bytes), cli_size((double)p->l3_bytes));
     fprintf(f, "memory    %s, %.1f GB/s triad\n", cli_size((double)p->memory_bytes),

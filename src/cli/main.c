@@ -17,11 +17,19 @@ static snug_status flush_output(void)
     return SNUG_OK;
 }
 
+/* One line, which a terminal gets filled. */
 static void complain(const cli *c)
 {
     const char *message = snug_error_message();
-    fprintf(stderr, "snug%s%s: %s\n", c->command ? " " : "", c->command ? c->command->name : "",
-            message[0] ? message : "failed without saying why");
+    const int columns = snug_terminal_columns(2);
+    char text[1024];
+    snprintf(text, sizeof text, "snug%s%s: %s", c->command ? " " : "",
+             c->command ? c->command->name : "",
+             message[0] ? message : "failed without saying why");
+    if (columns > 0)
+        cli_print_wrapped(stderr, text, 2, columns);
+    else
+        fprintf(stderr, "%s\n", text);
     if (!getenv("SNUG_TRACE")) return;
     for (int i = 0; i < snug_error_frame_count(); i++)
         fprintf(stderr, "    %s\n", snug_error_frame(i));

@@ -153,6 +153,8 @@ static void test_messages_name_the_file(void **state)
     fails(snug_atomic_open(in_folder("no/such"), &f), SNUG_ENOENT, "no/such");
     fails(snug_atomic_open(folder, &f), SNUG_EINVAL, "a folder");
     fails(snug_atomic_open("/dev/null", &f), SNUG_EINVAL, "not a regular file");
+    snug_file *read = NULL;
+    fails(snug_file_open("/dev/null", &read), SNUG_EINVAL, "a pipe or a device");
     fails(snug_remove_file(in_folder("absent")), SNUG_ENOENT, "absent");
     ok(snug_file_write_text(in_folder("text"), "0123456789"));
     fails(snug_file_slurp(in_folder("text"), 9, &text, NULL), SNUG_EFORMAT, "larger than 9 B");
