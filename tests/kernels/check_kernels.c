@@ -322,7 +322,7 @@ static void check_random(const subject *s)
     if (s->c->bench) return;
     int made = 0;
     for (uint64_t i = 0; i < 40 && made < n_shapes; i++) {
-        snug_case_in in[SNUG_MAX_IN];
+        snug_case_in in[SNUG_MAX_IN] = {{.n_dims = 0}};
         snug_case c = vary(s->c, i, in);
         subject varied = {s->op, &c, s->tier, s->failures};
         trial t;

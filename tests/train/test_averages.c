@@ -115,9 +115,8 @@ static void plateau(void **state)
     snug_recipe *r = recipe(KEYS("train.schedule", "plateau", "train.plateau_patience", "1",
                                  "train.step_factor", "0.5", "train.final_rate", "0.2"));
     snug_schedule_state s = {.scale = 1};
-    const snug_schedule *row = NULL;
-    for (int64_t i = 0; (row = snug_schedule_get(i)) && strcmp(row->name, "plateau") != 0;) i++;
-    assert_non_null(row);
+    const snug_schedule *row = snug_schedule_get(r->train.schedule);
+    assert_string_equal(row->name, "plateau");
     for (int i = 0; i < 7; i++) {
         row->judge(r, loss[i], &s);
         if (s.scale != want[i]) fail_msg("after epoch %d the scale is %g", i + 1, s.scale);

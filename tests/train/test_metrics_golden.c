@@ -60,16 +60,19 @@ static snug_data_info info_of(const char *name, const snug_tensor *p)
     return info;
 }
 
+static const char *sample_at(const snug_tensor *t, int64_t at)
+{
+    size_t each = snug_type_bytes(&t->type) / (size_t)t->type.shape.dim[0];
+    return (const char *)t->data + (size_t)at * each;
+}
+
 /* In batches of seven samples. */
 static void fill(snug_tally *t, const snug_tensor *p, const snug_tensor *y)
 {
     const int64_t n = p->type.shape.dim[0];
-    const size_t p_each = snug_type_bytes(&p->type) / (size_t)n;
-    const size_t y_each = snug_type_bytes(&y->type) / (size_t)n;
     for (int64_t at = 0; at < n; at += 7) {
-        const snug_tally_batch b = {.n = n - at < 7 ? n - at : 7,
-                                    .outputs = (char *)p->data + (size_t)at * p_each,
-                                    .y = (char *)y->data + (size_t)at * y_each};
+        const snug_tally_batch b = {
+            .n = n - at < 7 ? n - at : 7, .outputs = sample_at(p, at), .y = sample_at(y, at)};
         snug_tally_add(t, &b);
     }
 }
