@@ -141,7 +141,17 @@ static void show_parts(const cli *c, const snug_train_result *r)
     if (n > 0) cli_show_confusion(c, parts[n - 1]);
 }
 
-static void show_result(const cli *c, const snug_train_result *r)
+static void show_next(const cli *c, const snug_train_result *r, snug_target_kind target)
+{
+    const bool text = target == SNUG_TARGET_TOKENS && !r->interrupted;
+    cli_say(c, "next    snug %s %s%s\n",
+            r->interrupted ? "train --resume"
+            : text         ? "predict"
+                           : "eval",
+            r->run, text ? " --prompt TEXT" : "");
+}
+
+static void show_result(const cli *c, const snug_train_result *r, snug_target_kind target)
 {
     show_parts(c, r);
     cli_say(c, "\n%s: %s steps in %s, %s samples/s\n", r->interrupted ? "interrupted" : "done",
@@ -151,7 +161,7 @@ static void show_result(const cli *c, const snug_train_result *r)
     cli_say(c, "weights %.16s\n", r->weights_sha256);
     if (c->quiet && !c->json) fprintf(c->people, "%s\n", r->run);
     cli_say(c, "run     %s%s%s\n", cli_paint(c, STYLE_BOLD), r->run, cli_paint(c, STYLE_PLAIN));
-    cli_say(c, "next    snug %s %s\n", r->interrupted ? "train --resume" : "eval", r->run);
+    show_next(c, r, target);
 }
 
 static snug_status run_trainer(cli *c, snug_trainer *t, watch *w)
@@ -177,7 +187,7 @@ static snug_status run_trainer(cli *c, snug_trainer *t, watch *w)
         snug_error_clear();
         c->exit_code = snug_status_exit_code(status);
     }
-    show_result(c, &result);
+    show_result(c, &result, target);
     return c->json ? cli_print_result_json(&result) : SNUG_OK;
 }
 

@@ -49,8 +49,8 @@ static snug_status class_problems(snug_dataset *d)
                                  " of '%.60s'; look at recall by class, not at accuracy alone",
                                  b, info->class_names[most], a, info->class_names[least]));
     if (a < FEW_SAMPLES)
-        TRY(snug_dataset_problem(d, "class '%.60s' has only %" PRId64 " samples to learn from",
-                                 info->class_names[least], a));
+        TRY(snug_dataset_problem(d, "class '%.60s' has only %" PRId64 " sample%s to learn from",
+                                 info->class_names[least], a, a == 1 ? "" : "s"));
     return SNUG_OK;
 }
 
@@ -181,6 +181,16 @@ static snug_status repeat_problem(snug_dataset *d)
                                 repeats, n == ROWS_COMPARED ? "the first " : "", n);
 }
 
+/* "1,5" */
+static bool has_decimal_comma(const char *text)
+{
+    const char *digits = "0123456789";
+    if (!text) return false;
+    if (*text == '-') text++;
+    const size_t whole = strspn(text, digits), part = whole && text[whole] == ',' ? whole + 1 : 0;
+    return part && text[part] && text[part + strspn(text + part, digits)] == '\0';
+}
+
 static snug_status table_problems(snug_dataset *d)
 {
     const snug_table *t = d->source->table;
@@ -201,6 +211,11 @@ static snug_status table_problems(snug_dataset *d)
             TRY(snug_dataset_problem(
                 d, "column '%s' holds text, such as '%.40s', and is left out of the forecast",
                 c->name, c->first_text));
+        if (c->kind != COLUMN_IGNORED && has_decimal_comma(c->first_text))
+            TRY(snug_dataset_problem(d,
+                                     "column '%s' holds text, such as '%.40s': numbers are read "
+                                     "with a decimal point",
+                                     c->name, c->first_text));
         TRY(column_problem(d, i));
     }
     return repeat_problem(d);

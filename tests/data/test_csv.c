@@ -314,6 +314,9 @@ static void ids_and_constants_are_reported(void **state)
     assert_true(has_problem(d, "97 samples of '0', 3 of '1'"));
     assert_true(has_problem(d, "class '1' has only 3 samples"));
     snug_dataset_close(d);
+    d = open_path(write_text("comma.csv", "a;b;c\n1,5;2;x\n2,5;3;y\n-2,75;3;y\n"));
+    assert_true(has_problem(d, "column 'a' holds text, such as '1,5'"));
+    snug_dataset_close(d);
     const snug_data_config config = {.path = path_of("id.csv"), .ignore = "id, c"};
     d = open_config(&config);
     assert_int_equal(snug_dataset_info(d)->sample.dim[0], 1);
