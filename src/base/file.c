@@ -174,12 +174,12 @@ static snug_status file_make(const char *path, snug_os_mode mode, const char *wh
     int error = snug_os_open(path, mode, &f->fd);
     if (!error) error = snug_os_size(f->fd, &f->size);
     if (!error && mode == OS_READ && !snug_os_is_regular(f->fd)) error = ESPIPE;
-    if (error) {
+    snug_status s = error ? refused(error, what, path) : SNUG_OK;
+    if (s == SNUG_OK)
+        *out = f;
+    else
         snug_file_close(f);
-        return refused(error, what, path);
-    }
-    *out = f;
-    return SNUG_OK;
+    return s;
 }
 
 snug_status snug_file_open(const char *path, snug_file **out)
