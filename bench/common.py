@@ -62,19 +62,6 @@ def ctest(*names):
             raise RuntimeError(f"{name}: {(done.stdout + done.stderr)[-400:]}")
 
 
-def peer_python():
-    """Debian's Python with its own torch, the peer that ratios are stated against."""
-    for python in ("/usr/bin/python3",):
-        if subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 0:
-            return python
-    raise Skip("no python3-torch")
-
-
-def steal():
-    fields = open("/proc/stat").readline().split()
-    return int(fields[8])
-
-
 def median(values):
     return statistics.median(values)
 

@@ -1,91 +1,191 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Training steps of PyTorch on made-up data, at its best settings: prints {"step_seconds": median, ...}.
+"""Training steps and inference of PyTorch at its best settings: one JSON object like that of `snug bench --json`.
 
-    torch_train.py mlp 64 --threads 2 --seconds 3
+    torch_train.py mlp --batch 64 --optimizer adam --threads 2 --seconds 3
 """
 import argparse
+import inspect
+import io
 import json
-import resource
+import os
 import statistics
 import time
+import warnings
 
 import torch
-from torch import nn
 import torch.nn.functional as F
 
+from models import MODELS, TEXT, start
 
-def mlp():
-    return nn.Sequential(nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
-
-
-def lenet():
-    return nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(),
-                         nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(),
-                         nn.Linear(84, 10))
-
-
-class Block(nn.Module):
-    def __init__(self, c_in, c_out, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(c_in, c_out, 3, stride, 1)
-        self.bn1 = nn.BatchNorm2d(c_out)
-        self.conv2 = nn.Conv2d(c_out, c_out, 3, 1, 1)
-        self.bn2 = nn.BatchNorm2d(c_out)
-        self.short = nn.Conv2d(c_in, c_out, 1, stride) if stride != 1 else nn.Identity()
-
-    def forward(self, x):
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        return F.relu(y + self.short(x))
-
-
-def resnet8():
-    return nn.Sequential(nn.Conv2d(3, 16, 3, 1, 1), nn.BatchNorm2d(16), nn.ReLU(), Block(16, 16, 1), Block(16, 32, 2),
-                         Block(32, 64, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
-
-
-# model, sample shape, optimizer, channels_last pays
-WORKLOADS = {
-    "mlp": (mlp, (1, 28, 28), lambda p: torch.optim.Adam(p, 1e-3), False),
-    "lenet": (lenet, (1, 28, 28), lambda p: torch.optim.SGD(p, 0.01, momentum=0.9), False),
-    "resnet8": (resnet8, (3, 32, 32), lambda p: torch.optim.Adam(p, 1e-3), True),
+WARM_STEPS, WINDOW_SECONDS, LATENCY_SECONDS = 3, 0.1, 0.3
+OPTIMIZERS = {  # the constants of Snug's
+    "adam": (torch.optim.Adam, {"lr": 1e-3}),
+    "adamw": (torch.optim.AdamW, {"lr": 1e-3, "weight_decay": 0}),
+    "momentum": (torch.optim.SGD, {"lr": 0.02, "momentum": 0.9}),
 }
+
+
+def process_seconds():
+    ticks = int(open("/proc/self/stat").read().rsplit(")", 1)[1].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
+def peak_bytes():
+    line = next(x for x in open("/proc/self/status") if x.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+def steal():
+    return int(open("/proc/stat").readline().split()[8])
+
+
+def make_optimizer(name, parameters):
+    kind, settings = OPTIMIZERS[name]
+    if "fused" in inspect.signature(kind).parameters:
+        try:
+            return kind(parameters, fused=True, **settings)
+        except RuntimeError:  # of CUDA alone, in older ones
+            pass
+    return kind(parameters, **settings)
+
+
+def make_batches(name, batch, layout):
+    """Noise, a few batches of it, ready in memory."""
+    model, n = MODELS[name], max(8, 64 // batch)
+    if name in TEXT:
+        tokens = torch.randint(0, model.classes, (n, batch, model.sample[0] + 1))
+        return [(t[:, :-1].contiguous(), t[:, 1:].contiguous()) for t in tokens]
+    x = (torch.rand(n, batch, *model.sample) - 0.5) * 12 ** 0.5
+    y = torch.arange(n * batch).view(n, batch) % max(model.classes, 1)
+    x = [b.contiguous(memory_format=layout) if b.dim() == 4 else b for b in x]
+    return list(zip(x, y)) if model.classes else list(zip(x, x))
+
+
+def loss_of(name, outputs, y):
+    if MODELS[name].classes == 0:
+        return F.mse_loss(outputs, y)
+    return F.cross_entropy(outputs.flatten(0, -2), y.flatten())
+
+
+class Times:
+    """Of steps, in windows; those in which the hypervisor took CPU time are left out."""
+
+    def __init__(self):
+        self.clean, self.stolen, self.window, self.dropped = [], [], [], 0
+        self.began, self.steal = time.perf_counter(), steal()
+
+    def add(self, seconds, now):
+        self.window.append(seconds)
+        if now - self.began < WINDOW_SECONDS:
+            return
+        disturbed = steal() > self.steal
+        self.dropped += disturbed
+        (self.stolen if disturbed else self.clean).extend(self.window)
+        self.window, self.began, self.steal = [], now, steal()
+
+    def kept(self):
+        return self.clean or self.stolen or self.window
+
+
+def powers(losses):
+    """Means over steps 1, 2, 3 to 4, 5 to 8, ..."""
+    edges = [0] + [1 << i for i in range(len(losses).bit_length())]
+    return [statistics.fmean(losses[a:b]) for a, b in zip(edges, edges[1:])]
+
+
+def train(args, model, batches):
+    optimizer = make_optimizer(args.optimizer, list(model.parameters()))
+    losses, times, first, until = [], None, 0, 0
+
+    def step(i):
+        x, y = batches[i % len(batches)]
+        optimizer.zero_grad(set_to_none=True)
+        loss = loss_of(args.model, model(x), y)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+
+    while times is None or time.perf_counter() < until:
+        began = time.perf_counter()
+        step(len(losses))
+        now = time.perf_counter()
+        if times:
+            times.add(now - began, now)
+        if len(losses) == 1:
+            first = process_seconds()
+        if len(losses) == WARM_STEPS:
+            times, until = Times(), now + args.seconds
+    kept = times.kept()
+    median = statistics.median(kept)
+    return {"step_seconds": median, "step_seconds_min": min(kept), "steps": len(kept), "windows_dropped": times.dropped,
+            "samples_per_s": args.batch / median, "first_step_s": first, "peak_bytes": peak_bytes(),
+            "losses": powers(losses)}
+
+
+def latency(run):
+    run()
+    times, until = [], time.perf_counter() + LATENCY_SECONDS
+    while len(times) < 3 or time.perf_counter() < until:
+        began = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def torch_latency(model, x):
+    """The better of plain and frozen."""
+    with torch.inference_mode():
+        plain = latency(lambda: model(x))
+    try:
+        frozen = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(model, x)))
+        with torch.no_grad():
+            for _ in range(3):  # it compiles at first
+                frozen(x)
+            return min(plain, latency(lambda: frozen(x)))
+    except RuntimeError:
+        return plain
+
+
+def onnx_latency(model, x, threads):
+    """Of ONNX Runtime, exported from here; None and why where that cannot be."""
+    try:
+        import onnxruntime
+        f = io.BytesIO()
+        torch.onnx.export(model, x, f, opset_version=17, input_names=["x"], dynamo=False)
+    except Exception as why:  # exporters fail in many ways
+        return None, str(why).splitlines()[0]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(f.getvalue(), options, providers=["CPUExecutionProvider"])
+    feed = {"x": x.contiguous().numpy()}
+    return latency(lambda: session.run(None, feed)), f"ONNX Runtime {onnxruntime.__version__}"
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("workload", choices=WORKLOADS)
-    parser.add_argument("batch", type=int)
+    parser.add_argument("model", choices=MODELS)
+    parser.add_argument("--batch", type=int, required=True)
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, required=True)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--compile", action="store_true", help="torch.compile the training step")
+    parser.add_argument("--onnx", action="store_true", help="ONNX Runtime's latency too")
     args = parser.parse_args()
+    warnings.simplefilter("ignore")
     torch.set_num_threads(args.threads)
     torch.manual_seed(1)
-    make, shape, optimizer, last = WORKLOADS[args.workload]
-    layout = torch.channels_last if last else torch.contiguous_format
-    model = make().to(memory_format=layout)
-    optimizer = optimizer(model.parameters())
-    batches = [(torch.randn(args.batch, *shape).to(memory_format=layout), torch.randint(0, 10, (args.batch,)))
-               for _ in range(8)]
-
-    def step(i):
-        x, y = batches[i % 8]
-        optimizer.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    for i in range(5):
-        step(i)
-    times, end = [], time.perf_counter() + args.seconds
-    while time.perf_counter() < end:
-        start = time.perf_counter()
-        step(len(times))
-        times.append(time.perf_counter() - start)
-    print(json.dumps({"step_seconds": statistics.median(times), "step_seconds_min": min(times), "steps": len(times),
-                      "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-                      "torch": torch.__version__}))
+    layout = torch.channels_last if MODELS[args.model].channels_last else torch.contiguous_format
+    model = start(MODELS[args.model].make()).to(memory_format=layout)
+    batches = make_batches(args.model, args.batch, layout)
+    result = train(args, torch.compile(model) if args.compile else model, batches)
+    model.eval()
+    one = batches[0][0][:1]
+    result["latency_batch1_s"] = torch_latency(model, one)
+    if args.onnx:
+        result["onnx_latency_batch1_s"], result["onnx"] = onnx_latency(model, one, args.threads)
+    print(json.dumps({"peer": f"PyTorch {torch.__version__}", **result}))
 
 
 if __name__ == "__main__":

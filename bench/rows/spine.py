@@ -10,7 +10,8 @@ import subprocess
 import tempfile
 import time
 
-from common import (DATA, MODELS, ROOT, SNUG, Skip, ctest, data, median, peer_python, row, snug, train)
+from common import DATA, MODELS, ROOT, SNUG, Skip, ctest, data, median, row, snug, train
+from side_by_side import DEBIAN, ratio_row
 
 RECIPES = ROOT / "examples" / "recipes"
 
@@ -237,37 +238,19 @@ def threads():
     return f"{median(pairs):.2f} x (pairs {', '.join(f'{p:.2f}' for p in pairs)})", median(pairs) >= 1.7
 
 
-def torch_step(workload, batch, threads=2, seconds=3):
-    env = {**os.environ, "OMP_NUM_THREADS": str(threads), "MALLOC_TRIM_THRESHOLD_": "2147483647",
-           "MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TOP_PAD_": "268435456"}
-    openmp = "/usr/lib/x86_64-linux-gnu/openblas-openmp"
-    if os.path.isdir(openmp):
-        env["LD_LIBRARY_PATH"] = openmp
-    command = [peer_python(), str(ROOT / "bench/peers/torch_train.py"), workload, str(batch), "--threads", str(threads),
-               "--seconds", str(seconds)]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout)["step_seconds"]
-
-
-def against_torch(workload, batch, target):
-    pairs = [(torch_step(workload, batch), bench(workload, batch, 2)) for _ in range(5)]
-    ratios = [theirs / ours for theirs, ours in pairs]
-    theirs, ours = median([p[0] for p in pairs]), median([p[1] for p in pairs])
-    return f"{median(ratios):.2f} x ({1e3 * theirs:.2f} ms against {1e3 * ours:.2f} ms)", median(ratios) >= target
-
-
-@row("torch-mlp", "mlp 64: >= 1.5 x PyTorch")
+@row("torch-mlp", "mlp 64: >= 1.5 x Debian's PyTorch")
 def torch_mlp():
-    return against_torch("mlp", 64, 1.5)
+    return ratio_row("mlp-64", DEBIAN, 1.5)
 
 
-@row("torch-lenet", "lenet 64: >= 1.5 x PyTorch")
+@row("torch-lenet", "lenet 64: >= 1.5 x Debian's PyTorch")
 def torch_lenet():
-    return against_torch("lenet", 64, 1.5)
+    return ratio_row("lenet", DEBIAN, 1.5)
 
 
-@row("torch-resnet8", "resnet8 32: >= 1.2 x PyTorch")
+@row("torch-resnet8", "resnet8 32: >= 1.2 x Debian's PyTorch")
 def torch_resnet8():
-    return against_torch("resnet8", 32, 1.2)
+    return ratio_row("resnet8", DEBIAN, 1.2)
 
 
 @row("gradients", "finite differences < 1e-6; PyTorch < 1e-5")

@@ -26,12 +26,14 @@ SNUG_API snug_status snug_probe_run(snug_context *ctx, snug_probe *out) SNUG_MUS
 SNUG_API double snug_pulse_gflops(snug_context *ctx, double seconds);
 
 typedef struct snug_bench_config {
-    const char *workload;  /* a zoo name */
+    const char *workload;  /* such as "mlp"; an unknown one's error lists them */
     int64_t batch;         /* 0: the workload's usual batch */
     double seconds;        /* to measure for; 0: 2 */
     const char *optimizer; /* NULL: the workload's usual */
     int64_t leaves;        /* 0: the default for the batch */
 } snug_bench_config;
+
+enum { SNUG_BENCH_LOSSES = 24 };
 
 typedef struct snug_bench_result {
     char workload[64];
@@ -41,6 +43,9 @@ typedef struct snug_bench_result {
     double gflops, fraction_of_peak; /* against a pulse in the same seconds */
     size_t peak_bytes;
     double first_step_s, latency_batch1_s; /* from process start; inference */
+    /* Of steps 1, 2, 3 to 4, 5 to 8, 9 to 16, ...: means. */
+    int n_losses;
+    double losses[SNUG_BENCH_LOSSES];
 } snug_bench_result;
 
 SNUG_API snug_status snug_bench_run(snug_context *ctx, const snug_bench_config *config,

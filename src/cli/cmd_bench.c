@@ -22,16 +22,23 @@ static const cli_option options[] = {
     {0},
 };
 
+static json_t *losses_json(const snug_bench_result *r)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < r->n_losses; i++) json_array_append_new(list, cli_number(r->losses[i]));
+    return list;
+}
+
 static json_t *bench_json(const snug_bench_result *r)
 {
-    return json_pack("{ss sI sI sI so so so so so sI so so}", "workload", r->workload, "batch",
+    return json_pack("{ss sI sI sI so so so so so sI so so so}", "workload", r->workload, "batch",
                      (json_int_t)r->batch, "steps", (json_int_t)r->steps, "windows_dropped",
                      (json_int_t)r->windows_dropped, "step_seconds", cli_number(r->step_seconds),
                      "step_seconds_min", cli_number(r->step_seconds_min), "samples_per_s",
                      cli_number(r->samples_per_s), "gflops", cli_number(r->gflops),
                      "fraction_of_peak", cli_number(r->fraction_of_peak), "peak_bytes",
                      (json_int_t)r->peak_bytes, "first_step_s", cli_number(r->first_step_s),
-                     "latency_batch1_s", cli_number(r->latency_batch1_s));
+                     "latency_batch1_s", cli_number(r->latency_batch1_s), "losses", losses_json(r));
 }
 
 /* "2.41 ms": three digits, as benchmarks want them. */
@@ -60,6 +67,8 @@ static void show(const cli *c, const snug_bench_result *r)
     fprintf(f, "  peak        %s\n", cli_size((double)r->peak_bytes));
     fprintf(f, "  first step  %s after the process began\n", fine(r->first_step_s, a));
     fprintf(f, "  latency     %s for one sample\n", fine(r->latency_batch1_s, a));
+    fprintf(f, "  loss        %.4g at first, %.4g at last\n", r->losses[0],
+            r->losses[r->n_losses - 1]);
     if (r->windows_dropped)
         fprintf(f, "  %" PRId64 " windows left out: the hypervisor took CPU time in them\n",
                 r->windows_dropped);

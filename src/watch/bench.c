@@ -19,19 +19,30 @@
 #include <string.h>
 
 /* Images [h, w, c] of so many classes; with w 0, series of h steps of c channels; with c 0 too,
- * windows of h tokens of so many. */
+ * windows of h tokens of so many. Without classes samples are reconstructed. */
 typedef struct workload {
-    const char *name, *optimizer;
+    const char *name, *model, *optimizer;
     int64_t batch, h, w, c, classes;
 } workload;
 
 static const workload workloads[] = {
-    {"mlp", "adamw", 64, 28, 28, 1, 10},    {"lenet", "adamw", 64, 28, 28, 1, 10},
-    {"cnn", "adamw", 64, 28, 28, 1, 10},    {"resnet8", "adamw", 32, 32, 32, 3, 10},
-    {"linear", "adamw", 64, 28, 28, 1, 10}, {"gpt", "adamw", 12, 64, 0, 0, 65},
-    {"llama", "adamw", 12, 64, 0, 0, 65},   {"gpt2", "adamw", 4, 64, 0, 0, 50257},
-    {"lstm", "adamw", 64, 28, 0, 28, 10},   {"gru", "adamw", 64, 28, 0, 28, 10},
-    {"tcn", "adamw", 64, 140, 0, 1, 5},     {"fcn", "adamw", 64, 140, 0, 1, 5},
+    {"mlp", "mlp", "adam", 64, 28, 28, 1, 10},
+    {"lenet", "lenet", "momentum", 64, 28, 28, 1, 10},
+    {"cnn", "cnn", "adam", 64, 28, 28, 1, 10},
+    {"linear", "linear", "momentum", 64, 28, 28, 1, 10},
+    {"resnet8", "resnet8", "adam", 32, 32, 32, 3, 10},
+    {"resnet18", "resnet18", "momentum", 32, 32, 32, 3, 10},
+    {"dscnn", "dscnn", "adam", 32, 49, 10, 1, 12},
+    {"mobilenetv1-0.25", "mobilenetv1:width=0.25", "momentum", 32, 96, 96, 3, 2},
+    {"mobilenetv2", "mobilenetv2", "momentum", 16, 96, 96, 3, 10},
+    {"autoencoder", "autoencoder", "adam", 512, 1, 0, 640, 0},
+    {"lstm", "lstm", "adam", 32, 64, 0, 16, 10},
+    {"gru", "gru", "adam", 32, 64, 0, 16, 10},
+    {"tcn", "tcn", "adam", 64, 140, 0, 1, 5},
+    {"fcn", "fcn", "adam", 64, 140, 0, 1, 5},
+    {"gpt", "gpt", "adamw", 12, 64, 0, 0, 65},
+    {"llama", "llama", "adamw", 12, 64, 0, 0, 65},
+    {"gpt2", "gpt2", "adamw", 4, 64, 0, 0, 50257},
 };
 enum { N_WORKLOADS = sizeof workloads / sizeof workloads[0] };
 
@@ -50,6 +61,8 @@ typedef struct meter {
     double first_step, last, window_began, steal, measured_from, seconds;
     int64_t seen, dropped;
     samples window, clean, stolen, pulses;
+    int n_losses;
+    double losses[SNUG_BENCH_LOSSES], loss_sum;
 } meter;
 
 static int ascending(const void *a, const void *b)
@@ -93,12 +106,23 @@ static void end_window(meter *m)
         snug_context_interrupt(m->ctx);
 }
 
+/* At every power of two the mean over the steps since the one before. */
+static void add_loss(meter *m, double loss)
+{
+    const int64_t since = m->seen == 1 ? 1 : m->seen / 2;
+    m->loss_sum += loss;
+    if ((m->seen & (m->seen - 1)) != 0 || m->n_losses == SNUG_BENCH_LOSSES) return;
+    m->losses[m->n_losses++] = m->loss_sum / (double)since;
+    m->loss_sum = 0;
+}
+
 static void on_step(void *arg, int64_t step, int64_t n_steps, double loss, double rate)
 {
     meter *m = arg;
     double now = snug_now();
-    (void)step, (void)n_steps, (void)loss, (void)rate;
+    (void)step, (void)n_steps, (void)rate;
     if (m->seen++ == 0) m->first_step = snug_os_process_seconds();
+    add_loss(m, loss);
     if (m->seen == WARM_STEPS) {
         m->measured_from = now;
         begin_window(m);
@@ -134,8 +158,11 @@ static snug_status set_int(snug_recipe *r, const char *key, int64_t v)
 
 static void write_data(const workload *w, int64_t batch, char *text, size_t bytes)
 {
-    int64_t n = 32 * batch > 2048 ? 32 * batch : 2048;
-    if (w->w == 0 && w->c > 0)
+    /* a few batches, which a model comes to know by heart: that it learns shows in its losses */
+    int64_t n = 8 * batch > 64 ? 8 * batch : 64;
+    if (w->classes == 0)
+        snprintf(text, bytes, "noise:steps=%" PRId64 ",c=%" PRId64 ",n=%" PRId64, w->h, w->c, n);
+    else if (w->w == 0 && w->c > 0)
         snprintf(text, bytes,
                  "noise:steps=%" PRId64 ",c=%" PRId64 ",classes=%" PRId64 ",n=%" PRId64, w->h, w->c,
                  w->classes, n);
@@ -154,7 +181,8 @@ static snug_status fill_recipe(snug_recipe *r, const workload *w, const snug_ben
     write_data(w, batch, data, sizeof data);
     if (w->c == 0) TRY(set_int(r, "data.context", w->h));
     TRY(snug_recipe_set(r, "data.path", data));
-    TRY(snug_recipe_set(r, "model", w->name));
+    if (w->classes == 0) TRY(snug_recipe_set(r, "data.task", "reconstruct"));
+    TRY(snug_recipe_set(r, "model", w->model));
     TRY(snug_recipe_set(r, "train.optimizer",
                         config->optimizer ? config->optimizer : w->optimizer));
     TRY(set_int(r, "train.batch", batch));
@@ -201,6 +229,8 @@ static snug_status measure_training(snug_context *ctx, const workload *w,
     out->gflops /= out->step_seconds;
     out->fraction_of_peak = out->gflops / median(&m->pulses);
     out->first_step_s = m->first_step;
+    out->n_losses = m->n_losses;
+    memcpy(out->losses, m->losses, sizeof m->losses);
     return SNUG_OK;
 }
 
@@ -220,12 +250,16 @@ static snug_status inference_open(snug_context *ctx, const workload *w, inferenc
     const int64_t image[] = {w->h, w->w, w->c}, series[] = {w->h, w->c};
     const int64_t classes = w->classes, text[] = {w->h, w->classes};
     TRY(snug_device_find("cpu")->open(ctx, 0, &f->device));
-    TRY(snug_layers_from_zoo(w->name, &f->layers));
+    TRY(snug_layers_from_zoo(w->model, &f->layers));
     snug_model_shape model = {.layers = f->layers,
                               .sample = {.shape = snug_shape_make(3, image), .dtype = SNUG_F32},
                               .outputs = snug_shape_make(1, &classes),
                               .target = SNUG_TARGET_CLASS};
     if (w->w == 0) model.sample.shape = snug_shape_make(2, series);
+    if (w->classes == 0) {
+        model.outputs = model.sample.shape;
+        model.target = SNUG_TARGET_SELF;
+    }
     if (w->c == 0) {
         model.sample = (snug_type){.shape = snug_shape_make(1, text), .dtype = SNUG_I32};
         model.outputs = snug_shape_make(2, text);
