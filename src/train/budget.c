@@ -25,6 +25,8 @@
  * places in lists and its lines in a header. */
 #define HEAP_RESERVE   ((size_t)320 << 10)
 #define TENSOR_RESERVE ((size_t)512)
+/* Copies of the data's spec while a model's header is made: quoted, in a buffer that grows. */
+#define SPEC_COPIES ((size_t)4)
 /* An executor's bookkeeping for an instruction and for a tensor that it reads or writes, at most.
  */
 #define EXEC_INSTR_BYTES  160u
@@ -109,9 +111,10 @@ static size_t fixed_bytes(const snug_trainer *t, const candidate *c)
     const size_t parts = (size_t)snug_os_code_bytes() + LIBRARY_BYTES + heap + heap / 16 +
                          snug_pool_bytes(snug_context_threads(t->ctx));
     const size_t now = (size_t)snug_os_rss();
-    const size_t coming = snug_thread_bytes() + HEAP_RESERVE +
-                          (size_t)c->persistent.n * TENSOR_RESERVE + exec_bytes(c->train.plan) +
-                          exec_bytes(c->eval.plan) + best_bytes(t, &c->persistent);
+    const size_t coming =
+        snug_thread_bytes() + HEAP_RESERVE + (size_t)c->persistent.n * TENSOR_RESERVE +
+        strlen(snug_dataset_spec(t->data)) * SPEC_COPIES + exec_bytes(c->train.plan) +
+        exec_bytes(c->eval.plan) + best_bytes(t, &c->persistent);
     return snug_round_up((now > parts ? now : parts) + coming, PAGE);
 }
 
