@@ -240,7 +240,7 @@ def anomalies():
 
 @row("gpt2-memory", "gpt2-124M ctx 64 batch 4: peak <= 2.2 GiB")
 def gpt2_memory():
-    args = ["noise:tokens=50257,n=2000", "--model", "gpt2", "--batch", 4, "--set", "data.context=64", "--optimizer",
+    args = ["noise:tokens=50257,n=600000", "--model", "gpt2", "--batch", 4, "--set", "data.context=64", "--optimizer",
             "adamw"]
     plan = snug("plan", *args)
     result = train(*args, "--steps", 3)
