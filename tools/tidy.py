@@ -51,9 +51,10 @@ def check(path, entry, folder):
 def main():
     build, only = sys.argv[1], sys.argv[2:]
     os.makedirs(CACHE, exist_ok=True)
-    chosen = {p: e for p, e in commands(build).items() if not only or p in only}
+    entries = commands(build)
     with open(os.path.join(CACHE, "compile_commands.json"), "w") as f:
-        json.dump(list(chosen.values()), f)
+        json.dump(list(entries.values()), f)
+    chosen = {p: e for p, e in entries.items() if not only or p in only}
     bad = 0
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for text in pool.map(lambda item: check(*item, CACHE), chosen.items()):
