@@ -193,7 +193,7 @@ def start(model):
 Model = collections.namedtuple("Model", "make sample classes channels_last")
 MODELS = {
     "mlp": Model(mlp, (1, 28, 28), 10, False),
-    "lenet": Model(lenet, (1, 28, 28), 10, False),
+    "lenet": Model(lenet, (1, 28, 28), 10, True),
     "cnn": Model(cnn, (1, 28, 28), 10, True),
     "resnet8": Model(resnet8, (3, 32, 32), 10, True),
     "resnet18": Model(resnet18, (3, 32, 32), 10, True),
