@@ -5,7 +5,7 @@
  *     sigmoid_focal    a (1 - q)^gamma bce, q = p t + (1 - p)(1 - t) the probability of the target,
  *                      a = alpha t + (1 - alpha)(1 - t)   (Lin et al. 2017)
  *     hinge            max(0, margin - t x), t -1 or 1    (Cortes and Vapnik 1995) */
-#include "ops/pointwise_loss.h"
+#include "ops/pointwise_loss_tmpl.h"
 #include <math.h>
 
 static double sigmoid(double x)
@@ -45,20 +45,7 @@ static double bce_target_slope(const loss_at *e)
 
 static const pointwise_loss bce = {bce_value, bce_slope, bce_target_slope, false};
 
-static snug_status bce_gradient(snug_grad *g)
-{
-    return pointwise_gradient(g, &snug_op_bce_with_logits_grad, &bce);
-}
-
-static void bce_ref(const snug_call *c)
-{
-    pointwise_ref(c, &bce);
-}
-
-static void bce_grad_ref(const snug_call *c)
-{
-    pointwise_grad_ref(c, &bce);
-}
+POINTWISE_FUNCTIONS(bce, bce_with_logits)
 
 static const snug_case bce_cases[] = {
     {.name = "one", .n_in = 2, .in = INPUTS(BATCH(1, 1), BATCH_OF(UNIT, 1, 1))},
@@ -172,20 +159,7 @@ static double focal_slope(const loss_at *e)
 
 static const pointwise_loss focal = {focal_value, focal_slope, NULL, false};
 
-static snug_status focal_gradient(snug_grad *g)
-{
-    return pointwise_gradient(g, &snug_op_sigmoid_focal_grad, &focal);
-}
-
-static void focal_ref(const snug_call *c)
-{
-    pointwise_ref(c, &focal);
-}
-
-static void focal_grad_ref(const snug_call *c)
-{
-    pointwise_grad_ref(c, &focal);
-}
+POINTWISE_FUNCTIONS(focal, sigmoid_focal)
 
 #define TARGETS(...)                                                                               \
     {                                                                                              \
@@ -288,20 +262,7 @@ static double hinge_target_slope(const loss_at *e)
 
 static const pointwise_loss hinge = {hinge_value, hinge_slope, hinge_target_slope, false};
 
-static snug_status hinge_gradient(snug_grad *g)
-{
-    return pointwise_gradient(g, &snug_op_hinge_grad, &hinge);
-}
-
-static void hinge_ref(const snug_call *c)
-{
-    pointwise_ref(c, &hinge);
-}
-
-static void hinge_grad_ref(const snug_call *c)
-{
-    pointwise_grad_ref(c, &hinge);
-}
+POINTWISE_FUNCTIONS(hinge, hinge)
 
 static const snug_case hinge_cases[] = {
     {.name = "odd", .attrs = &plain, .n_in = 2, .in = INPUTS(BATCH(7, 13), BATCH(7, 13))},

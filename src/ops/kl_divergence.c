@@ -3,7 +3,7 @@
  * probabilities, both [.., C]: the mean over the rows of the step's batch of
  *     sum over C of t (log t - x),  0 where t is 0   (Kullback and Leibler 1951)
  *     dx = -t,  dt = log t + 1 - x */
-#include "ops/pointwise_loss.h"
+#include "ops/pointwise_loss_tmpl.h"
 #include <math.h>
 
 static double kl_value(const loss_at *e)
@@ -23,20 +23,7 @@ static double kl_target_slope(const loss_at *e)
 
 static const pointwise_loss kl = {kl_value, kl_slope, kl_target_slope, true};
 
-static snug_status kl_gradient(snug_grad *g)
-{
-    return pointwise_gradient(g, &snug_op_kl_divergence_grad, &kl);
-}
-
-static void kl_ref(const snug_call *c)
-{
-    pointwise_ref(c, &kl);
-}
-
-static void kl_grad_ref(const snug_call *c)
-{
-    pointwise_grad_ref(c, &kl);
-}
+POINTWISE_FUNCTIONS(kl, kl_divergence)
 
 static const snug_attr wrt_attrs[] = {ATTR_WRT, {0}};
 static const snug_loss_attrs target = {.wrt = 1};

@@ -249,35 +249,38 @@ static void weight_ref(const snug_call *c)
     }
 }
 
-#define ATTRS(...)                                                                                 \
-    &(const snug_recurrent_attrs)                                                                  \
-    {                                                                                              \
-        __VA_ARGS__                                                                                \
-    }
-
 static const snug_case weight_cases[] = {
-    {.name = "one", .attrs = ATTRS(0), .n_in = 2, .in = INPUTS(BATCH(1, 1, 1), BATCH(1, 1, 4))},
-    {.name = "odd", .attrs = ATTRS(0), .n_in = 2, .in = INPUTS(BATCH(7, 3, 5), BATCH(7, 3, 20))},
-    {.name = "fixed", .attrs = ATTRS(0), .n_in = 2, .in = INPUTS(FIXED(3, 4, 5), FIXED(3, 4, 5))},
+    {.name = "one",
+     .attrs = RECURRENT_ATTRS(0),
+     .n_in = 2,
+     .in = INPUTS(BATCH(1, 1, 1), BATCH(1, 1, 4))},
+    {.name = "odd",
+     .attrs = RECURRENT_ATTRS(0),
+     .n_in = 2,
+     .in = INPUTS(BATCH(7, 3, 5), BATCH(7, 3, 20))},
+    {.name = "fixed",
+     .attrs = RECURRENT_ATTRS(0),
+     .n_in = 2,
+     .in = INPUTS(FIXED(3, 4, 5), FIXED(3, 4, 5))},
     {.name = "initial",
-     .attrs = ATTRS(.initial = 1),
+     .attrs = RECURRENT_ATTRS(.initial = 1),
      .n_in = 3,
      .in = INPUTS(BATCH(5, 3, 9), BATCH(5, 3, 9), BATCH(5, 9))},
     {.name = "second",
-     .attrs = ATTRS(.second = 1),
+     .attrs = RECURRENT_ATTRS(.second = 1),
      .n_in = 3,
      .in = INPUTS(BATCH(5, 4, 9), BATCH(5, 4, 27), BATCH(5, 4, 9))},
     {.name = "lengths",
-     .attrs = ATTRS(.initial = 1, .lengths = 1),
+     .attrs = RECURRENT_ATTRS(.initial = 1, .lengths = 1),
      .n_in = 4,
      .in = INPUTS(BATCH(7, 5, 6), BATCH(7, 5, 24), BATCH(7, 6), LABELS(7, 6))},
     {.name = "reverse",
-     .attrs = ATTRS(.reverse = 1, .initial = 1, .lengths = 1, .second = 1),
+     .attrs = RECURRENT_ATTRS(.reverse = 1, .initial = 1, .lengths = 1, .second = 1),
      .n_in = 5,
      .in = INPUTS(BATCH(7, 5, 17), BATCH(7, 5, 51), BATCH(7, 5, 17), BATCH(7, 17), LABELS(7, 6))},
     {.name = "lstm 128",
      .bench = true,
-     .attrs = ATTRS(0),
+     .attrs = RECURRENT_ATTRS(0),
      .tolerance = 4e-6,
      .n_in = 2,
      .in = INPUTS(BATCH(64, 29, 128), BATCH(64, 29, 512))},

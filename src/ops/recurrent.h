@@ -141,4 +141,11 @@ static inline double recurrent_sigmoid(double x)
     return 1 / (1 + exp(-x));
 }
 
+/* Attributes of a test case. */
+#define RECURRENT_ATTRS(...)                                                                       \
+    &(const snug_recurrent_attrs)                                                                  \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
+
 #endif

@@ -3,7 +3,7 @@
  *     mse    d^2
  *     mae    |d|
  *     huber  d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2)   (Huber 1964) */
-#include "ops/pointwise_loss.h"
+#include "ops/pointwise_loss_tmpl.h"
 #include <math.h>
 
 static const snug_attr wrt_attrs[] = {ATTR_WRT, {0}};
@@ -74,20 +74,7 @@ static double mse_target_slope(const loss_at *e)
 
 static const pointwise_loss mse = {mse_value, mse_slope, mse_target_slope, false};
 
-static snug_status mse_gradient(snug_grad *g)
-{
-    return pointwise_gradient(g, &snug_op_mse_grad, &mse);
-}
-
-static void mse_ref(const snug_call *c)
-{
-    pointwise_ref(c, &mse);
-}
-
-static void mse_grad_ref(const snug_call *c)
-{
-    pointwise_grad_ref(c, &mse);
-}
+POINTWISE_FUNCTIONS(mse, mse)
 
 const snug_op snug_op_mse = {
     .name = "mse",
@@ -145,20 +132,7 @@ static double mae_target_slope(const loss_at *e)
 
 static const pointwise_loss mae = {mae_value, mae_slope, mae_target_slope, false};
 
-static snug_status mae_gradient(snug_grad *g)
-{
-    return pointwise_gradient(g, &snug_op_mae_grad, &mae);
-}
-
-static void mae_ref(const snug_call *c)
-{
-    pointwise_ref(c, &mae);
-}
-
-static void mae_grad_ref(const snug_call *c)
-{
-    pointwise_grad_ref(c, &mae);
-}
+POINTWISE_FUNCTIONS(mae, mae)
 
 const snug_op snug_op_mae = {
     .name = "mae",
@@ -223,20 +197,7 @@ static double huber_target_slope(const loss_at *e)
 
 static const pointwise_loss huber = {huber_value, huber_slope, huber_target_slope, false};
 
-static snug_status huber_gradient(snug_grad *g)
-{
-    return pointwise_gradient(g, &snug_op_huber_grad, &huber);
-}
-
-static void huber_ref(const snug_call *c)
-{
-    pointwise_ref(c, &huber);
-}
-
-static void huber_grad_ref(const snug_call *c)
-{
-    pointwise_grad_ref(c, &huber);
-}
+POINTWISE_FUNCTIONS(huber, huber)
 
 const snug_op snug_op_huber = {
     .name = "huber",

@@ -153,7 +153,7 @@ typedef struct piece {
     int64_t k0, k1, slot0, slot1; /* slots [slot0, slot1) */
     const float *a, *b;           /* b NULL: straight from the source */
     float *pack;                  /* b again, when the first tile of each strip packs it */
-    int64_t a_ld, packed;         /* rows of the block from `packed` on are in a */
+    int64_t a_ld, straight;       /* rows of the block before `straight` are read where A is */
 } piece;
 
 typedef struct block {
@@ -195,7 +195,7 @@ static void run_tile(const block *b, const piece *p, const tile_run *whole, floa
         run.n = stop > k ? stop - k : 0;
         run.a = whole->a + done * run.a_step;
         run.b = whole->b + done * run.b_step;
-        run.pack = whole->pack + (whole->pack ? done * run.pack_step : 0);
+        run.pack = whole->pack ? whole->pack + done * run.pack_step : NULL;
         run.acc = stack + __builtin_popcountll((unsigned long long)number) * TILE_SIZE;
         run.carry = k > begin && begin < end;
         run.merges = stop >= end ? snug_leaf_merges(number) : 0;
@@ -279,16 +279,16 @@ static tile_fn tile_at(const block *b, const piece *p, int64_t i, int nv, int64_
                        tile_run *run)
 {
     const gemm *g = b->w->g;
-    const bool straight = i < p->packed;
+    const bool straight = i < p->straight;
     int how = g->a_by_k ? TILE_BY_K : straight ? TILE_STRIDED : TILE_ROWS;
     if (run->pack) how += TILE_PACKS;
-    *rows = min64(TILE_M, (straight ? p->packed : b->ni) - i);
+    *rows = min64(TILE_M, (straight ? p->straight : b->ni) - i);
     if (g->a_by_k)
         run->a = p->a + i;
     else if (straight)
         run->a = g->a + (b->i0 + i) * g->lda + p->k0;
     else
-        run->a = p->a + (i - p->packed) * BLOCK_LDA;
+        run->a = p->a + (i - p->straight) * BLOCK_LDA;
     return tile_of(how, *rows, nv);
 }
 
@@ -345,8 +345,9 @@ static void block_task(void *arg, int64_t task, int thread)
         if (k0 >= k_end) p = (piece){.k0 = k0, .k1 = k0, .slot0 = b.slot0, .slot1 = b.slot1};
         p.a_ld = round_up(b.ni, TILE_STEP);
         p.a = a;
-        p.packed = c->straight_a ? b.ni / TILE_STEP * TILE_STEP : 0;
-        gemm_block pack = {b.group, b.i0 + p.packed, b.ni - p.packed, p.k0, p.k1 - p.k0, p.a_ld, a};
+        p.straight = c->straight_a ? b.ni / TILE_STEP * TILE_STEP : 0;
+        gemm_block pack = {b.group, b.i0 + p.straight, b.ni - p.straight, p.k0, p.k1 - p.k0, p.a_ld,
+                           a};
         if (pack.ni > 0) g->pack_a(g, &pack);
         zero_padding(&pack, g->a_by_k);
         if (!c->prepack && !straight) {
