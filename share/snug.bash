@@ -10,7 +10,7 @@ _snug() {
         eval) words=' --part --test --batch --json --quiet --threads --help' ;;
         predict) words=' --top --part --batch --prompt --tokens --temperature --top-k --top-p --seed --json --quiet --threads --help' ;;
         runs) words=' --runs --json --quiet --help' ;;
-        bench) words=' --batch --optimizer --leaves --seconds --json --quiet --threads --help' ;;
+        bench) words=' --batch --optimizer --leaves --seconds --ops --json --quiet --threads --help' ;;
         help) words=' --markdown --json --quiet --help' ;;
         esac
     fi

@@ -89,6 +89,7 @@ complete -c snug -n '__fish_seen_subcommand_from bench' -l batch -r -d 'samples 
 complete -c snug -n '__fish_seen_subcommand_from bench' -l optimizer -r -d '[the workload\'s usual]'
 complete -c snug -n '__fish_seen_subcommand_from bench' -l leaves -r -d 'leaves of a batch [as \'train\' chooses]'
 complete -c snug -n '__fish_seen_subcommand_from bench' -l seconds -r -d 'how long to measure [2s]'
+complete -c snug -n '__fish_seen_subcommand_from bench' -l ops -d 'also the time of each operator, of a step and of a sample\'s inference'
 complete -c snug -n '__fish_seen_subcommand_from bench' -l json -d 'one JSON object on standard output; everything for people goes to standard error'
 complete -c snug -n '__fish_seen_subcommand_from bench' -l quiet -d 'results and errors only'
 complete -c snug -n '__fish_seen_subcommand_from bench' -l threads -r -d 'compute threads (0: one for each core)'

@@ -25,12 +25,26 @@ SNUG_API snug_status snug_probe_run(snug_context *ctx, snug_probe *out) SNUG_MUS
  * GFLOP/s. */
 SNUG_API double snug_pulse_gflops(snug_context *ctx, double seconds);
 
+/* What the instructions of one operator at one shape take of a step ("train") or of a sample's
+ * inference ("predict"). */
+typedef struct snug_op_time {
+    const char *phase, *op;
+    char shapes[96]; /* of the first two inputs */
+    int instructions;
+    double seconds, share, gflops, gbytes_per_s; /* least bytes: each tensor once */
+    bool reference;                              /* no fast kernel for this shape */
+} snug_op_time;
+
 typedef struct snug_bench_config {
     const char *workload;  /* such as "mlp"; an unknown one's error lists them */
     int64_t batch;         /* 0: the workload's usual batch */
     double seconds;        /* to measure for; 0: 2 */
     const char *optimizer; /* NULL: the workload's usual */
     int64_t leaves;        /* 0: the default for the batch */
+    /* NULL, or called for each operator once all is measured, the longest of a phase first; timing
+     * them costs the step a little */
+    void (*each_op)(void *arg, const snug_op_time *t);
+    void *arg;
 } snug_bench_config;
 
 enum { SNUG_BENCH_LOSSES = 24 };

@@ -8,6 +8,7 @@ typedef struct bench_options {
     const char *optimizer;
     int64_t batch, leaves;
     double seconds;
+    bool ops;
 } bench_options;
 
 static const cli_option options[] = {
@@ -19,6 +20,8 @@ static const cli_option options[] = {
      "leaves of a batch [as 'train' chooses]"},
     {"seconds", "TIME", CLI_TIME, offsetof(bench_options, seconds), 0.05, 3600,
      "how long to measure [2s]"},
+    {"ops", NULL, CLI_SWITCH, offsetof(bench_options, ops), 0, 0,
+     "also the time of each operator, of a step and of a sample's inference"},
     {0},
 };
 
@@ -90,6 +93,40 @@ static void show_kernel(void *arg, const snug_kernel_result *r)
     if (cli_json_print(j, true) != SNUG_OK) c->exit_code = 1;
 }
 
+/* What is collected while the operators of a run come in. */
+typedef struct op_table {
+    cli *c;
+    json_t *list;
+    const char *phase;
+} op_table;
+
+static json_t *op_json(const snug_op_time *t)
+{
+    return json_pack("{ss ss ss sI so so so so sb}", "phase", t->phase, "op", t->op, "shapes",
+                     t->shapes, "instructions", (json_int_t)t->instructions, "seconds",
+                     cli_number(t->seconds), "share", cli_number(t->share), "gflops",
+                     cli_number(t->gflops), "gbytes_per_s", cli_number(t->gbytes_per_s),
+                     "reference", t->reference);
+}
+
+static void show_op(void *arg, const snug_op_time *t)
+{
+    op_table *table = arg;
+    if (table->c->json) {
+        json_array_append_new(table->list, op_json(t));
+        return;
+    }
+    FILE *f = table->c->people;
+    if (t->phase != table->phase)
+        fprintf(f, "%-7s %-18s %-23s %2s %8s %5s %5s %5s\n", t->phase, "operator", "shapes", "n",
+                "time", "share", "GFLOP", "GB /s");
+    table->phase = t->phase;
+    char time[16];
+    fprintf(f, "%-26.26s %-23.23s %2d %8s %4.1f%% %5.0f %5.0f%s\n", t->op, t->shapes,
+            t->instructions, fine(t->seconds, time), 100 * t->share, t->gflops, t->gbytes_per_s,
+            t->reference ? " reference" : "");
+}
+
 static snug_status run(cli *c)
 {
     const bench_options *o = c->values;
@@ -100,16 +137,25 @@ static snug_status run(cli *c)
                    "GFLOP", "GB /s", "roof");
         return snug_bench_kernels(c->ctx, show_kernel, c);
     }
+    op_table ops = {.c = c, .list = o->ops ? json_array() : NULL};
     const snug_bench_config config = {.workload = c->args[0],
                                       .batch = o->batch,
                                       .optimizer = o->optimizer,
                                       .leaves = o->leaves,
-                                      .seconds = o->seconds};
+                                      .seconds = o->seconds,
+                                      .each_op = o->ops ? show_op : NULL,
+                                      .arg = &ops};
     snug_bench_result r = {0};
-    SNUG_TRY(snug_bench_run(c->ctx, &config, &r));
-    if (c->json) return cli_json_print(bench_json(&r), false);
-    show(c, &r);
-    return SNUG_OK;
+    snug_status status = snug_bench_run(c->ctx, &config, &r);
+    if (status != SNUG_OK || !c->json) json_decref(ops.list);
+    SNUG_TRY(status);
+    if (!c->json) {
+        show(c, &r);
+        return SNUG_OK;
+    }
+    json_t *all = bench_json(&r);
+    if (ops.list) json_object_set_new(all, "operators", ops.list);
+    return cli_json_print(all, false);
 }
 
 const cli_command cli_command_bench = {

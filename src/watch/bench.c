@@ -7,10 +7,8 @@
  * cores of a shared machine change their speed by half from one second to the next.
  */
 #include "base/context.h"
-#include "base/os.h"
-#include "kernels/device.h"
-#include "run/exec.h"
-#include "train/model_graph.h"
+#include "train/trainer.h"
+#include "watch/bench_ops.h"
 #include "watch/probe.h"
 #include <snug/machine.h>
 #include <snug/train.h>
@@ -58,6 +56,9 @@ typedef struct samples {
 
 typedef struct meter {
     snug_context *ctx;
+    const snug_bench_config *config;
+    const snug_trainer *trainer;
+    snug_status status;
     double first_step, last, window_began, steal, measured_from, seconds;
     int64_t seen, dropped;
     samples window, clean, stolen, pulses;
@@ -102,8 +103,11 @@ static void end_window(meter *m)
     move(disturbed ? &m->stolen : &m->clean, &m->window);
     add(&m->pulses, MAX_PULSES, snug_pulse_best(m->ctx, PULSES));
     double spent = snug_now() - m->measured_from;
-    if (spent >= m->seconds && (m->clean.n > 0 || spent >= PATIENCE * m->seconds))
-        snug_context_interrupt(m->ctx);
+    if (spent < m->seconds || (m->clean.n == 0 && spent < PATIENCE * m->seconds)) return;
+    if (m->config->each_op)
+        m->status =
+            snug_bench_ops(m->trainer->train_exec, m->trainer->train.plan, m->config, "train");
+    snug_context_interrupt(m->ctx);
 }
 
 /* At every power of two the mean over the steps since the one before. */
@@ -124,6 +128,7 @@ static void on_step(void *arg, int64_t step, int64_t n_steps, double loss, doubl
     if (m->seen++ == 0) m->first_step = snug_os_process_seconds();
     add_loss(m, loss);
     if (m->seen == WARM_STEPS) {
+        if (m->config->each_op) snug_exec_profile(m->trainer->train_exec, true);
         m->measured_from = now;
         begin_window(m);
     }
@@ -135,9 +140,10 @@ static void on_step(void *arg, int64_t step, int64_t n_steps, double loss, doubl
     begin_window(m);
 }
 
-static snug_status meter_create(snug_context *ctx, double seconds, meter *m)
+static snug_status meter_create(snug_context *ctx, const snug_bench_config *config, meter *m)
 {
-    *m = (meter){.ctx = ctx, .seconds = seconds > 0 ? seconds : 2.0};
+    *m = (meter){
+        .ctx = ctx, .config = config, .seconds = config->seconds > 0 ? config->seconds : 2.0};
     double *block = snug_alloc_array(TAG_TRAIN, 3 * MAX_STEPS + MAX_PULSES, sizeof *block);
     CHECK(block, SNUG_ENOMEM, "out of memory for the times of %d steps", MAX_STEPS);
     m->window.v = block;
@@ -190,20 +196,28 @@ static snug_status fill_recipe(snug_recipe *r, const workload *w, const snug_ben
     return snug_recipe_set(r, "train.epochs", "1000000");
 }
 
-static snug_status train(snug_context *ctx, const snug_recipe *r, meter *m, snug_bench_result *out)
+/* Train until the meter has enough. */
+static snug_status train(snug_trainer *t)
 {
-    const snug_train_config config = {.on_progress = on_step, .arg = m, .no_files = true};
-    snug_trainer *t = NULL;
-    TRY(snug_trainer_create(ctx, r, &config, &t));
-    out->gflops = snug_trainer_plan(t)->flops_per_step * 1e-9; /* of one step, so far */
     snug_train_result result;
     snug_status status = snug_trainer_run(t, &result);
+    atomic_store(&t->ctx->interrupted, false);
+    if (status != SNUG_EINTERRUPTED) return status;
+    snug_error_clear();
+    return SNUG_OK;
+}
+
+static snug_status train_with(snug_context *ctx, const snug_recipe *r, meter *m,
+                              snug_bench_result *out)
+{
+    const snug_train_config how = {.on_progress = on_step, .arg = m, .no_files = true};
+    snug_trainer *t = NULL;
+    TRY(snug_trainer_create(ctx, r, &how, &t));
+    m->trainer = t;
+    out->gflops = snug_trainer_plan(t)->flops_per_step * 1e-9; /* of one step, so far */
+    snug_status status = train(t);
+    if (status == SNUG_OK) status = m->status;
     snug_trainer_destroy(t);
-    atomic_store(&ctx->interrupted, false);
-    if (status == SNUG_EINTERRUPTED) {
-        snug_error_clear();
-        status = SNUG_OK;
-    }
     out->peak_bytes = snug_os_peak_rss();
     return status;
 }
@@ -215,7 +229,7 @@ static snug_status measure_training(snug_context *ctx, const workload *w,
     snug_recipe *r = NULL;
     TRY(snug_recipe_create(&r));
     snug_status status = fill_recipe(r, w, config);
-    if (status == SNUG_OK) status = train(ctx, r, m, out);
+    if (status == SNUG_OK) status = train_with(ctx, r, m, out);
     snug_recipe_destroy(r);
     TRY(status);
     samples *kept = m->clean.n > 0 ? &m->clean : &m->stolen;
@@ -286,12 +300,13 @@ static void inference_close(inference *f)
     if (f->device.driver) f->device.driver->close(&f->device);
 }
 
-static snug_status time_inference(inference *f, samples *times)
+static snug_status time_inference(inference *f, bool profiled, samples *times)
 {
     snug_exec_step step = {.n = 1};
     double until = snug_now() + LATENCY_SECONDS;
     TRY(snug_exec_run(f->exec, &step, NULL));
     step.skip_prologue = true;
+    snug_exec_profile(f->exec, profiled);
     times->n = 0;
     for (int i = 0; i < LATENCY_RUNS && (i < 3 || snug_now() < until); i++) {
         double began = snug_now();
@@ -301,12 +316,15 @@ static snug_status time_inference(inference *f, samples *times)
     return SNUG_OK;
 }
 
-static snug_status measure_latency(snug_context *ctx, const workload *w, meter *m,
+static snug_status measure_latency(snug_context *ctx, const workload *w,
+                                   const snug_bench_config *config, meter *m,
                                    snug_bench_result *out)
 {
     inference f = {0};
     snug_status status = inference_open(ctx, w, &f);
-    if (status == SNUG_OK) status = time_inference(&f, &m->window);
+    if (status == SNUG_OK) status = time_inference(&f, config->each_op != NULL, &m->window);
+    if (status == SNUG_OK && config->each_op)
+        status = snug_bench_ops(f.exec, f.built.plan, config, "predict");
     inference_close(&f);
     TRY(status);
     out->latency_batch1_s = median(&m->window);
@@ -342,11 +360,11 @@ snug_status snug_bench_run(snug_context *ctx, const snug_bench_config *config,
     const workload *w = NULL;
     TRY(find_workload(config->workload, &w));
     meter m;
-    TRY(meter_create(ctx, config->seconds, &m));
+    TRY(meter_create(ctx, config, &m));
     snug_bench_result r = {0};
     snprintf(r.workload, sizeof r.workload, "%s", w->name);
     snug_status status = measure_training(ctx, w, config, &m, &r);
-    if (status == SNUG_OK) status = measure_latency(ctx, w, &m, &r);
+    if (status == SNUG_OK) status = measure_latency(ctx, w, config, &m, &r);
     snug_free(m.window.v);
     TRY(status);
     *out = r;

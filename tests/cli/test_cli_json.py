@@ -286,6 +286,18 @@ def bench(folder):
     value = judged(snug("bench", "lenet", "--batch", 16, "--seconds", "0.2s", "--json"),
                    "bench.json")
     check(value["step_seconds_min"] <= value["step_seconds"] and value["batch"] == 16, value)
+    check("operators" not in value, value)
+
+
+@case
+def bench_operators(folder):
+    value = judged(snug("bench", "lenet", "--batch", 16, "--seconds", "0.2s", "--ops", "--json"),
+                   "bench.json")
+    for phase, some in (("train", {"conv2d", "conv2d_grad_weight", "momentum_update"}), ("predict", {"conv2d"})):
+        rows = [r for r in value["operators"] if r["phase"] == phase]
+        check(some <= {r["op"] for r in rows}, rows)
+        check(abs(sum(r["share"] for r in rows) - 1) < 1e-6, rows)
+        check(rows == sorted(rows, key=lambda r: -r["seconds"]), rows)
 
 
 if __name__ == "__main__":
