@@ -2,6 +2,7 @@
 /* Snug's matmul and convolution kernels beside OpenBLAS and oneDNN, on the benchmark cases of the
  * operators:  kernels_peers [THREADS [WORD]]   (WORD: only cases whose operator or name has it)
  * or on products of other sizes:  kernels_peers THREADS MxKxN[a|b]...   (a, b: that one transposed)
+ * or convolutions, all three passes:  kernels_peers THREADS NxHxWxC-FkK[sS][pP]...
  * The three run in turn, again and again; medians and their ratios are printed, and a pulse of
  * multiply-adds in between tells what the machine gave. oneDNN gets images as [N, H, W, C] like
  * Snug, and its weights in the layout it likes best, reordered outside the timing. */
@@ -253,6 +254,33 @@ static bool measure_product(const char *text, snug_pool *pool)
     return true;
 }
 
+/* NxHxWxC-FkK[sS][pP]: F filters of K x K with stride S, 1 unless given, and P zeros all around,
+ * else so many that windows reach as far out on each side. */
+static bool measure_convolution(const char *name, snug_pool *pool)
+{
+    int n, h, w, c, f, k, s = 1, p, end = 0;
+    const char *text = name;
+    if (sscanf(text, "%dx%dx%dx%d-%dk%d%n", &n, &h, &w, &c, &f, &k, &end) != 6) return false;
+    text += end;
+    p = k / 2;
+    if (sscanf(text, "s%d%n", &s, &end) == 1) text += end;
+    (void)sscanf(text, "p%d", &p);
+    snug_conv2d_attrs a = {s, s, 1, 1, p, p, p, p, .groups = 1};
+    const int oh = (h + 2 * p - k) / s + 1, ow = (w + 2 * p - k) / s + 1;
+    const snug_case_in x = {.n_dims = 4, .dim = {n, h, w, c}, .batch = true};
+    const snug_case_in y = {.n_dims = 4, .dim = {n, oh, ow, f}, .batch = true};
+    const snug_case_in kernel = {.n_dims = 4, .dim = {k, k, c, f}};
+    const snug_case_in forward[] = {x, kernel}, back[] = {y, kernel}, weight[] = {x, y};
+    snug_case made = {.name = name, .attrs = &a, .n_in = 2, .in = forward};
+    measure(&snug_op_conv2d, &made, pool);
+    a.in_h = h, a.in_w = w, a.kernel_h = a.kernel_w = k;
+    made.in = back;
+    measure(&snug_op_conv2d_grad_input, &made, pool);
+    made.in = weight;
+    measure(&snug_op_conv2d_grad_weight, &made, pool);
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     int threads = argc > 1 ? atoi(argv[1]) : 1, n_ops, done = 0;
@@ -260,7 +288,8 @@ int main(int argc, char **argv)
     if (snug_pool_create(threads, &pool) != SNUG_OK) return 1;
     openblas_set_num_threads(threads);
     omp_set_num_threads(threads);
-    for (int i = 2; i < argc; i++) done += measure_product(argv[i], pool);
+    for (int i = 2; i < argc; i++)
+        done += measure_convolution(argv[i], pool) || measure_product(argv[i], pool);
     const snug_op *const *ops = snug_builtin_ops(&n_ops);
     for (int i = 0; i < n_ops && !done; i++) {
         if (strcmp(ops[i]->name, "matmul") != 0 && strncmp(ops[i]->name, "conv2d", 6) != 0)
