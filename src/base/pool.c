@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The thread pool.
  *
- * A loop is published as a ticket: the upper half counts loops, the lower half the tasks not yet
- * taken. Whoever lowers it by one owns a task, and the loop cannot end before that task is done, so
- * the job's fields may be read then, and only then. The caller takes tasks like everyone else and
- * waits only for tasks that others took: a worker that wakes late is not waited for, and a lost
- * wake-up could cost time but never a result. */
+ * A loop is published as a ticket that counts loops, tasks taken from the front and tasks not yet
+ * taken. Whoever lowers the last by one owns a task, and the loop cannot end before that task is
+ * done, so the job's fields may be read then, and only then. The caller takes tasks like everyone
+ * else and waits only for tasks that others took: a worker that wakes late is not waited for, and a
+ * lost wake-up could cost time but never a result. */
 #include "base/pool.h"
 #include "base/memory.h"
 #include "base/os.h"
@@ -14,7 +14,9 @@
 #include <stdatomic.h>
 
 #define MAX_THREADS   1024
-#define SLICE         ((int64_t)1 << 30) /* tasks that one ticket can count */
+#define COUNT_BITS    20
+#define MAX_TASKS     ((int64_t)1 << COUNT_BITS)
+#define SLICE         (MAX_TASKS - 1) /* tasks that one ticket can count */
 #define SPIN_SECONDS  40e-6
 #define PAUSES_A_LOOK 32 /* pauses between two looks at the clock */
 
@@ -49,15 +51,29 @@ struct snug_pool {
 static _Thread_local const snug_pool *inside;
 static _Thread_local int inside_index;
 
-#define LOOP_OF(ticket) ((ticket) >> 32)
-#define LEFT_OF(ticket) ((int64_t)((ticket)&0xffffffffu))
+#define LOOP_OF(ticket)  ((ticket) >> (2 * COUNT_BITS))
+#define FRONT_OF(ticket) ((int64_t)((ticket) >> COUNT_BITS) & (MAX_TASKS - 1))
+#define LEFT_OF(ticket)  ((int64_t)(ticket) & (MAX_TASKS - 1))
+#define TICKET(loop, n)  ((uint_fast64_t)(loop) << (2 * COUNT_BITS) | (uint_fast64_t)(n))
 
-/* Takes one task: its number, or -1 when none is left. */
-static int64_t take(snug_pool *p)
+/* Every other loop walks each half of its tasks from the other end, so that it begins with what
+ * the loop before has left in a core's cache. */
+static int64_t task_at(const snug_pool *p, uint_fast64_t loop, int64_t place)
+{
+    int64_t half = p->n / 2;
+    if (loop % 2 == 0) return place;
+    return place < half ? half - 1 - place : half + p->n - 1 - place;
+}
+
+/* Takes one task: its number, or -1 when none is left. Even threads take from the front, odd ones
+ * from the back: loops over the same tensors give each thread much the same part of them. */
+static int64_t take(snug_pool *p, int thread)
 {
     uint_fast64_t t = atomic_load(&p->ticket);
+    bool front = thread % 2 == 0;
     while (LEFT_OF(t) > 0)
-        if (atomic_compare_exchange_weak(&p->ticket, &t, t - 1)) return p->n - LEFT_OF(t);
+        if (atomic_compare_exchange_weak(&p->ticket, &t, t - 1 + (front ? MAX_TASKS : 0)))
+            return task_at(p, LOOP_OF(t), FRONT_OF(t) + (front ? 0 : LEFT_OF(t) - 1));
     return -1;
 }
 
@@ -65,7 +81,8 @@ static int64_t take(snug_pool *p)
 static int64_t work(snug_pool *p, int thread)
 {
     int64_t count = 0;
-    for (int64_t task; (task = take(p)) >= 0; count++) p->fn(p->arg, p->first + task, thread);
+    for (int64_t task; (task = take(p, thread)) >= 0; count++)
+        p->fn(p->arg, p->first + task, thread);
     return count;
 }
 
@@ -152,7 +169,7 @@ static void run_slice(snug_pool *p, int64_t first, int64_t n)
     p->n = n;
     atomic_store(&p->done, 0);
     uint_fast64_t loop = LOOP_OF(atomic_load(&p->ticket)) + 1;
-    atomic_store(&p->ticket, loop << 32 | (uint_fast64_t)n);
+    atomic_store(&p->ticket, TICKET(loop, n));
     wake_workers(p, n - 1);
     int64_t own = work(p, 0);
     if (own < n) wait_for_others(p, n - own);
@@ -230,7 +247,7 @@ void snug_pool_destroy(snug_pool *p)
 {
     if (!p) return;
     atomic_store(&p->stop, true);
-    atomic_fetch_add(&p->ticket, (uint_fast64_t)1 << 32);
+    atomic_fetch_add(&p->ticket, TICKET(1, 0));
     if (p->threads > 1) wake_workers(p, p->threads);
     for (int i = 0; i < p->threads - 1; i++) snug_os_thread_join(p->worker[i].thread);
     snug_os_gate_destroy(p->idle);
