@@ -41,17 +41,22 @@ static float to_float(double v)
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
+static inline void look_up(const snug_encoder *e, const uint8_t *byte, int channels, float *x)
+{
+    for (int64_t i = 0; i < e->n_elements; i += channels)
+        for (int c = 0; c < channels; c++) x[i + c] = e->pixel[c * 256 + byte[i + c]];
+}
+
+/* Colours have a loop of their own, which the compiler unrolls. */
 static void encode_pixels(const snug_encoder *e, const void *record, int64_t length, void *out)
 {
-    const uint8_t *byte = record;
-    float *x = out;
     (void)length;
-    if (e->n_channels == 1) {
-        for (int64_t i = 0; i < e->n_elements; i++) x[i] = e->pixel[byte[i]];
-        return;
-    }
-    for (int64_t i = 0; i < e->n_elements; i += e->n_channels)
-        for (int64_t c = 0; c < e->n_channels; c++) x[i + c] = e->pixel[c * 256 + byte[i + c]];
+    if (e->n_channels == 1)
+        look_up(e, record, 1, out);
+    else if (e->n_channels == 3)
+        look_up(e, record, 3, out);
+    else
+        look_up(e, record, (int)e->n_channels, out);
 }
 
 /* What lies behind the last step (of an image: row) is 0. */
@@ -69,12 +74,42 @@ static void encode_numbers(const snug_encoder *e, const void *record, int64_t le
     memset(x + n, 0, (size_t)(e->n_elements - n) * sizeof *x);
 }
 
+/* The same of floats, several at a time; one by one where a result is no finite number. */
+enum { TOGETHER = 16 };
+
+static void standardise(const float *from, const double *mean, const double *std, float *x)
+{
+    float made[TOGETHER];
+    uint32_t bits[TOGETHER], infinite = 0;
+    for (int c = 0; c < TOGETHER; c++) made[c] = (float)(((double)from[c] - mean[c]) / std[c]);
+    memcpy(bits, made, sizeof bits);
+    for (int c = 0; c < TOGETHER; c++) infinite |= (bits[c] & 0x7fffffff) + 0x00800000;
+    memcpy(x, made, sizeof made);
+    for (int c = 0; c < TOGETHER && infinite >> 31; c++)
+        x[c] = isnan(from[c]) ? 0 : to_float(((double)from[c] - mean[c]) / std[c]);
+}
+
+static void encode_floats(const snug_encoder *e, const void *record, int64_t length, void *out)
+{
+    const int64_t channels = e->n_channels, whole = channels - channels % TOGETHER;
+    const int64_t n = length * (e->n_elements / e->context);
+    const float *from = record;
+    float *x = out;
+    for (int64_t i = 0; i < n; i += channels, from += channels, x += channels) {
+        for (int64_t c = 0; c < whole; c += TOGETHER)
+            standardise(from + c, e->mean + c, e->std + c, x + c);
+        for (int64_t c = whole; c < channels; c++)
+            x[c] = isnan(from[c]) ? 0 : to_float(((double)from[c] - e->mean[c]) / e->std[c]);
+    }
+    memset(x, 0, (size_t)(e->n_elements - n) * sizeof *x);
+}
+
 static snug_status make_numbers(const snug_spec *spec, const snug_source *source, snug_bump *bump,
                                 snug_encoder *e)
 {
     e->mean = spec->mean;
     e->std = spec->std;
-    e->encode = encode_numbers;
+    e->encode = source->dtype == SNUG_F32 ? encode_floats : encode_numbers;
     if (spec->kind != SNUG_DATA_IMAGE || source->dtype != SNUG_U8) return SNUG_OK;
     e->encode = encode_pixels;
     e->pixel = snug_bump_alloc(bump, (size_t)e->n_channels * 256 * sizeof *e->pixel);

@@ -48,6 +48,33 @@ typedef struct noise_source {
     char text[MAX_CLASSES][12];
 } noise_source;
 
+/* A sample's stream: words of LANES xorshift generators (Marsaglia 2003) by turns, keyed by the
+ * sample's number. Cheap enough that making a sample does not count beside training on it. */
+enum { LANES = 16 };
+
+typedef struct stream {
+    uint32_t lane[LANES];
+} stream;
+
+static stream open_stream(const noise_source *g, int64_t sample)
+{
+    stream s;
+    for (int i = 0; i < LANES; i += 4)
+        snug_rng(g->seed, RNG_GLYPHS, (uint64_t)sample, (uint64_t)i, s.lane + i);
+    for (int i = 0; i < LANES; i++) s.lane[i] |= 1; /* 0 would stay 0 */
+    return s;
+}
+
+static void next_words(stream *s)
+{
+    for (int i = 0; i < LANES; i++) {
+        uint32_t x = s->lane[i];
+        x ^= x << 13;
+        x ^= x >> 17;
+        s->lane[i] = x ^ x << 5;
+    }
+}
+
 static snug_status noise_read(snug_source *s, snug_raw_part part, int64_t first, int64_t n,
                               void *out)
 {
@@ -55,30 +82,32 @@ static snug_status noise_read(snug_source *s, snug_raw_part part, int64_t first,
     (void)part;
     for (int64_t i = 0; i < n; i++) {
         unsigned char *sample = (unsigned char *)out + (size_t)i * s->record_bytes;
-        for (size_t at = 0; at < s->record_bytes; at += 16) {
-            uint32_t u[4];
+        stream words = open_stream(g, first + i);
+        for (size_t at = 0; at < s->record_bytes; at += sizeof words.lane) {
             size_t left = s->record_bytes - at;
-            snug_rng(g->seed, RNG_GLYPHS, (uint64_t)(first + i), at, u);
-            memcpy(sample + at, u, left < sizeof u ? left : sizeof u);
+            next_words(&words);
+            memcpy(sample + at, words.lane, left < sizeof words.lane ? left : sizeof words.lane);
         }
     }
     return SNUG_OK;
 }
 
-/* Series: floats from 0 to 1, four for each call of the generator. */
+/* Series: floats from 0 to 1. */
 static snug_status noise_steps(snug_source *s, snug_raw_part part, int64_t first, int64_t n,
                                void *out)
 {
     const noise_source *g = (const noise_source *)s;
-    int64_t each = (int64_t)(s->record_bytes / sizeof(float));
-    float *x = out;
+    const size_t each = s->record_bytes / sizeof(float);
     (void)part;
-    for (int64_t i = first; i < first + n; i++)
-        for (int64_t at = 0; at < each; at += 4) {
-            uint32_t u[4];
-            snug_rng(g->seed, RNG_GLYPHS, (uint64_t)i, (uint64_t)at, u);
-            for (int64_t j = 0; j < 4 && at + j < each; j++) *x++ = (float)snug_rng_float(u[j]);
+    for (int64_t i = 0; i < n; i++) {
+        float *sample = (float *)out + (size_t)i * each, made[LANES];
+        stream words = open_stream(g, first + i);
+        for (size_t at = 0; at < each; at += LANES) {
+            next_words(&words);
+            for (int j = 0; j < LANES; j++) made[j] = snug_rng_float(words.lane[j]);
+            memcpy(sample + at, made, (each - at < LANES ? each - at : LANES) * sizeof *made);
         }
+    }
     return SNUG_OK;
 }
 
