@@ -38,7 +38,7 @@ typedef struct cli_command {
     size_t values_bytes; /* of the struct that options fill, zero at first */
     int min_args, max_args;
     bool recipe;  /* takes the flags of the recipe's table and --set */
-    bool threads; /* takes --threads of its own */
+    bool machine; /* takes --threads and --tier of its own */
     snug_status (*run)(cli *c);
 } cli_command;
 
@@ -55,8 +55,9 @@ struct cli {
     cli_set *sets;
     int n_sets;
     bool json, quiet, help;
-    int64_t threads; /* 0: one a core */
-    FILE *people;    /* standard output, or standard error beside JSON */
+    int64_t threads;  /* 0: one a core */
+    const char *tier; /* NULL, "" or "auto": the highest */
+    FILE *people;     /* standard output, or standard error beside JSON */
     bool terminal, colour, utf8;
     int columns;
     int exit_code; /* when a command that succeeded still has something to tell: 3, 130 */
@@ -68,7 +69,8 @@ const cli_command *cli_command_get(int i); /* NULL past the end */
 snug_status cli_command_find(const char *name, const cli_command **out) SNUG_MUST_USE;
 
 /* options.c */
-const cli_option *cli_common_option(int i); /* NULL past the end */
+/* The i-th option of every command that this one takes too; NULL past the end. */
+const cli_option *cli_common_option(const cli_command *command, int i);
 snug_status cli_parse(cli *c, int argc, char **argv) SNUG_MUST_USE;
 
 /* help.c */

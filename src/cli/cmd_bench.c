@@ -170,6 +170,6 @@ const cli_command cli_command_bench = {
     .values_bytes = sizeof(bench_options),
     .min_args = 1,
     .max_args = 1,
-    .threads = true,
+    .machine = true,
     .run = run,
 };

@@ -79,6 +79,6 @@ const cli_command cli_command_eval = {
     .values_bytes = sizeof(eval_options),
     .min_args = 1,
     .max_args = 2,
-    .threads = true,
+    .machine = true,
     .run = run,
 };

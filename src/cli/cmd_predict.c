@@ -209,6 +209,6 @@ const cli_command cli_command_predict = {
     .values_bytes = sizeof(predict_options),
     .min_args = 1,
     .max_args = MAX_FILES,
-    .threads = true,
+    .machine = true,
     .run = run,
 };

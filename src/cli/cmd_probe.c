@@ -48,6 +48,6 @@ const cli_command cli_command_probe = {
     .usage = "[--json]",
     .details = "Rates are measured in about a second: multiply-adds from registers on all threads, "
                "and a triad (a = b + k c) over arrays larger than the caches.\n",
-    .threads = true,
+    .machine = true,
     .run = run,
 };

@@ -8,9 +8,8 @@ void cli_each_option(const cli_command *m, bool recipe, cli_option_visitor *visi
     for (const cli_option *o = m->options; o && o->name; o++)
         visit(arg, o->name, o->value != NULL, o->help);
     const cli_option *common;
-    for (int i = 0; (common = cli_common_option(i)); i++)
-        if (strcmp(common->name, "threads") != 0 || m->threads)
-            visit(arg, common->name, common->value != NULL, common->help);
+    for (int i = 0; (common = cli_common_option(m, i)); i++)
+        visit(arg, common->name, common->value != NULL, common->help);
     if (!m->recipe || !recipe) return;
     const snug_option_info *o;
     for (int i = 0; (o = snug_recipe_option(i)); i++)

@@ -102,9 +102,7 @@ void cli_print_command(FILE *f, const cli_command *m)
     for (const cli_option *o = m->options; o && o->name; o++)
         print_option(f, o->name, o->value, o->help);
     const cli_option *o;
-    for (int i = 0; (o = cli_common_option(i)); i++)
-        if (strcmp(o->name, "threads") != 0 || m->threads)
-            print_option(f, o->name, o->value, o->help);
+    for (int i = 0; (o = cli_common_option(m, i)); i++) print_option(f, o->name, o->value, o->help);
     if (m->recipe) print_recipe_flags(f);
     if (!m->details) return;
     fputc('\n', f);

@@ -4,12 +4,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* SNUG_N_TIERS: none is asked for. */
+static snug_status tier_of(const cli *c, snug_tier *out)
+{
+    *out = SNUG_N_TIERS;
+    if (!c->tier || strcmp(c->tier, "auto") == 0) return SNUG_OK;
+    for (int t = 0; t < SNUG_N_TIERS; t++)
+        if (strcmp(c->tier, snug_tier_name((snug_tier)t)) == 0) *out = (snug_tier)t;
+    SNUG_CHECK(*out < SNUG_N_TIERS, SNUG_EINVAL,
+               "--tier %s: tiers are scalar, neon, avx2, avx512, or auto", c->tier);
+    return SNUG_OK;
+}
+
 snug_status cli_context(cli *c)
 {
     if (c->ctx) return SNUG_OK;
+    snug_tier tier = SNUG_N_TIERS;
+    SNUG_TRY(tier_of(c, &tier));
     snug_context_config config = {.threads = (int)c->threads,
+                                  .tier_mask = (2U << tier) - 1,
                                   .log_level = c->quiet ? SNUG_LOG_ERROR : SNUG_LOG_WARN};
     SNUG_TRY(snug_context_create(&config, &c->ctx));
+    SNUG_CHECK(tier == SNUG_N_TIERS || snug_context_tier(c->ctx) == tier, SNUG_EINVAL,
+               "--tier %s: this CPU, or this build of Snug, does not have it", c->tier);
     return SNUG_OK;
 }
 
@@ -72,6 +89,7 @@ static snug_status fill(cli *c, snug_recipe *r, bool is_data)
     for (int i = 0; i < c->n_sets; i++)
         SNUG_TRY(snug_recipe_set(r, c->sets[i].key, c->sets[i].value));
     SNUG_TRY(int_of(r, "budget.threads", &c->threads));
+    SNUG_TRY(text_of(r, "budget.tier", &c->tier));
     SNUG_TRY(cli_context(c));
     if (is_data) SNUG_TRY(cli_choose_recipe(c, r));
     return SNUG_OK;

@@ -11,19 +11,24 @@ static const cli_option common[] = {
     {"quiet", NULL, CLI_SWITCH, offsetof(cli, quiet), 0, 0, "results and errors only"},
     {"threads", "N", CLI_INT, offsetof(cli, threads), 0, 1024,
      "compute threads (0: one for each core)"},
+    {"tier", "NAME", CLI_TEXT, offsetof(cli, tier), 0, 0,
+     "use the CPU as one of tier scalar, neon, avx2 or avx512 [the highest it has]"},
     {"help", NULL, CLI_SWITCH, offsetof(cli, help), 0, 0, "this text"},
 };
 
 enum { N_COMMON = sizeof common / sizeof common[0], MAX_NAMES = 160 };
 
-const cli_option *cli_common_option(int i)
-{
-    return i >= 0 && i < N_COMMON ? &common[i] : NULL;
-}
-
 static bool takes_common(const cli_command *command, const cli_option *o)
 {
-    return o->offset != offsetof(cli, threads) || command->threads;
+    bool of_machine = o->offset == offsetof(cli, threads) || o->offset == offsetof(cli, tier);
+    return command->machine || !of_machine;
+}
+
+const cli_option *cli_common_option(const cli_command *command, int i)
+{
+    for (int k = 0; k < N_COMMON; k++)
+        if (takes_common(command, &common[k]) && i-- == 0) return &common[k];
+    return NULL;
 }
 
 /* An argument split at its '='. */

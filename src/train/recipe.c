@@ -25,6 +25,7 @@ static const char *const loss_names[] = {"auto",
                                          NULL};
 static const char *const weight_names[] = {"none", "balanced", NULL};
 static const char *const precision_names[] = {"f32", NULL};
+static const char *const tier_names[] = {"auto", "scalar", "neon", "avx2", "avx512", NULL};
 static const char *const header_names[] = {"yes", "no", NULL};
 static const char *const task_names[] = {"class",       "value",    "labels",
                                          "reconstruct", "forecast", NULL};

@@ -46,6 +46,7 @@ struct snug_recipe {
     } train;
     struct {
         int64_t memory, threads; /* 0: no bound, one a core */
+        int64_t tier;            /* 0: the highest; else snug_tier + 1 */
         double time;
     } budget;
     uint64_t given[2]; /* bit i: row i was set */

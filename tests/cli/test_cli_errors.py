@@ -32,6 +32,7 @@ USAGE = [
     ("no such run", ["train", "--resume", "nowhere"], 2, "--resume RUN"),
     ("no such model of the zoo", ["plan", GLYPHS, "--model", "lenett"], 2, "lenet"),
     ("no such optimizer", ["plan", GLYPHS, "--optimizer", "adamm"], 2, "adam"),
+    ("no such tier", ["probe", "--tier", "mmx"], 2, "scalar, neon, avx2, avx512"),
     ("no such workload", ["bench", "lennet"], 2, "did you mean 'lenet'?"),
     ("no such topic", ["help", "recipes"], 2, "did you mean 'recipe'?"),
     ("no such operator", ["help", "ops", "convolute"], 2, "'snug help ops' lists them"),

@@ -85,6 +85,18 @@ def plan(folder):
 
 
 @case
+def plan_of_a_tier(folder):
+    """The same from the command line, from a recipe, and of a run that began so."""
+    recipe, out = os.path.join(folder, "r.yaml"), os.path.join(folder, "run")
+    with open(recipe, "w") as f:
+        f.write("data: glyphs:n=200\nmodel: linear\ntrain: {epochs: 1}\nbudget: {tier: scalar}\n")
+    check(judged(snug("plan", *TINY, "--tier", "scalar", "--json"), "plan.json")["tier"] == "scalar")
+    check(judged(snug("plan", recipe, "--json"), "plan.json")["tier"] == "scalar")
+    judged(snug("train", recipe, "--out", out, "--json"), "train.json")
+    check(judged(snug("plan", out, "--json"), "plan.json")["tier"] == "scalar")
+
+
+@case
 def plan_that_does_not_fit(folder):
     result = snug("plan", *TINY, "--memory", "2M", "--json")
     value = judged(result, "plan.json", 3)
