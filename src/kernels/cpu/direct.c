@@ -128,9 +128,27 @@ static void band_task(void *arg, int64_t task, int thread)
                     band + r * v->stride_h * d->line, acc);
 }
 
+/* Few bands are made so many that the threads end together: a band costs its rows and about a
+ * quarter of one more. Scratch was laid out for bands of more rows. */
+static void spread(direct *d, int threads)
+{
+    const int64_t images = d->g->groups * d->samples, most = d->rows;
+    int64_t least = INT64_MAX;
+    if (images * d->bands > 4 * threads) return;
+    for (int64_t rows = most; rows > 0; rows--) {
+        int64_t bands = ceil_div(d->v->grid_h, rows);
+        int64_t cost = ceil_div(images * bands, threads) * (4 * rows + 1);
+        if (cost >= least) continue;
+        least = cost;
+        d->rows = rows, d->bands = bands;
+    }
+    d->lines = (d->rows - 1) * d->v->stride_h + (d->v->kh - 1) * d->v->dilation_h + 1;
+}
+
 void direct_run(const gemm *g, const windows *v, const snug_call *call)
 {
     direct d = direct_of(g, v);
+    spread(&d, snug_queue_threads(call->queue));
     assert(direct_scratch(g, v, snug_queue_threads(call->queue)) <= call->scratch_bytes);
     d.b = call->scratch;
     d.own = d.b + (size_t)(g->groups * d.b_floats + 15) / 16 * 16;
