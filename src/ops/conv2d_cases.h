@@ -41,6 +41,7 @@ static const snug_conv2d_attrs valid = {STRIDE(1), .groups = 1},
                                mobile128 = {STRIDE(1), PAD(1), .groups = 128},
                                relu = {STRIDE(1), PAD(1), .groups = 1, .act = ACT_RELU},
                                dilated = {STEP(1), DILATION(2, 3), PAD(2), .groups = 1},
+                               wide = {STEP(1), DILATION(3, 3), PAD(3), .groups = 2},
                                causal = {STEP(1), DILATION(1, 4), .pad_left = 8, .groups = 1},
                                column = {STEP(1), DILATION(3, 1), .pad_top = 6, .groups = 1},
                                apart = {.stride_h = 3,
@@ -108,6 +109,10 @@ static const snug_case conv2d_cases[] = {
      .attrs = &dilated,
      .n_in = 3,
      .in = INPUTS(BATCH(3, 9, 8, 3), FIXED(3, 2, 3, 4), FIXED(4))},
+    {.name = "dilated past the image",
+     .attrs = &wide,
+     .n_in = 2,
+     .in = INPUTS(BATCH(5, 2, 3, 16), FIXED(3, 3, 8, 20))},
     {.name = "causal",
      .attrs = &causal,
      .n_in = 2,
@@ -199,6 +204,7 @@ BACK(g_point2, 5, 4, 1, 1, STRIDE(2), .groups = 1);
 BACK(g_lopsided, 7, 8, 3, 2, .stride_h = 2, .stride_w = 3, DILATION(1, 1), .pad_top = 2,
      .pad_right = 1, .groups = 1);
 BACK(g_dilated, 9, 8, 3, 2, STEP(1), DILATION(2, 3), PAD(2), .groups = 1);
+BACK(g_wide, 2, 3, 3, 3, STEP(1), DILATION(3, 3), PAD(3), .groups = 2);
 BACK(g_causal, 1, 11, 1, 3, STEP(1), DILATION(1, 4), .pad_left = 8, .groups = 1);
 BACK(g_column, 11, 1, 3, 1, STEP(1), DILATION(3, 1), .pad_top = 6, .groups = 1);
 BACK(g_apart, 9, 13, 3, 4, .stride_h = 3, .stride_w = 4, DILATION(2, 6), .pad_top = 1,
@@ -263,6 +269,10 @@ static const snug_case grad_input_cases[] = {
      .attrs = &g_dilated,
      .n_in = 2,
      .in = INPUTS(BATCH(3, 9, 9, 4), FIXED(3, 2, 3, 4))},
+    {.name = "dilated past the image",
+     .attrs = &g_wide,
+     .n_in = 2,
+     .in = INPUTS(BATCH(5, 2, 3, 20), FIXED(3, 3, 8, 20))},
     {.name = "causal",
      .attrs = &g_causal,
      .n_in = 2,
@@ -373,6 +383,10 @@ static const snug_case grad_weight_cases[] = {
      .attrs = &g_dilated,
      .n_in = 2,
      .in = INPUTS(BATCH(3, 9, 8, 3), BATCH(3, 9, 9, 4))},
+    {.name = "dilated past the image",
+     .attrs = &g_wide,
+     .n_in = 2,
+     .in = INPUTS(BATCH(5, 2, 3, 16), BATCH(5, 2, 3, 20))},
     {.name = "causal",
      .attrs = &g_causal,
      .n_in = 2,

@@ -1,38 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gradients of convolution weights for direct.h. Rows of C are places (ky, kx, c) of a window, k
- * counts the windows of the batch. A task has places of one row of the window (of one pixel, where
- * the pixels of a row lie apart), a strip of columns and an aligned group of leaf slots; it copies
- * the image rows which that row or pixel meets, a padded band at a time, in which adjacent places
- * are adjacent floats and the windows of a grid row a fixed distance apart. */
+ * counts the windows of the batch. A stretch is places whose floats are adjacent in the image: the
+ * channels of a pixel of the window. A tile has places of a stretch and walks over the image as it
+ * is, window by window; windows whose pixel is outside the image are left out, for they add zeros.
+ * Where a pixel has few channels, a stretch is a row of the window instead, and the tile walks over
+ * a copy of the image with its padding. A task has some tiles, a strip of columns and an aligned
+ * group of leaf slots; it takes a band of windows at a time, whose columns of B it copies. */
 #include "kernels/cpu/direct.h"
 #include "kernels/cpu/tile.h"
 #include <assert.h>
 
-#define BAND_PIXELS 256 /* windows of a band, about */
-#define BAND_BYTES  ((int64_t)256 << 10)
-#define RUN_TILES   8 /* of a task, one below the other */
-#define RUN_PLACES  (RUN_TILES * TILE_M)
+#define BAND_WINDOWS 256 /* of a band, about */
+#define BAND_BYTES   ((int64_t)256 << 10)
+#define FEW_CHANNELS 8  /* fewer than these do not fill a tile */
+#define MOST_TILES   16 /* of a task */
+#define FEW_TILES    4  /* a task of fewer spends its time on copying B */
 
 typedef struct direct {
     const gemm *g;
     const windows *v;
     const float *b; /* [windows][ldb], of all groups */
     int64_t samples, leaf_samples, leaves;
-    int64_t rows, line, floats;   /* grid rows of a band; floats of its line; of all its lines */
-    int64_t pixels, taps;         /* adjacent pixels of the window, and how many such there are */
-    int64_t places, runs, strips; /* places of a tap; runs and strips they and the columns give */
-    int64_t parts, depth;         /* groups of leaf slots; partials on a tile's stack */
+    bool copies;                   /* bands, with their padding */
+    int64_t rows, images;          /* grid rows of a band; images, when it has all their rows */
+    int64_t line, floats;          /* of a copied band: floats of a line, of all lines */
+    int64_t pixels, stretches;     /* of the window in a stretch; in the window */
+    int64_t places, tiles;         /* of a stretch */
+    int64_t share, shares, strips; /* tiles of a task; what tiles and columns are divided into */
+    int64_t parts, depth;          /* groups of leaf slots; partials on a tile's stack */
     float *part, *own;
 } direct;
 
 /* What a task works on. */
-typedef struct share {
+typedef struct work {
     const direct *d;
-    int64_t group, tap, i0, ni, j0; /* places [i0, i0 + ni) of tap; columns from j0 */
+    int64_t group, tile0, tile1, j0; /* tiles of all stretches, stretch by stretch; columns */
     int64_t slot0, slot1;
     int nv;
     float *band, *packed, *acc;
-} share;
+} work;
+
+/* Windows: grid rows [gy, gy + rows) of samples [first, first + images). */
+typedef struct band {
+    int64_t first, images, gy, rows;
+} band;
+
+/* Places [i0, i0 + n) of a stretch, which begins at the window's pixel (ky, kx). */
+typedef struct piece {
+    int64_t ky, kx, i0, n;
+} piece;
 
 static int64_t ceil_div(int64_t a, int64_t b)
 {
@@ -44,24 +60,50 @@ static int64_t min64(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static int64_t max64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void divide(direct *d)
+{
+    const int64_t all = d->stretches * d->tiles;
+    int64_t most = MOST_TILES;
+    d->strips = ceil_div(d->g->n, TILE_N);
+    for (;;) {
+        d->shares = ceil_div(all, most);
+        int64_t tasks = d->g->groups * d->shares * d->strips * d->parts;
+        if (tasks >= GEMM_TASKS) break;
+        if (d->parts < GEMM_PARTS && d->parts < d->leaves)
+            d->parts *= 2;
+        else if (most > FEW_TILES)
+            most /= 2;
+        else
+            break;
+    }
+    d->share = ceil_div(all, d->shares);
+    d->depth = snug_leaf_depth(d->leaves / d->parts);
+}
+
 static direct direct_of(const gemm *g, const windows *v)
 {
     direct d = {.g = g, .v = v, .parts = 1, .leaves = g->leaves ? g->leaves : 1};
     int64_t area = v->grid_h * v->grid_w;
     d.samples = g->k / area;
     d.leaf_samples = g->leaves ? g->leaf_k / area : d.samples;
-    d.rows = min64(ceil_div(BAND_PIXELS, v->grid_w), v->grid_h);
-    d.pixels = v->dilation_w == 1 ? v->kw : 1;
-    d.taps = v->kh * v->kw / d.pixels;
-    d.line = ((v->grid_w - 1) * v->stride_w + d.pixels) * v->cg;
-    d.floats = (d.rows * d.line + RUN_PLACES + 2 * VLEN + 15) / 16 * 16;
+    d.copies = v->cg < FEW_CHANNELS || v->cg % TILE_STEP != 0;
+    d.rows = min64(ceil_div(BAND_WINDOWS, v->grid_w), v->grid_h);
+    d.images = d.rows < v->grid_h || d.copies ? 1 : max64(1, BAND_WINDOWS / area);
+    d.pixels = d.copies && v->dilation_w == 1 ? v->kw : 1;
+    d.stretches = v->kh * v->kw / d.pixels;
     d.places = d.pixels * v->cg;
-    d.runs = ceil_div(d.places, RUN_PLACES);
-    d.strips = ceil_div(g->n, TILE_N);
-    while (g->groups * d.taps * d.runs * d.strips * d.parts < GEMM_TASKS && d.parts < GEMM_PARTS &&
-           d.parts < d.leaves)
-        d.parts *= 2;
-    d.depth = snug_leaf_depth(d.leaves);
+    d.tiles = ceil_div(d.places, TILE_M);
+    if (d.copies) {
+        int64_t lines = (d.rows - 1) * v->stride_h + (v->kh - 1) * v->dilation_h + 1;
+        d.line = ((v->grid_w - 1) * v->stride_w + (v->kw - 1) * v->dilation_w + 1) * v->cg;
+        d.floats = (lines * d.line + TILE_M + 2 * VLEN + 15) / 16 * 16;
+    }
+    divide(&d);
     return d;
 }
 
@@ -72,12 +114,12 @@ bool direct_weight_suits(const gemm *g, const windows *v)
 
 static int64_t packed_floats(const direct *d)
 {
-    return d->rows * d->v->grid_w * TILE_N;
+    return d->images * d->rows * d->v->grid_w * TILE_N;
 }
 
 static int64_t own_floats(const direct *d)
 {
-    return d->floats + packed_floats(d) + RUN_TILES * d->depth * TILE_SIZE;
+    return d->floats + packed_floats(d) + d->share * d->depth * TILE_SIZE;
 }
 
 size_t direct_weight_scratch(const gemm *g, const windows *v, int threads)
@@ -87,81 +129,150 @@ size_t direct_weight_scratch(const gemm *g, const windows *v, int threads)
     return (size_t)(own_floats(&d) * threads + parts) * sizeof(float);
 }
 
-/* The image rows that grid rows [gy, gy + rows) meet at the tap. */
-static void copy_band(const share *s, int64_t sample, int64_t gy, int64_t rows)
+/* Tile number i of a group: stretches change fastest. The last two of a stretch share evenly. */
+static piece piece_of(const direct *d, int64_t i)
 {
-    windows v = *s->d->v;
-    int64_t pixel = s->tap * s->d->pixels, ky = pixel / v.kw;
-    int64_t y = gy * v.stride_h - v.top + ky * v.dilation_h;
-    v.left -= pixel % v.kw * v.dilation_w;
-    for (int64_t r = 0; r < rows; r++, y += v.stride_h)
-        window_line(&v, s->group, sample, y, s->d->line, s->band + r * s->d->line);
-    window_zero(s->band + rows * s->d->line, RUN_PLACES);
+    int64_t pixel = i % d->stretches * d->pixels, tile = i / d->stretches;
+    piece p = {.ky = pixel / d->v->kw, .kx = pixel % d->v->kw, .i0 = tile * TILE_M, .n = TILE_M};
+    int64_t last2 = d->tiles - 2, rest = d->places - last2 * TILE_M;
+    if (tile >= last2 && last2 >= 0) {
+        int64_t half = ceil_div(ceil_div(rest, 2), TILE_STEP) * TILE_STEP;
+        p.i0 = last2 * TILE_M + (tile > last2 ? half : 0);
+        p.n = tile > last2 ? rest - half : half;
+    }
+    p.n = min64(p.n, d->places - p.i0);
+    return p;
 }
 
-/* Columns of b for n windows from `first` on: b itself where whole vectors can be read. */
-static const float *columns_of(const share *s, int64_t first, int64_t n, int64_t *step)
+/* ---- walking -----------------------------------------------------------------------------------
+ */
+
+/* Places in the grid [*lo, *hi) whose windows have a pixel inside the image along an axis. */
+static void clip(int64_t first, int64_t stride, int64_t extent, int64_t *lo, int64_t *hi)
 {
-    const direct *d = s->d;
-    int64_t ld = d->g->groups * d->g->n, left = d->g->n - s->j0;
-    const float *from = d->b + first * ld + s->group * d->g->n + s->j0;
-    *step = ld;
-    if (left >= s->nv * VLEN) return from;
-    *step = s->nv * VLEN;
-    for (int64_t k = 0; k < n; k++)
-        for (int x = 0; x < s->nv; x++)
-            vstore(s->packed + k * *step + x * VLEN,
-                   vload_n(from + k * ld + x * VLEN, vlanes(x * VLEN, left)));
-    return s->packed;
+    int64_t inside = first < 0 ? ceil_div(-first, stride) : 0;
+    int64_t end = extent > first ? ceil_div(extent - first, stride) : 0;
+    *lo = max64(*lo, inside);
+    *hi = max64(*lo, min64(*hi, end));
 }
 
-static void run_tiles(const share *s, tile_run run, int64_t level)
+/* Over the image itself. */
+static void walk_image(const work *w, const band *b, const piece *p, tile_run *run)
 {
-    const float *a = run.a;
-    for (int64_t i = 0, tile = 0; i < s->ni; i += TILE_M, tile++) {
-        run.a = a + i;
-        run.acc = s->acc + (tile * s->d->depth + level) * TILE_SIZE;
-        tile_of(TILE_BY_K, s->ni - i, s->nv)(&run);
+    const windows *v = w->d->v;
+    int64_t y = p->ky * v->dilation_h - v->top, x = p->kx * v->dilation_w - v->left;
+    int64_t gy = b->gy, end_y = b->gy + b->rows, gx = 0, end_x = v->grid_w;
+    clip(y, v->stride_h, v->h, &gy, &end_y);
+    clip(x, v->stride_w, v->w, &gx, &end_x);
+    run->runs = end_x > gx ? end_y - gy : 0;
+    run->n = end_x - gx;
+    run->again = b->images - 1;
+    if (run->runs == 0) gy = b->gy, gx = 0;
+    y += gy * v->stride_h, x += gx * v->stride_w;
+    const int64_t image = v->h * v->w * v->c, line = v->stride_h * v->w * v->c;
+    if (run->runs > 0)
+        run->a = v->x + b->first * image + (y * v->w + x) * v->c + w->group * v->cg + p->i0;
+    run->a_step = v->stride_w * v->c;
+    run->a_skip = line - run->n * run->a_step;
+    run->a_jump = image - run->runs * line;
+    run->b += ((gy - b->gy) * v->grid_w + gx) * run->b_step;
+    run->b_skip = (v->grid_w - run->n) * run->b_step;
+    run->b_jump = (b->rows - run->runs) * v->grid_w * run->b_step;
+}
+
+/* Over a copy of the band. */
+static void walk_copy(const work *w, const band *b, const piece *p, tile_run *run)
+{
+    const direct *d = w->d;
+    const windows *v = d->v;
+    run->a = w->band + p->ky * v->dilation_h * d->line + p->kx * v->dilation_w * v->cg + p->i0;
+    run->a_step = v->stride_w * v->cg;
+    run->n = v->grid_w, run->runs = b->rows;
+    run->a_skip = v->stride_h * d->line - v->grid_w * run->a_step;
+}
+
+static void copy_band(const work *w, const band *b)
+{
+    const direct *d = w->d;
+    const windows *v = d->v;
+    int64_t lines = (b->rows - 1) * v->stride_h + (v->kh - 1) * v->dilation_h + 1;
+    for (int64_t r = 0; r < lines; r++)
+        window_line(v, w->group, b->first, b->gy * v->stride_h - v->top + r, d->line,
+                    w->band + r * d->line);
+    window_zero(w->band + lines * d->line, TILE_M);
+}
+
+/* Columns of B for the band: B itself where they are all it has. */
+static const float *columns_of(const work *w, const band *b, int64_t *step)
+{
+    const direct *d = w->d;
+    int64_t ld = d->g->groups * d->g->n, left = d->g->n - w->j0;
+    int64_t grid_w = d->v->grid_w, n = b->images * b->rows * grid_w;
+    const float *from = d->b + w->group * d->g->n + w->j0;
+    from += (b->first * d->v->grid_h + b->gy) * grid_w * ld;
+    *step = w->nv * VLEN;
+    if (ld == *step) return from;
+    gemm_block block = {.ni = min64(left, *step), .nk = n, .out = w->packed};
+    gemm_pack_b(&block, from, ld);
+    return w->packed;
+}
+
+/* The next windows of the chains; `merges` of the partial sums follow. */
+static void run_band(const work *w, const band *b, tile_run run)
+{
+    const direct *d = w->d;
+    float *acc = run.acc;
+    if (d->copies && b->rows > 0) copy_band(w, b);
+    run.b = columns_of(w, b, &run.b_step);
+    for (int64_t i = w->tile0; i < w->tile1; i++) {
+        piece p = piece_of(d, i);
+        tile_run one = run;
+        one.acc = acc + (i - w->tile0) * d->depth * TILE_SIZE;
+        if (d->copies)
+            walk_copy(w, b, &p, &one);
+        else
+            walk_image(w, b, &p, &one);
+        tile_of(TILE_BY_K, p.n, w->nv)(&one);
     }
 }
 
 /* One leaf slot: a chain over its samples, then its merges. */
-static void run_slot(const share *s, int64_t slot)
+static void run_slot(const work *w, int64_t slot)
 {
-    const direct *d = s->d;
-    const windows *v = d->v;
-    int64_t number = slot - s->slot0, level = __builtin_popcountll((unsigned long long)number);
+    const direct *d = w->d;
+    int64_t number = slot - w->slot0, level = __builtin_popcountll((unsigned long long)number);
     int64_t begin = min64(slot * d->leaf_samples, d->samples);
-    int64_t end = min64(begin + d->leaf_samples, d->samples);
+    int64_t end = min64(begin + d->leaf_samples, d->samples), grid_h = d->v->grid_h;
     int merges = snug_leaf_merges(number);
-    tile_run run = {.a = s->band + s->i0, .b = s->band, .merges = merges};
-    if (begin == end) run_tiles(s, run, level);
-    for (int64_t n = begin; n < end; n++) {
-        for (int64_t gy = 0; gy < v->grid_h; gy += d->rows) {
-            int64_t rows = min64(d->rows, v->grid_h - gy);
-            copy_band(s, n, gy, rows);
-            run.b = columns_of(s, (n * v->grid_h + gy) * v->grid_w, rows * v->grid_w, &run.b_step);
-            run.a_step = v->stride_w * v->cg;
-            run.n = v->grid_w, run.runs = rows;
-            run.a_skip = d->line - v->grid_w * run.a_step;
-            run.carry = n > begin || gy > 0;
-            run.merges = n + 1 == end && gy + rows == v->grid_h ? merges : 0;
-            run_tiles(s, run, level);
+    tile_run run = {.a = w->packed, .acc = w->acc + level * TILE_SIZE, .merges = merges};
+    if (begin == end) run_band(w, &(band){0}, run);
+    for (band b = {.first = begin}; b.first < end; b.first += b.images) {
+        b.images = min64(d->images, end - b.first);
+        for (b.gy = 0; b.gy < grid_h; b.gy += b.rows) {
+            b.rows = min64(d->rows, grid_h - b.gy);
+            bool last = b.first + b.images == end && b.gy + b.rows == grid_h;
+            run.carry = b.first > begin || b.gy > 0;
+            run.merges = last ? merges : 0;
+            run_band(w, &b, run);
         }
     }
 }
 
-static void finish_tiles(const share *s, int64_t part)
+/* ---- tasks -------------------------------------------------------------------------------------
+ */
+
+static void finish_tiles(const work *w, int64_t part)
 {
-    const direct *d = s->d;
+    const direct *d = w->d;
     const gemm *g = d->g;
-    for (int64_t i = 0, tile = 0; i < s->ni; i += TILE_M, tile++) {
-        gemm_tile t = {s->acc + tile * d->depth * TILE_SIZE,
-                       s->group,
-                       s->tap * d->places + s->i0 + i,
-                       min64(TILE_M, s->ni - i),
-                       s->j0,
-                       s->nv};
+    for (int64_t i = w->tile0; i < w->tile1; i++) {
+        piece p = piece_of(d, i);
+        gemm_tile t = {w->acc + (i - w->tile0) * d->depth * TILE_SIZE,
+                       w->group,
+                       (p.ky * d->v->kw + p.kx) * d->v->cg + p.i0,
+                       p.n,
+                       w->j0,
+                       w->nv};
         if (d->parts == 1)
             gemm_store(g, &t);
         else
@@ -172,19 +283,18 @@ static void finish_tiles(const share *s, int64_t part)
 static void share_task(void *arg, int64_t task, int thread)
 {
     const direct *d = arg;
-    share s = {.d = d, .band = d->own + thread * own_floats(d)};
-    s.packed = s.band + d->floats;
-    s.acc = s.packed + packed_floats(d);
-    s.tap = task % d->taps, task /= d->taps;
-    s.i0 = task % d->runs * RUN_PLACES, task /= d->runs;
-    s.j0 = task % d->strips * TILE_N, task /= d->strips;
+    work w = {.d = d, .band = d->own + thread * own_floats(d)};
+    w.packed = w.band + d->floats;
+    w.acc = w.packed + packed_floats(d);
+    w.tile0 = task % d->shares * d->share, task /= d->shares;
+    w.tile1 = min64(w.tile0 + d->share, d->stretches * d->tiles);
+    w.j0 = task % d->strips * TILE_N, task /= d->strips;
     int64_t part = task % d->parts, slots = d->leaves / d->parts;
-    s.group = task / d->parts;
-    s.ni = min64(RUN_PLACES, d->places - s.i0);
-    s.nv = (int)min64(TILE_V, ceil_div(d->g->n - s.j0, VLEN));
-    s.slot0 = part * slots, s.slot1 = s.slot0 + slots;
-    for (int64_t slot = s.slot0; slot < s.slot1; slot++) run_slot(&s, slot);
-    finish_tiles(&s, part);
+    w.group = task / d->parts;
+    w.nv = (int)min64(TILE_V, ceil_div(d->g->n - w.j0, VLEN));
+    w.slot0 = part * slots, w.slot1 = w.slot0 + slots;
+    for (int64_t slot = w.slot0; slot < w.slot1; slot++) run_slot(&w, slot);
+    finish_tiles(&w, part);
 }
 
 void direct_weight_run(const gemm *g, const windows *v, const snug_call *call)
@@ -195,6 +305,6 @@ void direct_weight_run(const gemm *g, const windows *v, const snug_call *call)
     d.b = call->in[1].data;
     d.own = call->scratch;
     d.part = d.own + own_floats(&d) * threads;
-    gemm_parallel(g, call->queue, g->groups * d.parts * d.strips * d.runs * d.taps, share_task, &d);
+    gemm_parallel(g, call->queue, g->groups * d.parts * d.strips * d.shares, share_task, &d);
     if (d.parts > 1) gemm_combine(g, call->queue, d.part, d.parts);
 }

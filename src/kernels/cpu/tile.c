@@ -58,9 +58,12 @@ ALWAYS_INLINE void tile_any(const tile_run *t, int mr, int nv, int how)
     float *acc = t->acc;
     UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++) c[i][v] =
         t->carry ? vload(acc + (i * nv + v) * VLEN) : vzero();
-    for (int64_t r = t->runs; r > 0; r--) {
-        tile_k(t, mr, nv, how, &at, c);
-        at.a += t->a_skip;
+    for (int64_t again = t->again; again >= 0; again--) {
+        for (int64_t r = t->runs; r > 0; r--) {
+            tile_k(t, mr, nv, how, &at, c);
+            at.a += t->a_skip, at.b += t->b_skip;
+        }
+        at.a += t->a_jump, at.b += t->b_jump;
     }
     for (int m = t->merges; m > 0; m--) {
         acc -= TILE_SIZE;

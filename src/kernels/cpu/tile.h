@@ -16,11 +16,12 @@ enum { TILE_ROWS, TILE_BY_K, TILE_STRIDED, TILE_LAYOUTS };
 
 typedef struct tile_run {
     const float *a, *b;
-    int64_t a_step, a_row; /* of layouts TILE_BY_K and TILE_STRIDED */
-    int64_t b_step, n;     /* floats from one k to the next in b; how many k a run */
-    float *pack;           /* of packing tiles: where b's vectors go */
-    int64_t pack_step;     /* from one k to the next there: the tile's vectors */
-    int64_t runs, a_skip;  /* more runs of k follow, each so far behind the end of the last */
+    int64_t a_step, a_row;         /* of layouts TILE_BY_K and TILE_STRIDED */
+    int64_t b_step, n;             /* floats from one k to the next in b; how many k a run */
+    float *pack;                   /* of packing tiles: where b's vectors go */
+    int64_t pack_step;             /* from one k to the next there: the tile's vectors */
+    int64_t runs, a_skip, b_skip;  /* of k, each so far behind the end of the last */
+    int64_t again, a_jump, b_jump; /* times that many runs follow, so much further behind */
     float *acc; /* partials, TILE_SIZE floats apart: this, before it those it merges with */
     float *out; /* where the result goes, rows out_ld apart: NULL: to acc */
     int64_t out_ld;
