@@ -16,6 +16,12 @@ static inline double act_relu(double v)
     return v > 0 || v != v ? v : 0; /* NaN stays */
 }
 
+/* v between min and max; NaN stays */
+static inline double act_between(double v, double min, double max)
+{
+    return v < min ? min : v > max ? max : v;
+}
+
 /* v * Phi(v), Phi the normal distribution (Hendrycks and Gimpel 2016). */
 static inline double act_gelu(double v)
 {
@@ -30,7 +36,15 @@ static inline double act_gelu_slope(double v)
 static inline double act_apply(int64_t act, double v)
 {
     if (act == ACT_RELU) return act_relu(v);
+    if (act == ACT_RELU6) return act_between(v, 0, 6);
     return act == ACT_GELU ? act_gelu(v) : v;
+}
+
+/* dy where an activation that cuts v off has let it pass, else 0. */
+static inline double act_mask(int64_t act, double v, double dy)
+{
+    bool passed = act == ACT_NONE || (v > 0 && (act != ACT_RELU6 || v < 6));
+    return passed ? dy : 0;
 }
 
 #endif

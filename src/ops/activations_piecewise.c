@@ -6,11 +6,6 @@
 
 #define LARGEST 1e38
 
-static double between(double x, double min, double max)
-{
-    return x < min ? min : x > max ? max : x; /* NaN stays */
-}
-
 UNARY_FUNCTIONS(relu, y, act_relu(x), y > 0 ? dy : 0)
 
 const snug_op snug_op_relu = {UNARY_OP(relu, snug_cost_elementwise), .layer = "max(x, 0)",
@@ -23,7 +18,7 @@ const snug_op snug_op_relu_grad = {UNARY_GRAD(relu, snug_cost_elementwise),
                                           "dx = dy where relu's result y is above 0, else 0.",
                                    .cases = unary_grad_cases};
 
-UNARY_FUNCTIONS(relu6, y, between(x, 0, 6), y > 0 && y < 6 ? dy : 0)
+UNARY_FUNCTIONS(relu6, y, act_between(x, 0, 6), y > 0 && y < 6 ? dy : 0)
 
 const snug_op snug_op_relu6 = {
     UNARY_OP(relu6, snug_cost_elementwise), .layer = "max(x, 0), and at most 6",
@@ -98,7 +93,7 @@ const snug_op snug_op_selu_grad = {UNARY_GRAD(selu, snug_cost_elementwise),
                                           "* 1.6733).",
                                    .cases = unary_grad_cases};
 
-UNARY_FUNCTIONS(hardsigmoid, y, between(x / 6 + 0.5, 0, 1), y > 0 && y < 1 ? dy / 6 : 0)
+UNARY_FUNCTIONS(hardsigmoid, y, act_between(x / 6 + 0.5, 0, 1), y > 0 && y < 1 ? dy / 6 : 0)
 
 const snug_op snug_op_hardsigmoid = {
     UNARY_OP(hardsigmoid, snug_cost_elementwise), .layer = "x / 6 + 1/2 between 0 and 1",
@@ -111,7 +106,7 @@ const snug_op snug_op_hardsigmoid_grad = {UNARY_GRAD(hardsigmoid, snug_cost_elem
                                                  "dx = dy / 6 where 0 < y < 1, else 0.",
                                           .cases = unary_grad_unit_cases};
 
-UNARY_FUNCTIONS(hardswish, x, (x * between(x + 3, 0, 6) / 6),
+UNARY_FUNCTIONS(hardswish, x, (x * act_between(x + 3, 0, 6) / 6),
                 x <= -3  ? 0
                 : x >= 3 ? dy
                          : dy * (x / 3 + 0.5))
@@ -148,7 +143,7 @@ static snug_status clip_shape(snug_infer *f)
     return SNUG_OK;
 }
 
-UNARY_FUNCTIONS(clip, y, between(x, a->min, a->max), y > a->min && y < a->max ? dy : 0)
+UNARY_FUNCTIONS(clip, y, act_between(x, a->min, a->max), y > a->min && y < a->max ? dy : 0)
 
 const snug_op snug_op_clip = {UNARY_OP_OF(clip, clip_shape, snug_cost_elementwise),
                               UNARY_ATTRS(clip_attrs), .layer = "x, at least min and at most max",

@@ -12,7 +12,7 @@
 static const snug_attr attrs[] = {
     ATTR_FLOAT(snug_batch_norm_attrs, momentum, 0, 1, 0.1, "how far running statistics move"),
     ATTR_FLOAT(snug_batch_norm_attrs, epsilon, 0, 1, 1e-5, "added to the variance"),
-    ATTR_ACT(snug_batch_norm_attrs, ACT_RELU),
+    ATTR_ACT(snug_batch_norm_attrs, ACT_RELU6),
     {0}};
 
 /* x and, with_dy, dy of one shape; the other inputs vectors of one type along its last axis. */
@@ -97,7 +97,7 @@ typedef struct channel {
     const snug_tensor *x, *dy;
     int64_t c, n_channels;
     double mean, inv_std, gamma, beta;
-    bool relu;
+    int64_t act;
 } channel;
 
 static double xhat_at(const channel *k, int64_t row)
@@ -109,7 +109,7 @@ static double xhat_at(const channel *k, int64_t row)
 static double dy_at(const channel *k, int64_t row)
 {
     double dy = snug_load(k->dy, row * k->n_channels + k->c);
-    return k->relu && !(k->gamma * xhat_at(k, row) + k->beta > 0) ? 0 : dy;
+    return act_mask(k->act, k->gamma * xhat_at(k, row) + k->beta, dy);
 }
 
 static double sum_x(const void *arg, int64_t begin, int64_t end)
@@ -194,7 +194,7 @@ static void norm_grad_ref(const snug_call *c)
     snug_dtype dtype = c->out[1].type.dtype;
     leaf_rows rows = leaf_rows_of(c, x, x->n_dims - 1);
     channel k = {.x = &c->in[0], .dy = &c->in[1], .n_channels = snug_shape_last(x)};
-    k.relu = a->act == ACT_RELU;
+    k.act = a->act;
     for (k.c = 0; k.c < k.n_channels; k.c++) {
         k.gamma = snug_load(&c->in[2], k.c), k.beta = snug_load(&c->in[3], k.c);
         k.mean = snug_load(&c->in[4], k.c), k.inv_std = snug_load(&c->in[5], k.c);
@@ -211,9 +211,14 @@ static void norm_grad_ref(const snug_call *c)
 
 static const snug_batch_norm_attrs plain = {.momentum = 0.1, .epsilon = 1e-5},
                                    relu = {.momentum = 0.1, .epsilon = 1e-5, .act = ACT_RELU},
+                                   relu6 = {.momentum = 0.1, .epsilon = 1e-5, .act = ACT_RELU6},
                                    quick = {.momentum = 0.9, .epsilon = 1e-3};
 
 #define CHANNELS(c) FIXED_OF(POSITIVE, c), FIXED(c), FIXED(c), FIXED_OF(POSITIVE, c)
+/* Results go far beyond 6: gamma is a whole number up to 8. */
+#define STEEP_CHANNELS(c)                                                                          \
+    {CASE_DIMS(c), .fill = SNUG_FILL_INDEX, .index_below = 9}, FIXED(c), FIXED(c),                 \
+        FIXED_OF(POSITIVE, c)
 
 static const snug_case cases[] = {
     {.name = "one channel", .attrs = &plain, .n_in = 5, .in = INPUTS(BATCH(7, 1), CHANNELS(1))},
@@ -222,6 +227,10 @@ static const snug_case cases[] = {
     {.name = "batch 1", .attrs = &plain, .n_in = 5, .in = INPUTS(BATCH(1, 3, 4, 5), CHANNELS(5))},
     {.name = "fixed", .attrs = &plain, .n_in = 5, .in = INPUTS(FIXED(6, 4), CHANNELS(4))},
     {.name = "relu", .attrs = &relu, .n_in = 5, .in = INPUTS(BATCH(3, 4, 5, 6), CHANNELS(6))},
+    {.name = "relu6",
+     .attrs = &relu6,
+     .n_in = 5,
+     .in = INPUTS(BATCH(3, 4, 5, 6), STEEP_CHANNELS(6))},
     {.name = "resnet8 1",
      .attrs = &plain,
      .bench = true,
@@ -251,6 +260,10 @@ static const snug_case grad_cases[] = {
      .attrs = &relu,
      .n_in = 6,
      .in = INPUTS(BATCH(3, 4, 5, 6), BATCH(3, 4, 5, 6), CHANNELS(6))},
+    {.name = "relu6",
+     .attrs = &relu6,
+     .n_in = 6,
+     .in = INPUTS(BATCH(3, 4, 5, 6), BATCH(3, 4, 5, 6), STEEP_CHANNELS(6))},
     {.name = "resnet8 1",
      .attrs = &plain,
      .bench = true,

@@ -8,7 +8,7 @@
 static const snug_attr attrs[] = {
     ATTR_FLOAT(snug_batch_norm_attrs, momentum, 0, 1, 0.1, "of training; without effect here"),
     ATTR_FLOAT(snug_batch_norm_attrs, epsilon, 0, 1, 1e-5, "added to the variance"),
-    ATTR_ACT(snug_batch_norm_attrs, ACT_RELU),
+    ATTR_ACT(snug_batch_norm_attrs, ACT_RELU6),
     {0}};
 
 static const snug_attr fold_attrs[] = {
@@ -99,7 +99,8 @@ static void fold_ref(const snug_call *c)
 }
 
 static const snug_batch_norm_attrs plain = {.momentum = 0.1, .epsilon = 1e-5},
-                                   relu = {.momentum = 0.1, .epsilon = 1e-3, .act = ACT_RELU};
+                                   relu = {.momentum = 0.1, .epsilon = 1e-3, .act = ACT_RELU},
+                                   relu6 = {.momentum = 0.1, .epsilon = 1e-5, .act = ACT_RELU6};
 static const snug_fold_attrs fold = {.epsilon = 1e-5};
 
 #define CHANNELS(c) FIXED_OF(POSITIVE, c), FIXED(c), FIXED(c), FIXED_OF(POSITIVE, c)
@@ -108,6 +109,11 @@ static const snug_case cases[] = {
     {.name = "one", .attrs = &plain, .n_in = 5, .in = INPUTS(BATCH(1, 1), CHANNELS(1))},
     {.name = "odd", .attrs = &plain, .n_in = 5, .in = INPUTS(BATCH(7, 13), CHANNELS(13))},
     {.name = "relu", .attrs = &relu, .n_in = 5, .in = INPUTS(BATCH(3, 5, 2, 9), CHANNELS(9))},
+    {.name = "relu6",
+     .attrs = &relu6,
+     .n_in = 5,
+     .in = INPUTS(BATCH(3, 5, 2, 9), {CASE_DIMS(9), .fill = SNUG_FILL_INDEX, .index_below = 9},
+                  FIXED(9), FIXED(9), FIXED_OF(POSITIVE, 9))},
     {.name = "resnet8 1",
      .attrs = &plain,
      .bench = true,

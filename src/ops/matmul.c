@@ -200,7 +200,7 @@ static void matmul_ref(const snug_call *c)
 
 static const snug_matmul_attrs plain = {0}, trans_a = {.trans_a = 1}, trans_b = {.trans_b = 1},
                                trans_ab = {.trans_a = 1, .trans_b = 1}, relu = {.act = ACT_RELU},
-                               gelu = {.act = ACT_GELU};
+                               relu6 = {.act = ACT_RELU6}, gelu = {.act = ACT_GELU};
 
 static const snug_case matmul_cases[] = {
     {.name = "one", .attrs = &plain, .n_in = 2, .in = INPUTS(BATCH(1, 1), FIXED(1, 1))},
@@ -233,6 +233,11 @@ static const snug_case matmul_cases[] = {
      .no_grad = true,
      .n_in = 3,
      .in = INPUTS(BATCH(7, 12), FIXED(12, 10), FIXED(10))},
+    {.name = "relu6",
+     .attrs = &relu6,
+     .no_grad = true,
+     .n_in = 3,
+     .in = INPUTS(BATCH(7, 36), FIXED(36, 10), FIXED(10))},
     {.name = "gelu",
      .attrs = &gelu,
      .no_grad = true,

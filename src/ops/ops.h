@@ -16,7 +16,7 @@
 #include <snug/op.h>
 
 /* An activation fused into the operator before it. */
-enum { ACT_NONE, ACT_RELU, ACT_GELU };
+enum { ACT_NONE, ACT_RELU, ACT_RELU6, ACT_GELU };
 
 /* matmul(a, b[, bias]) -> y = act(op(a) op(b) + bias); a [M.., K], b [K, N]. With trans_a, a is [K,
  * M] and the sum runs over its first axis (a batch axis gives leaves); with trans_b, b is [N, K].
@@ -79,7 +79,7 @@ enum { RESIZE_NEAREST, RESIZE_BILINEAR }; /* mode */
  * y. Statistics over all axes but the last. */
 typedef struct snug_batch_norm_attrs {
     double momentum, epsilon;
-    int64_t act; /* NONE or RELU */
+    int64_t act; /* NONE, RELU or RELU6 */
 } snug_batch_norm_attrs;
 
 /* layer_norm(x[, weight[, bias]]) -> y, mean, inv_std; layer_norm_grad(dy, x, mean, inv_std[,

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-const char *const snug_activation_names[] = {"none", "relu", "gelu", NULL};
+const char *const snug_activation_names[] = {"none", "relu", "relu6", "gelu", NULL};
 
 static const char *type_text(const snug_type *t, char buf[SNUG_SHAPE_TEXT + 16])
 {

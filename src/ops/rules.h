@@ -44,7 +44,7 @@
         .help = "activation applied to the result"                                                 \
     }
 
-extern const char *const snug_activation_names[]; /* "none", "relu", "gelu" */
+extern const char *const snug_activation_names[]; /* of ACT_NONE and those that follow */
 
 /* The largest extent, element count or attribute that an operator accepts: products of two of them
  * cannot overflow. */

@@ -1,27 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fusion into the operator before: the bias of a matrix product or convolution, the activation
- * behind it or behind a batch norm, and on the way back the mask of a ReLU into the batch norm's
+ * behind it or behind a batch norm, and on the way back the activation's mask into the batch norm's
  * gradient, which recomputes it; and of an embedding's gradient into the sum it is part of. Only a
  * value that nobody else uses disappears, so what the backward pass needs stays. */
 #include "ops/ops.h"
 #include "passes/pass.h"
 #include <string.h>
 
-/* The fused activation of a node, NULL when its operator takes none. */
-static int64_t *act_of(const snug_node *n)
+/* Activations, and those of their gradients that read the result. */
+static const struct {
+    const snug_op *op, *grad;
+    int64_t act;
+} activations[] = {{&snug_op_relu, &snug_op_relu_grad, ACT_RELU},
+                   {&snug_op_relu6, &snug_op_relu6_grad, ACT_RELU6},
+                   {&snug_op_gelu, NULL, ACT_GELU}};
+
+/* The activation of an operator, or whose gradient it is; else ACT_NONE. */
+static int64_t act_of_op(const snug_op *op)
 {
-    if (n->op == &snug_op_matmul) return &((snug_matmul_attrs *)n->attrs)->act;
-    if (n->op == &snug_op_conv2d) return &((snug_conv2d_attrs *)n->attrs)->act;
-    if (n->op == &snug_op_batch_norm || n->op == &snug_op_batch_norm_inference ||
-        n->op == &snug_op_batch_norm_grad)
-        return &((snug_batch_norm_attrs *)n->attrs)->act;
-    return NULL;
+    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++)
+        if (activations[i].op == op || activations[i].grad == op) return activations[i].act;
+    return ACT_NONE;
 }
 
-static bool takes_act(const snug_op *op, int64_t act)
+/* Where a node keeps its activation when that can still become `act`: its operator's attribute
+ * `act` knows it and none is there yet; else NULL. */
+static int64_t *free_act(const snug_node *n, int64_t act)
 {
-    if (op == &snug_op_matmul || op == &snug_op_conv2d) return act == ACT_RELU || act == ACT_GELU;
-    return act == ACT_RELU && (op == &snug_op_batch_norm || op == &snug_op_batch_norm_inference);
+    const snug_attr *row = n->op->attrs;
+    while (row && row->name && strcmp(row->name, "act") != 0) row++;
+    if (!row || !row->name || (double)act > row->max) return NULL;
+    int64_t *at = (int64_t *)((char *)n->attrs + row->offset);
+    return *at == ACT_NONE ? at : NULL;
 }
 
 /* n's first output takes over the place of `later`, the output of a node that n now does the work
@@ -38,19 +48,19 @@ static void fuse_bias(snug_graph *g, snug_node *n)
     snug_value *x = n->in[0];
     snug_node *p = x->producer;
     if (!p || (p->op != &snug_op_matmul && p->op != &snug_op_conv2d) || p->n_in != 2) return;
-    if (x->n_uses != 1 || *act_of(p) != ACT_NONE) return;
+    if (x->n_uses != 1 || !free_act(p, ACT_NONE)) return;
     p->in[p->n_in++] = n->in[1];
     absorb(g, p, n->out[0]);
 }
 
-static void fuse_act(snug_graph *g, snug_node *n, int64_t act)
+static void fuse_act(snug_graph *g, snug_node *n)
 {
     snug_value *x = n->in[0];
     snug_node *p = x->producer;
-    if (!p || x->out_index != 0 || x->n_uses != 1 || !takes_act(p->op, act) ||
-        *act_of(p) != ACT_NONE)
-        return;
-    *act_of(p) = act;
+    if (!p || x->out_index != 0 || x->n_uses != 1 || (p->op->flags & SNUG_OP_BACKWARD)) return;
+    int64_t *act = free_act(p, act_of_op(n->op));
+    if (!act) return;
+    *act = act_of_op(n->op);
     absorb(g, p, n->out[0]);
 }
 
@@ -59,12 +69,14 @@ static void fuse_mask(snug_node *grad)
 {
     snug_value *masked = grad->in[1];
     snug_node *mask = masked->producer;
-    if (!mask || mask->op != &snug_op_relu_grad || masked->n_uses != 1) return;
+    if (!mask || masked->n_uses != 1 || mask->n_in != 2) return;
     snug_node *norm = mask->in[1]->producer;
-    if (!norm || norm->op != &snug_op_batch_norm || *act_of(norm) != ACT_RELU) return;
-    if (norm->in[0] != grad->in[0] || norm->out[1] != grad->in[4] || *act_of(grad) != ACT_NONE)
-        return;
-    *act_of(grad) = ACT_RELU;
+    if (!norm || norm->op != &snug_op_batch_norm) return;
+    const snug_batch_norm_attrs *a = norm->attrs;
+    int64_t *act = free_act(grad, a->act);
+    if (!act || a->act == ACT_NONE || act_of_op(mask->op) != a->act) return;
+    if (norm->in[0] != grad->in[0] || norm->out[1] != grad->in[4]) return;
+    *act = a->act;
     grad->in[1] = mask->in[0];
     masked->n_uses = 0;
 }
@@ -94,21 +106,19 @@ static snug_status fuse(snug_graph *g, const snug_pass_config *config)
         snug_node *n = g->nodes[i];
         if (n->op == &snug_op_bias_add)
             fuse_bias(g, n);
-        else if (n->op == &snug_op_relu)
-            fuse_act(g, n, ACT_RELU);
-        else if (n->op == &snug_op_gelu)
-            fuse_act(g, n, ACT_GELU);
         else if (n->op == &snug_op_batch_norm_grad)
             fuse_mask(n);
         else if (n->op == &snug_op_add)
             fuse_rows(n);
+        else if (act_of_op(n->op) != ACT_NONE && n->n_in == 1)
+            fuse_act(g, n);
     }
     return snug_graph_sort(g);
 }
 
 const snug_graph_pass snug_pass_fuse = {
     .name = "fuse",
-    .doc = "bias and activation into the operator before them; the ReLU's mask into the batch "
+    .doc = "bias and activation into the operator before them; its mask into the batch "
            "norm's gradient; an embedding's gradient into the gradient it is added to",
     .phases = 1u << PHASE_LOWER,
     .same_bits = false,

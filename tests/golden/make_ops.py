@@ -16,7 +16,7 @@ def products():
         add(f"matmul:{words}", inputs, [y], marks, trans_a=ta, trans_b=tb)
     a, b, c = normal(3, 4, 6), normal(6, 5), normal(5)
     add("matmul:rank 3", [a, b], [a @ b], "10")
-    add("matmul:gelu", [a, b, c], [F.gelu(a @ b + c)], "100", act=2)
+    add("matmul:gelu", [a, b, c], [F.gelu(a @ b + c)], "100", act=3)
     add("matmul:relu", [a, b, c], [F.relu(a @ b + c)], "100", act=1)
     x, dy = normal(7, 4, 6), normal(7, 4, 3)
     add("matmul:weights", [x, dy], [x.reshape(28, 6).T @ dy.reshape(28, 3)], "11", trans_a=1)

@@ -71,6 +71,36 @@ static void training_graph_is_fused(void **state)
     net_close(&n);
 }
 
+/* Behind a batch norm both an activation and its mask disappear. */
+static void activations_fuse_both_ways(void **state)
+{
+    (void)state;
+    const struct {
+        const snug_op *op, *grad;
+        int64_t act;
+    } all[] = {{&snug_op_relu, &snug_op_relu_grad, ACT_RELU},
+               {&snug_op_relu6, &snug_op_relu6_grad, ACT_RELU6}};
+    snug_type t = {.dtype = SNUG_F32, .shape = {.n_dims = 2, .dim = {4, 3}}};
+    t.shape.kind[0] = SNUG_AXIS_BATCH;
+    for (int i = 0; i < 2; i++) {
+        snug_context *ctx;
+        snug_graph *g;
+        ok(snug_context_create(NULL, &ctx));
+        ok(snug_graph_create(ctx, SNUG_MODE_TRAIN, &g));
+        snug_value *x = snug_param(g, "x", t, (snug_init){0}), *grad;
+        snug_value *norm = snug_batch_norm(g, x, "norm");
+        snug_value *y = snug_apply(g, all[i].op, NULL, NULL, 1, &norm);
+        ok(snug_gradients(g, snug_mse(g, y, snug_input(g, "target", t)), 1, &x, &grad));
+        snug_output(g, "grad", grad);
+        ok(snug_passes_run(g, &(snug_pass_config){.n_micro = 1}, PHASE_CANONICALISE, PHASE_LOWER));
+        assert_int_equal(count(g, all[i].op) + count(g, all[i].grad), 0);
+        const snug_batch_norm_attrs *a = grad->producer->attrs;
+        assert_true(grad->producer->op == &snug_op_batch_norm_grad && a->act == all[i].act);
+        snug_graph_destroy(g);
+        snug_context_destroy(ctx);
+    }
+}
+
 static void probabilities(net_config c, float *out)
 {
     net n;
@@ -235,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_stay_where_promised),
         cmocka_unit_test(training_graph_is_fused),
+        cmocka_unit_test(activations_fuse_both_ways),
         cmocka_unit_test(batch_norm_folds_at_inference),
         cmocka_unit_test(constants_fold_and_dead_code_goes),
         cmocka_unit_test(folded_outputs_are_there),

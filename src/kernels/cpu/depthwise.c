@@ -6,9 +6,7 @@
  * phases, each of which sees every so many places of w. Sums over the window go in the order of its
  * places, those outside the image left out. The gradient of w is a partial a sample; a leaf adds
  * its samples in order, leaves go by the tree of snug/leaves.h. */
-#include "kernels/cpu/spans.h"
-#include "kernels/cpu/vmath.h"
-#include "ops/ops.h"
+#include "kernels/cpu/activate.h"
 #include <snug/leaves.h>
 
 enum { MAX_TAPS = 128, PIXELS = 8, CHANNEL_BLOCK = 64 };
@@ -145,11 +143,8 @@ ALWAYS_INLINE void run_vector(const run *r, const taps *t, int64_t j, int n_pixe
         for (int p = 0; p < n_pixels; p++)
             sum[p] = vfma(vload_upto(x + p * r->x_step, lanes), w, sum[p]);
     }
-    for (int p = 0; p < n_pixels; p++) {
-        if (r->act == ACT_RELU) sum[p] = vmax(vzero(), sum[p]);
-        if (r->act == ACT_GELU) sum[p] = vgelu(sum[p]);
-        vstore_upto(r->y + p * r->y_step + j, sum[p], lanes);
-    }
+    for (int p = 0; p < n_pixels; p++)
+        vstore_upto(r->y + p * r->y_step + j, vactivate(r->act, sum[p]), lanes);
 }
 
 ALWAYS_INLINE void run_pixels(run *r, const taps *t, int64_t n_channels, int n_pixels)

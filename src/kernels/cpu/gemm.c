@@ -4,8 +4,8 @@
  * sums wait in scratch between pieces. Where C is too small to feed many threads and k has leaves,
  * tasks also divide the leaf slots into aligned groups, whose sums are combined at the end. */
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/activate.h"
 #include "kernels/cpu/tile.h"
-#include "kernels/cpu/vmath.h"
 #include <assert.h>
 
 #define SERIAL_MACS   50000 /* below this, waking threads costs more than the work */
@@ -214,8 +214,7 @@ static void store_rows(const gemm *g, const gemm_tile *t, float *const *rows)
         for (int64_t r = 0; r < t->n; r++) {
             vf x = vload(sums + r * t->nv * VLEN);
             if (g->bias) x = vadd(x, bias);
-            if (g->act == ACT_RELU) x = vmax(vzero(), x);
-            if (g->act == ACT_GELU) x = vgelu(x);
+            x = vactivate(g->act, x);
             if (lanes == VLEN)
                 vstore(rows[r] + j, x);
             else

@@ -6,7 +6,8 @@
  * that is large beside the deviation.
  *
  * Forward, gradient and inference compute y = fma(x - mean, scale, beta), scale = gamma * inv_std,
- * with the same instructions, so the gradient's ReLU mask is the forward's. */
+ * with the same instructions, so the gradient's mask is the forward's. */
+#include "kernels/cpu/activate.h"
 #include "kernels/cpu/columns.h"
 #include <math.h>
 
@@ -53,6 +54,7 @@ typedef struct normalised {
     const float *x;
     norm_params p;
     float *y;
+    int64_t act;
 } normalised;
 
 ALWAYS_INLINE vf norm_y(vf centred, const norm_params *p, int64_t j, int n)
@@ -68,14 +70,15 @@ ALWAYS_INLINE vf norm_centre(const float *x, const norm_params *p, int64_t j, in
 ALWAYS_INLINE void norm_at(const void *arg, int64_t at, int64_t j, int n)
 {
     const normalised *k = arg;
-    vstore_upto(k->y + at, norm_y(norm_centre(k->x + at, &k->p, j, n), &k->p, j, n), n);
+    vf y = norm_y(norm_centre(k->x + at, &k->p, j, n), &k->p, j, n);
+    vstore_upto(k->y + at, vcut(k->act, y), n);
 }
 
-ALWAYS_INLINE void norm_relu_at(const void *arg, int64_t at, int64_t j, int n)
+/* act is known when compiling. */
+ALWAYS_INLINE void norm_rows(const columns *l, int64_t n_rows, normalised k, int64_t act)
 {
-    const normalised *k = arg;
-    vf y = norm_y(norm_centre(k->x + at, &k->p, j, n), &k->p, j, n);
-    vstore_upto(k->y + at, vmax(vzero(), y), n);
+    k.act = act;
+    rows_each(l, n_rows, norm_at, &k);
 }
 
 static void norm_span(const snug_call *c, int64_t begin, int64_t end)
@@ -87,9 +90,11 @@ static void norm_span(const snug_call *c, int64_t begin, int64_t end)
     k.y = (float *)c->out[0].data + begin;
     int64_t n_rows = (end - begin) / l.n_columns;
     if (a->act == ACT_RELU)
-        rows_each(&l, n_rows, norm_relu_at, &k);
+        norm_rows(&l, n_rows, k, ACT_RELU);
+    else if (a->act == ACT_RELU6)
+        norm_rows(&l, n_rows, k, ACT_RELU6);
     else
-        rows_each(&l, n_rows, norm_at, &k);
+        norm_rows(&l, n_rows, k, ACT_NONE);
 }
 
 static void normalise(const snug_call *c, const columns *l)
@@ -203,33 +208,31 @@ typedef struct norm_slopes {
     const float *x, *dy;
     norm_params p;
     float *dx;
+    int64_t act;
 } norm_slopes;
 
 /* dy where the activation let y pass. */
-ALWAYS_INLINE vf masked_dy(const norm_slopes *k, vf centred, int64_t at, int64_t j, int n,
-                           bool relu)
+ALWAYS_INLINE vf masked_dy(const norm_slopes *k, vf centred, int64_t at, int64_t j, int n)
 {
     vf dy = vload_upto(k->dy + at, n);
-    return relu ? vselect(vgt(norm_y(centred, &k->p, j, n), vzero()), dy, vzero()) : dy;
+    return k->act == ACT_NONE ? dy : vcut_mask(k->act, norm_y(centred, &k->p, j, n), dy);
 }
 
 /* Sums of dy and of dy (x - mean); dy is zero in lanes that are not there. */
-ALWAYS_INLINE void slope_sums(const norm_slopes *k, int64_t at, int64_t j, int n, bool relu,
-                              vf sum[2])
+ALWAYS_INLINE void slope_term(const void *arg, int64_t at, int64_t j, int n, vf sum[2])
 {
-    vf centred = norm_centre(k->x + at, &k->p, j, n), dy = masked_dy(k, centred, at, j, n, relu);
+    const norm_slopes *k = arg;
+    vf centred = norm_centre(k->x + at, &k->p, j, n), dy = masked_dy(k, centred, at, j, n);
     sum[0] = vadd(sum[0], dy);
     sum[1] = vfma(dy, centred, sum[1]);
 }
 
-ALWAYS_INLINE void slope_term(const void *arg, int64_t at, int64_t j, int n, vf sum[2])
+/* act is known when compiling. */
+ALWAYS_INLINE void slope_rows_sums(const columns *l, const column_block *b, norm_slopes k,
+                                   int64_t act, float *const out[2])
 {
-    slope_sums(arg, at, j, n, false, sum);
-}
-
-ALWAYS_INLINE void slope_relu_term(const void *arg, int64_t at, int64_t j, int n, vf sum[2])
-{
-    slope_sums(arg, at, j, n, true, sum);
+    k.act = act;
+    block_sums(l, b, slope_term, &k, out);
 }
 
 static norm_slopes slopes_of(const snug_call *c, const columns *l, int64_t at)
@@ -247,9 +250,11 @@ static void slope_block(const column_job *j, const column_block *b, float *const
     const columns *l = &j->layout;
     norm_slopes k = slopes_of(c, l, b->row * l->n_columns);
     if (a->act == ACT_RELU)
-        block_sums(l, b, slope_relu_term, &k, out);
+        slope_rows_sums(l, b, k, ACT_RELU, out);
+    else if (a->act == ACT_RELU6)
+        slope_rows_sums(l, b, k, ACT_RELU6, out);
     else
-        block_sums(l, b, slope_term, &k, out);
+        slope_rows_sums(l, b, k, ACT_NONE, out);
 }
 
 static void slope_finish(const column_job *j, int64_t begin, int64_t end, const column_state *s)
@@ -267,21 +272,18 @@ static void slope_finish(const column_job *j, int64_t begin, int64_t end, const 
     }
 }
 
-ALWAYS_INLINE void slope_out(const norm_slopes *k, int64_t at, int64_t j, int n, bool relu)
+ALWAYS_INLINE void slope_at(const void *arg, int64_t at, int64_t j, int n)
 {
-    vf centred = norm_centre(k->x + at, &k->p, j, n), dy = masked_dy(k, centred, at, j, n, relu);
+    const norm_slopes *k = arg;
+    vf centred = norm_centre(k->x + at, &k->p, j, n), dy = masked_dy(k, centred, at, j, n);
     vf dx = vfma(dy, vload_upto(k->p.scale + j, n), vload_upto(k->p.shift + j, n));
     vstore_upto(k->dx + at, vfma(centred, vload_upto(k->p.slope + j, n), dx), n);
 }
 
-ALWAYS_INLINE void slope_at(const void *arg, int64_t at, int64_t j, int n)
+ALWAYS_INLINE void slope_rows(const columns *l, int64_t n_rows, norm_slopes k, int64_t act)
 {
-    slope_out(arg, at, j, n, false);
-}
-
-ALWAYS_INLINE void slope_relu_at(const void *arg, int64_t at, int64_t j, int n)
-{
-    slope_out(arg, at, j, n, true);
+    k.act = act;
+    rows_each(l, n_rows, slope_at, &k);
 }
 
 static void slope_span(const snug_call *c, int64_t begin, int64_t end)
@@ -291,9 +293,11 @@ static void slope_span(const snug_call *c, int64_t begin, int64_t end)
     norm_slopes k = slopes_of(c, &l, begin);
     int64_t n_rows = (end - begin) / l.n_columns;
     if (a->act == ACT_RELU)
-        rows_each(&l, n_rows, slope_relu_at, &k);
+        slope_rows(&l, n_rows, k, ACT_RELU);
+    else if (a->act == ACT_RELU6)
+        slope_rows(&l, n_rows, k, ACT_RELU6);
     else
-        rows_each(&l, n_rows, slope_at, &k);
+        slope_rows(&l, n_rows, k, ACT_NONE);
 }
 
 static void k_batch_norm_grad_f32(const snug_call *c)
