@@ -55,6 +55,7 @@ typedef struct snug_bench_result {
     double step_seconds, step_seconds_min,
         samples_per_s;               /* median; loader and optimizer included */
     double gflops, fraction_of_peak; /* against a pulse in the same seconds */
+    double planned_step_seconds;     /* the plan's estimate */
     size_t peak_bytes;
     double first_step_s, latency_batch1_s; /* from process start; inference */
     /* Of steps 1, 2, 3 to 4, 5 to 8, 9 to 16, ...: means. */
@@ -68,6 +69,7 @@ SNUG_API snug_status snug_bench_run(snug_context *ctx, const snug_bench_config *
 typedef struct snug_kernel_result {
     const char *op, *kernel, *test_case, *tier;
     double seconds, gflops, gbytes_per_s, fraction_of_roofline;
+    double roof_gflops, roof_gbytes_per_s; /* what the machine gave beside, at that size */
 } snug_kernel_result;
 /* Every kernel at every case marked for benchmarks; calls `each` as figures come. */
 SNUG_API snug_status snug_bench_kernels(snug_context *ctx,

@@ -34,14 +34,15 @@ static json_t *losses_json(const snug_bench_result *r)
 
 static json_t *bench_json(const snug_bench_result *r)
 {
-    return json_pack("{ss sI sI sI so so so so so sI so so so}", "workload", r->workload, "batch",
-                     (json_int_t)r->batch, "steps", (json_int_t)r->steps, "windows_dropped",
-                     (json_int_t)r->windows_dropped, "step_seconds", cli_number(r->step_seconds),
-                     "step_seconds_min", cli_number(r->step_seconds_min), "samples_per_s",
-                     cli_number(r->samples_per_s), "gflops", cli_number(r->gflops),
-                     "fraction_of_peak", cli_number(r->fraction_of_peak), "peak_bytes",
-                     (json_int_t)r->peak_bytes, "first_step_s", cli_number(r->first_step_s),
-                     "latency_batch1_s", cli_number(r->latency_batch1_s), "losses", losses_json(r));
+    return json_pack(
+        "{ss sI sI sI so so so so so so sI so so so}", "workload", r->workload, "batch",
+        (json_int_t)r->batch, "steps", (json_int_t)r->steps, "windows_dropped",
+        (json_int_t)r->windows_dropped, "step_seconds", cli_number(r->step_seconds),
+        "step_seconds_min", cli_number(r->step_seconds_min), "planned_step_seconds",
+        cli_number(r->planned_step_seconds), "samples_per_s", cli_number(r->samples_per_s),
+        "gflops", cli_number(r->gflops), "fraction_of_peak", cli_number(r->fraction_of_peak),
+        "peak_bytes", (json_int_t)r->peak_bytes, "first_step_s", cli_number(r->first_step_s),
+        "latency_batch1_s", cli_number(r->latency_batch1_s), "losses", losses_json(r));
 }
 
 /* "2.41 ms": three digits, as benchmarks want them. */
@@ -64,6 +65,7 @@ static void show(const cli *c, const snug_bench_result *r)
     fprintf(f, "%s, batch %" PRId64 "\n", r->workload, r->batch);
     fprintf(f, "  step        %s median, %s least, of %s steps\n", fine(r->step_seconds, a),
             fine(r->step_seconds_min, b), cli_count(r->steps));
+    fprintf(f, "  planned     %s a step, the plan's estimate\n", fine(r->planned_step_seconds, a));
     fprintf(f, "  rate        %s samples/s\n", cli_count((int64_t)r->samples_per_s));
     fprintf(f, "  compute     %.1f GFLOP/s, %.1f %% of what the machine gave in the same seconds\n",
             r->gflops, 100 * r->fraction_of_peak);
@@ -87,9 +89,11 @@ static void show_kernel(void *arg, const snug_kernel_result *r)
         return;
     }
     json_t *j = json_pack(
-        "{ss ss ss ss so so so so}", "op", r->op, "kernel", r->kernel, "case", r->test_case, "tier",
-        r->tier, "seconds", cli_number(r->seconds), "gflops", cli_number(r->gflops), "gbytes_per_s",
-        cli_number(r->gbytes_per_s), "fraction_of_roofline", cli_number(r->fraction_of_roofline));
+        "{ss ss ss ss so so so so so so}", "op", r->op, "kernel", r->kernel, "case", r->test_case,
+        "tier", r->tier, "seconds", cli_number(r->seconds), "gflops", cli_number(r->gflops),
+        "gbytes_per_s", cli_number(r->gbytes_per_s), "fraction_of_roofline",
+        cli_number(r->fraction_of_roofline), "roof_gflops", cli_number(r->roof_gflops),
+        "roof_gbytes_per_s", cli_number(r->roof_gbytes_per_s));
     if (cli_json_print(j, true) != SNUG_OK) c->exit_code = 1;
 }
 

@@ -2,6 +2,7 @@
 /* Lowering: a scheduled graph becomes instructions, every value a place. Always holds in a finished
  * plan: places of values alive at the same instruction do not overlap, and offsets are multiples of
  * SNUG_ALIGN. */
+#include "plan/estimate.h"
 #include "plan/lower.h"
 #include <string.h>
 
@@ -64,13 +65,15 @@ static void choose_kernel(snug_lowering *l, snug_instr *in)
     snug_sig sig;
     const snug_plan_config *c = &l->plan->config;
     snug_node_sig(in->node, in_type, out_type, &sig);
-    if (in->node->op->cost) {
+    in->kernel = c->device->driver->find_kernel(c->device, in->node->op->name, &sig);
+    if (in->node->op->cost && !(in->node->op->flags & SNUG_OP_VIEW)) {
         snug_cost cost = in->node->op->cost(&sig);
         double times = in->node->section == SECTION_BODY ? (double)c->n_micro : 1;
         l->plan->flops += cost.flops * times;
-        l->plan->bytes_moved += (cost.bytes_read + cost.bytes_written) * times;
+        l->plan->seconds += snug_estimate_seconds(snug_context_tier(c->device->ctx), c->threads,
+                                                  in->kernel, &cost) *
+                            times;
     }
-    in->kernel = c->device->driver->find_kernel(c->device, in->node->op->name, &sig);
     if (!in->kernel && !(in->node->op->flags & SNUG_OP_VIEW)) l->plan->n_fallbacks++;
     if (in->kernel && in->kernel->scratch)
         in->scratch.bytes = in->kernel->scratch(&sig, c->threads);

@@ -94,7 +94,7 @@ typedef struct snug_plan {
     snug_bump *bump;
     size_t transient_bytes, stream_slot_bytes;
     size_t owner_bytes[N_OWNERS]; /* of the transient part */
-    double flops, bytes_moved;    /* of one step at the bound */
+    double flops, seconds;        /* of one step at the bound; seconds are estimated */
     int32_t n_fallbacks;          /* nodes that run on reference kernels */
 } snug_plan;
 

@@ -141,22 +141,6 @@ static size_t peak_of(const search *s, int64_t n_micro)
     return peak > s->floor ? peak : s->floor;
 }
 
-/* Rough rates of one core, GFLOP/s reached by whole models, by tier; the memory's GB/s. For an
- * estimate that runs nothing. */
-static double estimate_seconds(const snug_trainer *t, const snug_plan *p)
-{
-    static const double gflops[SNUG_N_TIERS] = {[SNUG_TIER_SCALAR] = 2,
-                                                [SNUG_TIER_NEON] = 10,
-                                                [SNUG_TIER_AVX2] = 30,
-                                                [SNUG_TIER_AVX512] = 50};
-    const double gbytes = 10, instr_seconds = 2e-6;
-    const double cores = snug_context_threads(t->ctx);
-    const double arithmetic = p->flops / (gflops[snug_context_tier(t->ctx)] * cores * 1e9);
-    const double moves = p->bytes_moved / (gbytes * 1e9);
-    const double calls = (double)p->program.n_instr * (double)p->config.n_micro * instr_seconds;
-    return (arithmetic > moves ? arithmetic : moves) + calls;
-}
-
 /* Plan every permitted number of micro-batches; the last one stays built in *c. */
 static snug_status try_all(snug_trainer *t, search *s, candidate *c)
 {
@@ -165,7 +149,7 @@ static snug_status try_all(snug_trainer *t, search *s, candidate *c)
         *c = (candidate){0};
         TRY(candidate_build(t, m, c));
         s->arena[log2_of(m)] = c->arena_bytes;
-        s->seconds[log2_of(m)] = estimate_seconds(t, c->train.plan);
+        s->seconds[log2_of(m)] = c->train.plan->seconds;
         s->batch_stats = snug_built_batch_stats(&c->train);
         const bool consent = t->recipe->train.allow_batch_norm_micro;
         if (s->batch_stats && !consent && t->recipe->train.micro_batches == 0) s->last = 1;

@@ -215,6 +215,7 @@ static snug_status train_with(snug_context *ctx, const snug_recipe *r, meter *m,
     TRY(snug_trainer_create(ctx, r, &how, &t));
     m->trainer = t;
     out->gflops = snug_trainer_plan(t)->flops_per_step * 1e-9; /* of one step, so far */
+    out->planned_step_seconds = snug_trainer_plan(t)->step_seconds;
     snug_status status = train(t);
     if (status == SNUG_OK) status = m->status;
     snug_trainer_destroy(t);

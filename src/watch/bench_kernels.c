@@ -176,6 +176,8 @@ static void tell(const bench_all *all, const snug_op *op, const snug_case *k, co
                             .seconds = t.seconds,
                             .gflops = cost.flops / t.seconds * 1e-9,
                             .gbytes_per_s = bytes / t.seconds * 1e-9,
+                            .roof_gflops = t.gflops,
+                            .roof_gbytes_per_s = all->rate[level],
                             .fraction_of_roofline =
                                 (arithmetic > moves ? arithmetic : moves) / t.seconds};
     all->each(all->arg, &r);
