@@ -15,6 +15,7 @@
  *     vimulhi(a, b)   upper 32 bits of the unsigned product
  *     vtranspose(r)   VLEN vectors as a matrix: row i, lane j to row j, lane i
  *     vishl, vishr    shifts by a constant or variable count below 32, vishr brings in zeros
+ *     vscale2(a, n)   a 2^n, rounded once, for whole n from -252 to 254 and a normal |a| near 1
  * One line an operation, so that the tiers can be read side by side. */
 #ifndef KERNELS_CPU_VEC_H
 #define KERNELS_CPU_VEC_H
@@ -46,6 +47,20 @@ static inline vf vneg(vf a) { return vi_as_vf(vixor(vf_as_vi(a), viset1(INT32_MI
 static inline vf vabs(vf a) { return vi_as_vf(viand(vf_as_vi(a), viset1(INT32_MAX))); }
 static inline vf vload_u8_vf(const uint8_t *p) { return vi_to_vf(vload_u8(p)); }
 /* clang-format on */
+
+#ifndef VSCALE2 /* a tier that has no instruction for it: in two halves, each a normal power of 2  \
+                 */
+static inline vf vpow2(vi n)
+{
+    return vi_as_vf(vishl(viadd(n, viset1(127)), 23));
+}
+
+static inline vf vscale2(vf a, vf n)
+{
+    vi whole = vf_to_vi(n), half = visub(vishr(viadd(whole, viset1(256)), 1), viset1(128));
+    return vmul(vmul(a, vpow2(half)), vpow2(visub(whole, half)));
+}
+#endif
 
 /* How many of the elements from i to n one vector takes. */
 static inline int vlanes(int64_t i, int64_t n)

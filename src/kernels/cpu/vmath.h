@@ -28,54 +28,43 @@ static inline vf vcopysign(vf magnitude, vf sign)
     return vi_as_vf(vior(vf_as_vi(magnitude), viand(vf_as_vi(sign), viset1(INT32_MIN))));
 }
 
-/* 2^n for -126 <= n <= 127 */
-static inline vf vpow2(vi n)
-{
-    return vi_as_vf(vishl(viadd(n, viset1(127)), 23));
-}
-
 /* e^x = 2^n (1 + p): p = e^r - 1, n = round(x / ln 2), r = x - n ln 2 in [-ln2/2, ln2/2]. */
 typedef struct vexp_parts {
-    vf p;
-    vi n;
+    vf p, n;
 } vexp_parts;
 
-/* p = r + r^2 q(r). ln 2 is split so that its upper part times n is exact (Cody and Waite). */
+/* p = r + r^2 q(r). ln 2 is split so that its upper part times n is exact (Cody and Waite). For
+ * -104 <= x <= 89, beyond which nothing changes. */
 static inline vexp_parts vexp_split(vf x)
 {
     static const float q[] = {4.999999404e-01f, 1.666652113e-01f, 4.166838899e-02f,
                               8.368735202e-03f, 1.381456037e-03f};
     const float to_integer = 0x1.8p23f; /* after this addition the low bits are the integer */
-    x = vmin(vset1(89), vmax(vset1(-104), x));
     vf shifted = vfma(x, vset1(0x1.715476p0f), vset1(to_integer));
     vf n = vsub(shifted, vset1(to_integer));
     vf r = vfma(n, vset1(-0.693359375f), x);
     r = vfma(n, vset1(2.12194440e-4f), r);
-    return (vexp_parts){.p = vfma(vmul(r, r), vpolynomial(r, q, 5), r),
-                        .n = visub(vf_as_vi(shifted), viset1(0x4b400000))};
+    return (vexp_parts){.p = vfma(vmul(r, r), vpolynomial(r, q, 5), r), .n = n};
 }
 
-/* 2^n is applied in two halves, here the lower, so that results may be subnormal or infinite. */
-static inline vi vexp_half(vi n)
+/* e^x for x <= 0 */
+static inline vf vexp_below(vf x)
 {
-    return visub(vishr(viadd(n, viset1(256)), 1), viset1(128));
+    vexp_parts e = vexp_split(vmax(vset1(-104), x));
+    return vscale2(vadd(e.p, vset1(1)), e.n);
 }
 
 static inline vf vexp(vf x)
 {
-    vexp_parts e = vexp_split(x);
-    vi half = vexp_half(e.n);
-    vf y = vadd(e.p, vset1(1));
-    return vmul(vmul(y, vpow2(half)), vpow2(visub(e.n, half)));
+    return vexp_below(vmin(vset1(89), x));
 }
 
-/* e^x - 1 = 2^b (2^a p + (2^a - 2^-b)), a + b = n: nothing cancels near 0, where n = 0. */
+/* e^x - 1 = 2^n (p + (1 - 2^-n)): nothing cancels near 0, where n = 0. */
 static inline vf vexpm1(vf x)
 {
-    vexp_parts e = vexp_split(vmax(vset1(-80), x));
-    vi a = vexp_half(e.n), b = visub(e.n, a);
-    vf scale = vpow2(a), one = vpow2(visub(viset1(0), b));
-    return vmul(vfma(e.p, scale, vsub(scale, one)), vpow2(b));
+    vexp_parts e = vexp_split(vmin(vset1(89), vmax(vset1(-80), x)));
+    vf rest = vsub(vset1(1), vscale2(vset1(1), vneg(e.n)));
+    return vscale2(vadd(e.p, rest), e.n);
 }
 
 /* log x = e ln 2 + log(1 + f), x = 2^e (1 + f), f in [-1/3, 1/3];
@@ -112,25 +101,25 @@ static inline vf vlog1p(vf x)
 /* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|) */
 static inline vf vsoftplus(vf x)
 {
-    return vadd(vmax(vzero(), x), vlog1p(vexp(vneg(vabs(x)))));
+    return vadd(vmax(vzero(), x), vlog1p(vexp_below(vneg(vabs(x)))));
 }
 
 /* 1 / (1 + e^-x), and e^x / (1 + e^x) below 0, where e^-x may overflow. */
 static inline vf vsigmoid(vf x)
 {
-    vf e = vexp(vneg(vabs(x)));
+    vf e = vexp_below(vneg(vabs(x)));
     return vdiv(vselect(vlt(x, vzero()), e, vset1(1)), vadd(vset1(1), e));
 }
 
-/* tanh x = x + x^3 p(x^2) below 0.63, else 1 - 2 / (e^(2x) + 1); odd. */
+/* tanh x = t / (t + 2), t = e^(2x) - 1 = 2^n p + (2^n - 1), where nothing cancels for x >= 0; odd,
+ * and 1 from 9.02 on. */
 static inline vf vtanh(vf x)
 {
-    static const float p[] = {-3.333327472e-01f, 1.333127469e-01f, -5.372512713e-02f,
-                              2.058982663e-02f, -5.648316350e-03f};
-    vf a = vabs(x), s = vmul(a, a);
-    vf near = vfma(vmul(a, s), vpolynomial(s, p, 5), a);
-    vf far = vsub(vset1(1), vdiv(vset1(2), vadd(vexp(vadd(a, a)), vset1(1))));
-    return vcopysign(vselect(vlt(s, vset1(0.4f)), near, far), x);
+    vf a = vmin(vset1(10), vabs(x));
+    vexp_parts e = vexp_split(vadd(a, a));
+    vf scale = vscale2(vset1(1), e.n);
+    vf t = vfma(scale, e.p, vsub(scale, vset1(1)));
+    return vcopysign(vdiv(t, vadd(t, vset1(2))), x);
 }
 
 /* The standard normal's upper tail Q(t) = erfc(t / sqrt 2) / 2 for t >= 0, given exp(-t^2 / 2):
@@ -151,7 +140,7 @@ static inline vf verf(vf x)
                               -2.684358321e-02f, 5.135806743e-03f,  -6.927798968e-04f};
     vf a = vabs(x), s = vmul(a, a);
     vf near = vmul(a, vpolynomial(s, p, 6));
-    vf tail = vnormal_tail(vmul(a, vset1(0x1.6a09e6p0f)), vexp(vneg(s)));
+    vf tail = vnormal_tail(vmul(a, vset1(0x1.6a09e6p0f)), vexp_below(vneg(s)));
     vf far = vfma(tail, vset1(-2), vset1(1));
     return vcopysign(vselect(vlt(s, vset1(0.5f)), near, far), x);
 }
@@ -159,14 +148,14 @@ static inline vf verf(vf x)
 /* gelu x = x Phi(x), Phi the standard normal's distribution (Hendrycks and Gimpel, 2016). */
 static inline vf vgelu(vf x)
 {
-    vf tail = vnormal_tail(vabs(x), vexp(vmul(vmul(x, x), vset1(-0.5f))));
+    vf tail = vnormal_tail(vabs(x), vexp_below(vmul(vmul(x, x), vset1(-0.5f))));
     return vmul(x, vselect(vlt(x, vzero()), tail, vsub(vset1(1), tail)));
 }
 
 /* gelu' x = Phi(x) + x exp(-x^2/2) / sqrt(2 pi) */
 static inline vf vgelu_grad(vf x)
 {
-    vf e = vexp(vmul(vmul(x, x), vset1(-0.5f)));
+    vf e = vexp_below(vmul(vmul(x, x), vset1(-0.5f)));
     vf tail = vnormal_tail(vabs(x), e);
     vf phi = vselect(vlt(x, vzero()), tail, vsub(vset1(1), tail));
     return vfma(vmul(x, vset1(0.398942280f)), e, phi);
@@ -197,7 +186,7 @@ static inline vf vgelu_tanh(vf x)
 static inline vf vgelu_tanh_grad(vf x)
 {
     x = vwithin(10, x);
-    vf v = vgelu_tanh_inner(x), e = vexp(vneg(vabs(v)));
+    vf v = vgelu_tanh_inner(x), e = vexp_below(vneg(vabs(v)));
     vf d = vdiv(vset1(1), vadd(vset1(1), e)), ed = vmul(e, d);
     vf inner = vfma(vmul(x, x), vset1(0.214064449f), vset1(1.595769122f));
     return vfma(vmul(x, inner), vmul(ed, d), vselect(vlt(v, vzero()), ed, d));
