@@ -19,6 +19,7 @@ enum {
     COLUMN_GROUP = 4 * VLEN, /* columns whose sums stay in registers */
     COLUMN_FOLDED = 1024,    /* the widest folded row */
     COLUMN_PANEL = 128,      /* columns of one task */
+    COLUMN_LEAVES = 16,      /* for as many there is scratch; with more, panels are tasks */
     BLOCK_ELEMENTS = 8192,   /* of a block: it stays in the first-level cache */
     BLOCK_MIN_ROWS = 64
 };
@@ -70,11 +71,11 @@ static inline const float *columns_widen(const columns *l, const float *v, float
     return wide;
 }
 
-/* Elements of an element-wise task made of whole blocks of rows. */
+/* Elements of an element-wise task made of whole wide rows, about as many as a block has, so that
+ * threads share rows in element-wise passes as they do in reductions. */
 static inline int64_t columns_grain(const columns *l)
 {
-    int64_t block = l->block_rows * l->n_columns;
-    return (SPAN_STREAM + block - 1) / block * block;
+    return (BLOCK_ELEMENTS + l->width - 1) / l->width * l->width;
 }
 
 /* f(arg, at, j, n) for every vector of the rows: element number `at` from the first row's first
@@ -169,7 +170,17 @@ ALWAYS_INLINE void block_sums(const columns *l, const column_block *b, column_te
 /* ---- reductions over the rows of a call -------------------------------------------------------
  */
 
-/* Two numbers a column, of rows in a leaf or a group of leaves. */
+/* Columns are merged eight at a time, rounded up; a compiler makes of it what its tier has. */
+enum { COLUMN_STEP = 8 };
+typedef double column_wide __attribute__((vector_size(64), aligned(8), may_alias));
+typedef float column_narrow __attribute__((vector_size(32), aligned(4), may_alias));
+
+static inline int64_t column_round_up(int64_t n_columns)
+{
+    return (n_columns + COLUMN_STEP - 1) / COLUMN_STEP * COLUMN_STEP;
+}
+
+/* Two numbers a column, of rows in a leaf or a group of leaves; what is rounded up to is there. */
 typedef struct column_state {
     double v[2][COLUMN_PANEL];
     double n_rows;
@@ -185,13 +196,14 @@ typedef struct column_job {
     bool round; /* sums of leaves are f32, as between micro-batches */
     void (*finish)(const struct column_job *j, int64_t begin, int64_t end, const column_state *s);
     const void *arg;
-    float *partials; /* of all blocks, two rows of C each; NULL: made when needed */
+    float *partials; /* of all blocks, two rows of C, rounded up, each; NULL: made when needed */
 } column_job;
 
 static inline void column_merge_sums(column_state *a, const column_state *b, int64_t n_columns)
 {
     for (int k = 0; k < 2; k++)
-        for (int64_t c = 0; c < n_columns; c++) a->v[k][c] += b->v[k][c];
+        for (int64_t c = 0; c < n_columns; c += COLUMN_STEP)
+            *(column_wide *)(a->v[k] + c) += *(const column_wide *)(b->v[k] + c);
     a->n_rows += b->n_rows;
 }
 
@@ -215,7 +227,7 @@ static inline int64_t job_blocks(const column_job *j)
 
 static inline float *job_partial(const column_job *j, int64_t block)
 {
-    return j->partials + 2 * block * j->layout.n_columns;
+    return j->partials + 2 * block * column_round_up(j->layout.n_columns);
 }
 
 static inline void job_block_task(void *arg, int64_t task, int thread)
@@ -224,6 +236,7 @@ static inline void job_block_task(void *arg, int64_t task, int thread)
     (void)thread;
     const columns *l = &j->layout;
     int64_t leaf = task / job_leaf_blocks(j), block = task % job_leaf_blocks(j);
+    float *sum[2] = {job_partial(j, task), job_partial(j, task) + column_round_up(l->n_columns)};
     int64_t row = leaf * job_leaf_rows(j) + block * l->block_rows;
     int64_t end = (leaf + 1) * job_leaf_rows(j);
     if (end > j->n_rows) end = j->n_rows;
@@ -232,9 +245,10 @@ static inline void job_block_task(void *arg, int64_t task, int thread)
     for (int64_t c = 0; c < l->n_columns; c += COLUMN_PANEL) {
         b.begin = c;
         b.end = c + COLUMN_PANEL < l->n_columns ? c + COLUMN_PANEL : l->n_columns;
-        float *out = job_partial(j, task) + c;
-        j->block(j, &b, (float *const[]){out, out + l->n_columns});
+        j->block(j, &b, (float *const[]){sum[0] + c, sum[1] + c});
     }
+    for (int64_t c = l->n_columns; c < column_round_up(l->n_columns); c++)
+        sum[0][c] = sum[1][c] = 0;
 }
 
 /* A block, number `task` of them all, into the leaf's state. */
@@ -245,13 +259,17 @@ static inline void job_add_block(const column_job *j, int64_t task, const column
     float made[2][COLUMN_PANEL], *p[2] = {made[0], made[1]};
     if (j->partials) {
         p[0] = job_partial(j, task) + b->begin;
-        p[1] = p[0] + j->layout.n_columns;
+        p[1] = p[0] + column_round_up(j->layout.n_columns);
     } else {
+        memset(made, 0, sizeof made);
         j->block(j, b, p);
     }
-    column_state s = {.n_rows = (double)b->n_rows};
+    column_state s;
+    s.n_rows = (double)b->n_rows;
     for (int k = 0; k < 2; k++)
-        for (int64_t c = 0; c < n_columns; c++) s.v[k][c] = (double)p[k][c];
+        for (int64_t c = 0; c < n_columns; c += COLUMN_STEP)
+            *(column_wide *)(s.v[k] + c) =
+                __builtin_convertvector(*(const column_narrow *)(p[k] + c), column_wide);
     j->merge(leaf, &s, n_columns);
 }
 
@@ -299,29 +317,31 @@ static inline void job_panel_task(void *arg, int64_t task, int thread)
     job_panel(j, begin, end < j->layout.n_columns ? end : j->layout.n_columns);
 }
 
-/* Many narrow rows are worth a task a block; otherwise panels of columns are enough. */
+/* Many rows are worth a task a block, which reads what the same thread has written; otherwise
+ * panels of columns are enough. */
 static inline bool columns_by_block(int64_t n_rows, int64_t rows_per_sample, int64_t n_columns)
 {
-    return rows_per_sample >= 16 && n_columns < 4 * COLUMN_PANEL &&
-           n_rows * n_columns >= 2 * SPAN_STREAM;
+    return rows_per_sample >= 8 && n_columns <= 8 * COLUMN_PANEL &&
+           n_rows * n_columns >= SPAN_STREAM;
 }
 
-/* Scratch for the partials of a reduction over the rows of `t`, at its bound: one block a sample
- * more than the rows would fill, since leaves begin blocks. */
+/* Scratch for the partials of a reduction over the rows of `t`, at its bound: one block a leaf more
+ * than the rows would fill, since leaves begin blocks. */
 static inline size_t columns_scratch(const snug_shape *s)
 {
     int64_t n_rows = snug_shape_rows(s), c = snug_shape_last(s);
     int64_t samples = snug_shape_has_batch(s) && s->dim[0] > 0 ? s->dim[0] : 1;
     if (c == 0 || !columns_by_block(n_rows, n_rows / samples, c)) return 0;
+    if (samples > COLUMN_LEAVES) samples = COLUMN_LEAVES;
     int64_t blocks = n_rows / columns_of(c).block_rows + samples;
-    return (size_t)(blocks * 2 * c) * sizeof(float);
+    return (size_t)(blocks * 2 * column_round_up(c)) * sizeof(float);
 }
 
 /* Runs the job, with `bytes` of scratch for partials. */
 static inline void columns_reduce(const snug_call *c, column_job *j, void *scratch, size_t bytes)
 {
     int64_t blocks = job_blocks(j), n_columns = j->layout.n_columns;
-    size_t need = (size_t)(blocks * 2 * n_columns) * sizeof(float);
+    size_t need = (size_t)(blocks * 2 * column_round_up(n_columns)) * sizeof(float);
     if (columns_by_block(j->n_rows, j->rows_per_sample, n_columns) && need <= bytes) {
         j->partials = scratch;
         snug_parallel(c->queue, blocks, job_block_task, j);

@@ -153,10 +153,11 @@ static void statistics_block(const column_job *j, const column_block *b, float *
 static void merge_statistics(column_state *a, const column_state *b, int64_t n_columns)
 {
     double n = a->n_rows + b->n_rows, part = b->n_rows / n, weight = a->n_rows * part;
-    for (int64_t c = 0; c < n_columns; c++) {
-        double delta = b->v[0][c] - a->v[0][c];
-        a->v[0][c] += delta * part;
-        a->v[1][c] += b->v[1][c] + delta * delta * weight;
+    for (int64_t c = 0; c < n_columns; c += COLUMN_STEP) {
+        column_wide *mean = (column_wide *)(a->v[0] + c), *squares = (column_wide *)(a->v[1] + c);
+        column_wide delta = *(const column_wide *)(b->v[0] + c) - *mean;
+        *mean += delta * part;
+        *squares += *(const column_wide *)(b->v[1] + c) + delta * delta * weight;
     }
     a->n_rows = n;
 }
