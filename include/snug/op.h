@@ -85,6 +85,7 @@ typedef struct snug_sig {
     const void *attrs;
     int n_in, n_out;
     const snug_type *in, *out;
+    bool kept; /* the kernel reads what it made of in[1] before, not in[1] */
 } snug_sig;
 
 /* Gradient rule: appends nodes to `graph` that compute din[i] for every i with need[i], from dout.
@@ -127,6 +128,7 @@ typedef struct snug_call {
     int32_t n_in, n_out;
     void *scratch; /* as many bytes as the kernel or reference asked for, 64-byte aligned */
     size_t scratch_bytes;
+    void *kept;        /* what a kernel made of in[1], in place of it; NULL: nothing */
     snug_queue *queue; /* through which a kernel runs work in parallel */
     const snug_step *step;
     uint64_t node_key; /* stable number of the node, for random numbers */

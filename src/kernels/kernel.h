@@ -14,6 +14,11 @@ typedef struct snug_kernel {
     bool (*fits)(const snug_sig *); /* NULL: every floating input and output is f32 */
     size_t (*scratch)(const snug_sig *, int threads); /* at the bound shapes; NULL: none */
     void (*run)(const snug_call *); /* outputs after the first that nobody uses have data NULL */
+    /* What the kernel can make of in[1] once, where that stays the same from call to call as
+     * weights do at inference: its bytes (0: nothing worth it), and the call that makes it, which
+     * may read nothing but in[1] and writes call->kept. NULL: nothing */
+    size_t (*keep_bytes)(const snug_sig *);
+    void (*keep)(const snug_call *);
 } snug_kernel;
 
 /* NULL: use the reference. */

@@ -37,11 +37,16 @@ static void live_made(snug_lowering *l, const snug_node *n)
     }
 }
 
+/* A kernel that keeps what it made of in[1] reads it once, there. */
 static void live_read(snug_lowering *l, const snug_node *n)
 {
     for (int i = 0; i < n->n_in; i++) {
         snug_value *v = n->in[i];
         snug_life *life = &l->life[snug_value_root(v)->id];
+        if (i == 1 && l->keep[n->id].bytes > 0) {
+            touch(life, l->keep[n->id].at);
+            continue;
+        }
         touch(life, l->at[n->id]);
         if (n->section == SECTION_BODY && v->producer && v->producer->section == SECTION_PROLOGUE)
             touch(life, l->plan->program.epilogue_begin - 1);

@@ -13,16 +13,28 @@ typedef struct snug_life {
     bool whole_step;     /* rows of all micro-batches are kept: one part a repetition */
 } snug_life;
 
+/* What a node's kernel keeps of its in[1]. */
+typedef struct snug_keep {
+    size_t bytes; /* 0: nothing */
+    const snug_kernel *kernel;
+    int32_t at;      /* the instruction that makes it */
+    snug_node *next; /* the next node that keeps something of the same maker's output */
+} snug_keep;
+
 typedef struct snug_lowering {
     snug_plan *plan;
     snug_graph *graph;
     snug_persistent *persistent;
-    snug_life *life;  /* by value id, of roots */
-    int32_t *at;      /* instruction of a node, by node id */
-    snug_place **own; /* by value id, of roots: what values sharing it point to */
+    snug_life *life;          /* by value id, of roots */
+    int32_t *at;              /* instruction of a node, by node id */
+    snug_place **own;         /* by value id, of roots: what values sharing it point to */
+    snug_keep *keep;          /* by node id */
+    snug_node **first_keeper; /* by id of the node that makes in[1]; the last: of those without */
 } snug_lowering;
 
 snug_value *snug_value_root(snug_value *v);
+/* Fill l->keep and l->first_keeper. */
+snug_status snug_lower_keeps(snug_lowering *l, snug_bump *work) SNUG_MUST_USE;
 /* Fill l->life. */
 void snug_lower_lives(snug_lowering *l);
 /* Offset of a persistent value, given at first sight. */

@@ -49,11 +49,12 @@ static bool has_stream(const snug_graph *g)
     return false;
 }
 
-static int32_t count_instr(const snug_graph *g)
+static int32_t count_instr(const snug_lowering *l)
 {
+    const snug_graph *g = l->graph;
     int32_t n = has_stream(g) ? 2 : 0;
     for (int i = 0; i < g->n_nodes; i++) {
-        n++;
+        n += l->keep[g->nodes[i]->id].bytes > 0 ? 2 : 1;
         for (int j = 0; j < g->nodes[i]->n_out; j++) n += g->nodes[i]->out[j]->expect_finite;
     }
     return n;
@@ -65,6 +66,7 @@ static void choose_kernel(snug_lowering *l, snug_instr *in)
     snug_sig sig;
     const snug_plan_config *c = &l->plan->config;
     snug_node_sig(in->node, in_type, out_type, &sig);
+    sig.kept = in->kept.bytes > 0;
     in->kernel = c->device->driver->find_kernel(c->device, in->node->op->name, &sig);
     if (in->node->op->cost && !(in->node->op->flags & SNUG_OP_VIEW)) {
         snug_cost cost = in->node->op->cost(&sig);
@@ -86,11 +88,31 @@ static void emit_node(snug_lowering *l, const snug_node *n)
     snug_program *p = &l->plan->program;
     int32_t at = p->n_instr++;
     p->instr[at] = (snug_instr){.kind = INSTR_COMPUTE, .node = n};
+    p->instr[at].kept.bytes = l->keep[n->id].bytes;
     choose_kernel(l, &p->instr[at]);
     l->at[n->id] = at;
     for (int j = 0; j < n->n_out; j++)
         if (n->out[j]->expect_finite)
             p->instr[p->n_instr++] = (snug_instr){.kind = INSTR_CHECK, .node = n};
+}
+
+/* What nodes keep of this maker's output. */
+static void emit_keeps(snug_lowering *l, uint32_t maker)
+{
+    snug_program *p = &l->plan->program;
+    for (const snug_node *n = l->first_keeper[maker]; n; n = l->keep[n->id].next) {
+        snug_instr *in = &p->instr[p->n_instr];
+        *in = (snug_instr){.kind = INSTR_KEEP, .node = n};
+        in->kernel = l->keep[n->id].kernel;
+        in->kept.bytes = l->keep[n->id].bytes;
+        l->keep[n->id].at = p->n_instr++;
+    }
+}
+
+static void begin_body(snug_lowering *l)
+{
+    emit_keeps(l, l->graph->next_node_id);
+    l->plan->program.body_begin = l->plan->program.n_instr;
 }
 
 /* The slot of the step before is handed back, so that it fills while this one computes. */
@@ -104,7 +126,7 @@ static snug_status emit(snug_lowering *l)
 {
     snug_graph *g = l->graph;
     snug_program *p = &l->plan->program;
-    p->instr = snug_bump_alloc(l->plan->bump, ((size_t)count_instr(g) + 1) * sizeof *p->instr);
+    p->instr = snug_bump_alloc(l->plan->bump, ((size_t)count_instr(l) + 1) * sizeof *p->instr);
     if (!p->instr) return SNUG_ENOMEM;
     if (has_stream(g)) emit_load(p);
     int section = SECTION_PROLOGUE;
@@ -114,11 +136,12 @@ static snug_status emit(snug_lowering *l)
         CHECK(n->section >= section, SNUG_EINVAL,
               "node '%s' stands in the wrong section; run the lowering passes first", n->name);
         section = n->section;
-        if (section >= SECTION_BODY && p->body_begin < 0) p->body_begin = p->n_instr;
+        if (section >= SECTION_BODY && p->body_begin < 0) begin_body(l);
         if (section >= SECTION_EPILOGUE && p->epilogue_begin < 0) p->epilogue_begin = p->n_instr;
         emit_node(l, n);
+        if (section == SECTION_PROLOGUE) emit_keeps(l, n->id);
     }
-    if (p->body_begin < 0) p->body_begin = p->n_instr;
+    if (p->body_begin < 0) begin_body(l);
     if (p->epilogue_begin < 0) p->epilogue_begin = p->n_instr;
     return SNUG_OK;
 }
@@ -188,9 +211,31 @@ static void place_scratch(snug_lowering *l, snug_block *block, int32_t *n_blocks
     }
 }
 
+/* Kept from the instruction that makes it to the end of the body. */
+static void place_kept(snug_lowering *l, snug_block *block, int32_t *n_blocks)
+{
+    snug_program *p = &l->plan->program;
+    for (int32_t i = 0; i < p->n_instr; i++) {
+        snug_place *k = &p->instr[i].kept;
+        if (p->instr[i].kind != INSTR_KEEP) continue;
+        k->segment = SEGMENT_TRANSIENT;
+        k->offset = (size_t)*n_blocks;
+        block[(*n_blocks)++] =
+            (snug_block){k->bytes, 0, i, p->epilogue_begin - 1, OWNER_PARAMETERS};
+    }
+}
+
 static void settle_offset(snug_place *p, const snug_block *block)
 {
     if (p->segment == SEGMENT_TRANSIENT && p->bytes) p->offset = block[p->offset].offset;
+}
+
+static void settle_instr(const snug_lowering *l, snug_instr *in, const snug_block *block)
+{
+    settle_offset(&in->scratch, block);
+    if (in->kind == INSTR_KEEP) settle_offset(&in->kept, block);
+    if (in->kind == INSTR_COMPUTE && in->kept.bytes)
+        in->kept = l->plan->program.instr[l->keep[in->node->id].at].kept;
 }
 
 /* Bytes by owner where the sum is largest; what the layout could not fill counts as activations. */
@@ -215,17 +260,18 @@ static snug_status place_blocks(snug_lowering *l, snug_block *block)
     snug_lower_lives(l);
     for (int i = 0; i < g->n_values; i++) TRY(place_value(l, g->values[i], block, &n_blocks));
     place_scratch(l, block, &n_blocks);
+    place_kept(l, block, &n_blocks);
     TRY(snug_layout(block, n_blocks, SNUG_ALIGN, &l->plan->transient_bytes));
     for (int i = 0; i < g->n_values; i++)
         if (l->own[i]) settle_offset(l->own[i], block);
     for (int32_t i = 0; i < l->plan->program.n_instr; i++)
-        settle_offset(&l->plan->program.instr[i].scratch, block);
+        settle_instr(l, &l->plan->program.instr[i], block);
     return account(l->plan, block, n_blocks);
 }
 
 static snug_status place_all(snug_lowering *l)
 {
-    size_t most = (size_t)l->graph->n_values + (size_t)l->plan->program.n_instr + 1;
+    size_t most = (size_t)l->graph->n_values + 2 * (size_t)l->plan->program.n_instr + 1;
     snug_block *block = snug_alloc_array(TAG_PLAN, most, sizeof *block);
     if (!block) return SNUG_ENOMEM;
     snug_status s = place_blocks(l, block);
@@ -258,6 +304,7 @@ static snug_status lower(snug_lowering *l, snug_bump *work)
     l->plan->place = snug_bump_alloc(l->plan->bump, n_values * sizeof *l->plan->place);
     if (!l->life || !l->own || !l->at || !l->plan->place) return SNUG_ENOMEM;
     snug_graph_count_uses(l->graph);
+    TRY(snug_lower_keeps(l, work));
     TRY(emit(l));
     TRY(place_all(l));
     bind(l);

@@ -44,7 +44,8 @@ typedef enum snug_instr_kind {
     INSTR_COMPUTE,
     INSTR_START, /* begin an effect */
     INSTR_WAIT,  /* end it */
-    INSTR_CHECK  /* stop the step unless out[0] is finite */
+    INSTR_CHECK, /* stop the step unless out[0] is finite */
+    INSTR_KEEP   /* in the prologue: what a kernel of the body makes of its in[1] once */
 } snug_instr_kind;
 
 typedef struct snug_instr {
@@ -53,6 +54,7 @@ typedef struct snug_instr {
     const snug_kernel *kernel; /* NULL: the operator's reference */
     const snug_place *in[SNUG_MAX_IN], *out[SNUG_MAX_OUT];
     snug_place scratch;
+    snug_place kept; /* made by INSTR_KEEP, read by the compute instruction of the same node */
 } snug_instr;
 
 typedef struct snug_program {
@@ -84,6 +86,8 @@ typedef struct snug_plan_config {
     int64_t batch, leaves, n_micro; /* samples a step, leaf slots a step, repetitions of the body */
     int threads;
     const snug_device *device; /* whose kernels run */
+    bool keep; /* the prologue runs once for many steps: kernels may keep what they make of weights
+                */
 } snug_plan_config;
 
 typedef struct snug_plan {

@@ -93,6 +93,7 @@ static void bind_instr(snug_exec *e, bound_instr *b, const snug_instr *in)
     for (int i = 0; i < n->n_in; i++) bind_tensor(e, &t[i], n->in[i], in->in[i]);
     for (int i = 0; i < n->n_out; i++) bind_tensor(e, &t[n->n_in + i], n->out[i], in->out[i]);
     b->run = in->kernel ? in->kernel->run : n->op->ref;
+    if (in->kind == INSTR_KEEP) b->run = in->kernel->keep;
     b->call = (snug_call){.attrs = n->attrs,
                           .in = t,
                           .out = t + n->n_in,
@@ -100,6 +101,7 @@ static void bind_instr(snug_exec *e, bound_instr *b, const snug_instr *in)
                           .n_out = n->n_out,
                           .scratch = in->scratch.bytes ? address(e, &in->scratch, 0) : NULL,
                           .scratch_bytes = in->scratch.bytes,
+                          .kept = in->kept.bytes ? address(e, &in->kept, 0) : NULL,
                           .queue = e->device.queue,
                           .step = &e->step,
                           .node_key = n->id};
@@ -262,8 +264,9 @@ static snug_status effects(snug_exec *e)
 static snug_status walk(snug_exec *e, int32_t begin, int32_t end)
 {
     for (int32_t i = begin; i < end; i++) {
-        if (e->instr[i].instr->kind == INSTR_COMPUTE) compute(e, &e->instr[i]);
-        if (e->instr[i].instr->kind == INSTR_CHECK) TRY(check(e, i));
+        const uint8_t kind = e->instr[i].instr->kind;
+        if (kind == INSTR_COMPUTE || kind == INSTR_KEEP) compute(e, &e->instr[i]);
+        if (kind == INSTR_CHECK) TRY(check(e, i));
     }
     return SNUG_OK;
 }

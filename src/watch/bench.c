@@ -284,7 +284,8 @@ static snug_status inference_open(snug_context *ctx, const workload *w, inferenc
                                      .leaves = 1,
                                      .n_micro = 1,
                                      .threads = snug_context_threads(ctx),
-                                     .device = &f->device};
+                                     .device = &f->device,
+                                     .keep = true};
     TRY(snug_build(&model, NULL, USE_PREDICT, &config, &f->persistent, &f->built));
     TRY(snug_arena_create(&f->persistent, 1, &f->built.plan, &f->arena));
     snug_arena_init(&f->arena, 1);

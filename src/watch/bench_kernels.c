@@ -204,7 +204,7 @@ static snug_status bench_one(const bench_all *all, const snug_op *op, const snug
                         .in = b.in_type,
                         .out = b.out_type};
     TRY(op->shape(&infer));
-    snug_sig sig = {k->attrs, k->n_in, infer.n_out, b.in_type, b.out_type};
+    snug_sig sig = {k->attrs, k->n_in, infer.n_out, b.in_type, b.out_type, false};
     const snug_kernel *kernel = snug_kernel_find(all->ctx->tiers, op->name, &sig);
     if (!kernel) return SNUG_OK;
     timing t = {0};

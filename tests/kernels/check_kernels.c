@@ -194,6 +194,25 @@ static void check_threads(const subject *s)
     trial_close(&one);
 }
 
+/* What a kernel makes of in[1] once serves as in[1] does. */
+static void check_kept(const subject *s)
+{
+    snug_step step = whole_step(case_samples(s->c));
+    trial plain, kept;
+    if (!trial_make(&plain, s->op, s->c, &step)) return;
+    const snug_kernel *k = trial_kernel(&plain, s->tier);
+    if (k && k->keep_bytes) trial_run(&plain, k, pools[0]);
+    for (int p = 0; p < N_POOLS && k && k->keep_bytes; p++) {
+        if (!trial_make(&kept, s->op, s->c, &step)) break;
+        const bool ran = trial_run_kept(&kept, k, pools[p]);
+        for (int i = 0; i < plain.n_out && ran; i++)
+            if (!same_bits(&plain.out[i], &kept.out[i]))
+                complain(s, "differs with what it keeps", 0, 0);
+        trial_close(&kept);
+    }
+    trial_close(&plain);
+}
+
 /* Bytes of rows [first, first + n of part) of `whole` against `part`. */
 static bool same_rows(const snug_tensor *whole, const snug_tensor *part, int64_t first)
 {
@@ -333,6 +352,7 @@ static void check_random(const subject *s)
         made++;
         check_reference(&varied);
         check_micro_batches(&varied);
+        check_kept(&varied);
     }
 }
 
@@ -360,6 +380,7 @@ static void test_first_only(void **state) { (void)state; each_kernel(check_first
 static void test_threads(void **state) { (void)state; each_kernel(check_threads); }
 static void test_micro_batches(void **state) { (void)state; each_kernel(check_micro_batches); }
 static void test_alone(void **state) { (void)state; each_kernel(check_alone); }
+static void test_kept(void **state) { (void)state; each_kernel(check_kept); }
 static void test_random(void **state) { (void)state; each_kernel(check_random); }
 /* clang-format on */
 
@@ -429,7 +450,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_reference),     cmocka_unit_test(test_in_place),
             cmocka_unit_test(test_first_only),    cmocka_unit_test(test_threads),
             cmocka_unit_test(test_micro_batches), cmocka_unit_test(test_alone),
-            cmocka_unit_test(test_random),
+            cmocka_unit_test(test_kept),          cmocka_unit_test(test_random),
         };
         failed = cmocka_run_group_tests(tests, NULL, NULL);
     }

@@ -212,12 +212,11 @@ static inline const snug_kernel *trial_kernel(const trial *t, snug_tier tier)
     return snug_kernel_find(1u << tier, t->op->name, &sig);
 }
 
-/* Run a kernel, or the reference when k is NULL. An operator whose outputs live across
- * micro-batches is called for all of them. */
-static inline void trial_run(trial *t, const snug_kernel *k, snug_pool *pool)
+static inline void trial_run_with(trial *t, const snug_kernel *k, snug_pool *pool, void *kept)
 {
     snug_type in[SNUG_MAX_IN], out[SNUG_MAX_OUT];
     snug_sig sig = trial_sig(t, in, out);
+    sig.kept = kept != NULL;
     snug_queue queue = {pool};
     size_t bytes = k && k->scratch ? k->scratch(&sig, snug_pool_threads(pool)) : 0;
     if (!k && t->op->ref_scratch) bytes = t->op->ref_scratch(&sig);
@@ -234,6 +233,7 @@ static inline void trial_run(trial *t, const snug_kernel *k, snug_pool *pool)
                       .n_out = t->n_out,
                       .scratch = t->scratch,
                       .scratch_bytes = bytes,
+                      .kept = kept,
                       .queue = &queue,
                       .step = &t->step,
                       .node_key = 11};
@@ -245,6 +245,42 @@ static inline void trial_run(trial *t, const snug_kernel *k, snug_pool *pool)
     }
     for (int i = 0; i < GUARD; i++)
         if ((unsigned char)t->scratch[bytes + (size_t)i] != 0xA5) abort();
+}
+
+static inline void trial_run(trial *t, const snug_kernel *k, snug_pool *pool)
+{
+    trial_run_with(t, k, pool, NULL);
+}
+
+/* What the kernel keeps of in[1], and a run that has nothing else of it. False: it keeps nothing.
+ */
+static inline bool trial_run_kept(trial *t, const snug_kernel *k, snug_pool *pool)
+{
+    snug_type in[SNUG_MAX_IN], out[SNUG_MAX_OUT];
+    const snug_sig sig = trial_sig(t, in, out);
+    const size_t bytes = k->keep_bytes && t->n_in > 1 ? k->keep_bytes(&sig) : 0;
+    if (bytes == 0) return false;
+    char *kept = trial_alloc(bytes + GUARD);
+    memset(kept + bytes, 0xA5, GUARD);
+    snug_queue queue = {pool};
+    snug_tensor only[SNUG_MAX_IN] = {{0}};
+    for (int i = 0; i < t->n_in; i++) only[i].type = t->in[i].type;
+    only[1].data = t->in[1].data;
+    k->keep(&(snug_call){.attrs = t->attrs,
+                         .in = only,
+                         .out = t->out,
+                         .n_in = t->n_in,
+                         .n_out = t->n_out,
+                         .kept = kept,
+                         .queue = &queue,
+                         .step = &t->step});
+    for (int i = 0; i < GUARD; i++)
+        if ((unsigned char)kept[bytes + (size_t)i] != 0xA5) abort();
+    t->in[1].data = NULL;
+    trial_run_with(t, k, pool, kept);
+    t->in[1].data = only[1].data;
+    free(kept);
+    return true;
 }
 
 #endif

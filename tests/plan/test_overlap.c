@@ -223,7 +223,8 @@ static void open_random(net *n, uint64_t seed, net_config c, int threads)
                                            .leaves = c.leaves,
                                            .n_micro = c.n_micro,
                                            .threads = threads,
-                                           .device = &n->device},
+                                           .device = &n->device,
+                                           .keep = c.eval},
                        &n->persistent, &n->plan));
     ok(snug_arena_create(&n->persistent, 1, &n->plan, &n->arena));
     snug_arena_init(&n->arena, 1);
@@ -321,22 +322,45 @@ static bool shares_bytes(const snug_node *n, const snug_value *in)
     return false;
 }
 
+/* What a kernel keeps stands in for in[1]. */
+static uint32_t kept_mark(const snug_node *n)
+{
+    return UINT32_MAX - 1 - n->id;
+}
+
+static void look_input(walk *w, const snug_instr *in, int i)
+{
+    const snug_node *n = in->node;
+    const uint32_t kept[2] = {kept_mark(n), kept_mark(n)};
+    if (i == 1 && in->kept.bytes > 0)
+        look(w, &in->kept, in->kept.bytes, kept, n->name, "what it keeps");
+    else
+        look_value(w, n, n->in[i], in->in[i]);
+}
+
+static void step_keep(walk *w, const snug_instr *in)
+{
+    look_value(w, in->node, in->node->in[1], in->in[1]);
+    write_marks(w, &in->kept, in->kept.bytes, kept_mark(in->node));
+    look_value(w, in->node, in->node->in[1], in->in[1]);
+}
+
 static void step_compute(walk *w, const snug_instr *in)
 {
     const snug_node *n = in->node;
     const uint32_t scratch[2] = {UINT32_MAX, UINT32_MAX};
     if (n->op->flags & SNUG_OP_VIEW) return;
-    for (int i = 0; i < n->n_in; i++) look_value(w, n, n->in[i], in->in[i]);
+    for (int i = 0; i < n->n_in; i++) look_input(w, in, i);
     if ((n->op->flags & SNUG_OP_ACROSS) && w->micro > 0)
         for (int i = 0; i < n->n_out; i++) look_value(w, n, n->out[i], in->out[i]);
     if (in->scratch.bytes) write_marks(w, &in->scratch, in->scratch.bytes, scratch[0]);
-    for (int i = 0; i < n->n_in; i++) look_value(w, n, n->in[i], in->in[i]);
+    for (int i = 0; i < n->n_in; i++) look_input(w, in, i);
     for (int i = 0; i < n->n_out; i++)
         write_marks(w, in->out[i], snug_type_bytes(&n->out[i]->type), mark_of(w, n->out[i]));
     for (int i = 0; i < n->n_out; i++)
         if (in->out[i]) look_value(w, n, n->out[i], in->out[i]);
     for (int i = 0; i < n->n_in; i++)
-        if (!shares_bytes(n, n->in[i])) look_value(w, n, n->in[i], in->in[i]);
+        if (!shares_bytes(n, n->in[i])) look_input(w, in, i);
     if (in->scratch.bytes) look(w, &in->scratch, in->scratch.bytes, scratch, n->name, "scratch");
 }
 
@@ -345,6 +369,7 @@ static void step_instr(walk *w, int32_t begin, int32_t end)
     for (int32_t i = begin; i < end && !w->problem[0]; i++) {
         const snug_instr *in = &w->n->plan->program.instr[i];
         if (in->kind == INSTR_COMPUTE) step_compute(w, in);
+        if (in->kind == INSTR_KEEP) step_keep(w, in);
         if (in->kind != INSTR_CHECK) continue;
         for (int j = 0; j < in->node->n_out; j++)
             if (in->node->out[j]->expect_finite)

@@ -97,7 +97,24 @@ static size_t forward_scratch(const snug_sig *sig, int threads)
 {
     conv v = conv_sizes(sig->attrs, &sig->in[0].shape, &sig->in[1].shape, &sig->out[0].shape);
     gemm g = forward_product(&v);
+    g.packed = sig->kept;
     return product_scratch(&g, &v.view, threads);
+}
+
+static size_t forward_keep_bytes(const snug_sig *sig)
+{
+    conv v = conv_sizes(sig->attrs, &sig->in[0].shape, &sig->in[1].shape, &sig->out[0].shape);
+    gemm g = forward_product(&v);
+    return gemm_keep_bytes(&g);
+}
+
+static void k_conv2d_keep_f32(const snug_call *call)
+{
+    conv v = conv_sizes(call->attrs, &call->in[0].type.shape, &call->in[1].type.shape,
+                        &call->out[0].type.shape);
+    v.weights = call->in[1].data;
+    gemm g = forward_product(&v);
+    gemm_keep(&g, call);
 }
 
 static void k_conv2d_f32(const snug_call *call)
@@ -112,6 +129,7 @@ static void k_conv2d_f32(const snug_call *call)
     g.c = call->out[0].data, g.ldc = v.f;
     g.bias = call->n_in > 2 ? call->in[2].data : NULL;
     g.act = v.a->act;
+    g.packed = call->kept != NULL, g.kept = call->kept;
     run_product(&g, &v.view, call);
 }
 
@@ -291,7 +309,12 @@ static void k_conv2d_grad_input_f32(const snug_call *call)
 }
 
 KERNEL_TABLE(conv2d) = {
-    {.op = "conv2d", .name = "k_conv2d_f32", .scratch = forward_scratch, .run = k_conv2d_f32},
+    {.op = "conv2d",
+     .name = "k_conv2d_f32",
+     .scratch = forward_scratch,
+     .run = k_conv2d_f32,
+     .keep_bytes = forward_keep_bytes,
+     .keep = k_conv2d_keep_f32},
     {.op = "conv2d_grad_input",
      .name = "k_conv2d_grad_input_f32",
      .scratch = input_scratch,

@@ -18,7 +18,8 @@ typedef struct direct {
     int64_t line, lines, floats;  /* floats of a band's image row; image rows; floats in all */
     int64_t pixels, skip; /* of a window's run; floats from the beginning of a run to the next */
     int64_t b_floats;     /* of a group's packed B */
-    float *b, *own;
+    const float *b;
+    float *pack, *own; /* where B is packed to, unless it is */
 } direct;
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -50,7 +51,7 @@ bool direct_suits(const gemm *g, const windows *v)
     direct d = direct_of(g, v);
     bool even = v->dilation_w == 1 || v->kh == 1; /* the runs of a window lie evenly */
     return g->k > 0 && even && v->grid_w >= MIN_WIDTH && d.floats * 4 <= BAND_BYTES &&
-           g->groups * d.b_floats * 4 <= B_BYTES;
+           (g->packed || g->groups * d.b_floats * 4 <= B_BYTES);
 }
 
 static size_t own_floats(const direct *d)
@@ -58,11 +59,15 @@ static size_t own_floats(const direct *d)
     return (size_t)(d->floats + TILE_SIZE);
 }
 
+static size_t b_floats(const direct *d)
+{
+    return d->g->packed ? 0 : (size_t)(d->g->groups * d->b_floats + 15) / 16 * 16;
+}
+
 size_t direct_scratch(const gemm *g, const windows *v, int threads)
 {
     direct d = direct_of(g, v);
-    size_t b = (size_t)(g->groups * d.b_floats + 15) / 16 * 16;
-    return (b + own_floats(&d) * (size_t)threads) * sizeof(float);
+    return (b_floats(&d) + own_floats(&d) * (size_t)threads) * sizeof(float);
 }
 
 static void pack_task(void *arg, int64_t task, int thread)
@@ -76,7 +81,7 @@ static void pack_task(void *arg, int64_t task, int thread)
                                .i0 = i0,
                                .ni = ni,
                                .nk = g->k,
-                               .out = d->b + group * d->b_floats + i0 * g->k});
+                               .out = d->pack + group * d->b_floats + i0 * g->k});
 }
 
 static void copy_band(const direct *d, int64_t sample, int64_t group, int64_t y, float *band)
@@ -150,8 +155,10 @@ void direct_run(const gemm *g, const windows *v, const snug_call *call)
     direct d = direct_of(g, v);
     spread(&d, snug_queue_threads(call->queue));
     assert(direct_scratch(g, v, snug_queue_threads(call->queue)) <= call->scratch_bytes);
-    d.b = call->scratch;
-    d.own = d.b + (size_t)(g->groups * d.b_floats + 15) / 16 * 16;
-    gemm_parallel(g, call->queue, g->groups * ceil_div(g->n, TILE_N), pack_task, &d);
+    d.pack = call->scratch;
+    d.own = d.pack + b_floats(&d);
+    d.b = g->packed ? g->kept : d.pack;
+    if (!g->packed)
+        gemm_parallel(g, call->queue, g->groups * ceil_div(g->n, TILE_N), pack_task, &d);
     gemm_parallel(g, call->queue, g->groups * d.samples * d.bands, band_task, &d);
 }

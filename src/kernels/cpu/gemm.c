@@ -25,7 +25,8 @@ typedef struct work {
     const gemm *g;
     blocking cut;
     int64_t tasks, leaves, leaf_k; /* leaves >= 1 */
-    float *packed_b, *parts;       /* shared: [groups][strips of k rows]; [parts][groups * m][n] */
+    const float *packed_b;         /* shared: [groups][strips of k rows] */
+    float *to_pack, *parts;        /* the same to be written; [parts][groups * m][n] */
     float *own;                    /* a thread's own buffers, own_floats apart */
     size_t own_floats, a_floats, b_floats;
 } work;
@@ -74,8 +75,8 @@ static blocking cut_product(const gemm *g)
                   .straight_a = straight_a(g),
                   .depth = snug_leaf_depth(g->leaves),
                   .many_pieces = g->k > BLOCK_K};
-    c.prepack = g->leaves == 0 && g->m > BLOCK_M &&
-                g->groups * g->k * round_up(g->n, VLEN) * 4 <= PREPACK_BYTES;
+    c.prepack = g->packed || (g->leaves == 0 && g->m > BLOCK_M &&
+                              g->groups * g->k * round_up(g->n, VLEN) * 4 <= PREPACK_BYTES);
     for (;;) {
         c.n_m = ceil_div(g->m, c.bm), c.n_n = ceil_div(g->n, c.bn);
         int64_t tasks = g->groups * c.n_m * c.n_n * c.parts;
@@ -142,7 +143,7 @@ static void prepack_task(void *arg, int64_t task, int thread)
                             .i0 = i0,
                             .ni = min64(TILE_N, g->n - i0),
                             .nk = g->k,
-                            .out = w->packed_b + group * round_up(g->n, VLEN) * g->k + i0 * g->k});
+                            .out = w->to_pack + group * round_up(g->n, VLEN) * g->k + i0 * g->k});
 }
 
 /* ---- a block of C ------------------------------------------------------------------------------
@@ -419,10 +420,13 @@ static size_t lay_out(work *w, const gemm *g, int threads, float *scratch)
     w->b_floats = (size_t)round_up(bk * c->bn, 16);
     w->own_floats = w->a_floats + w->b_floats + (size_t)(stacks * c->depth * TILE_SIZE);
     size_t own = w->own_floats * (size_t)threads;
-    size_t b = c->prepack ? (size_t)round_up(g->groups * round_up(g->n, VLEN) * g->k, 16) : 0;
+    size_t b = c->prepack && !g->packed
+                   ? (size_t)round_up(g->groups * round_up(g->n, VLEN) * g->k, 16)
+                   : 0;
     size_t parts = c->parts > 1 ? (size_t)(c->parts * g->groups * g->m * g->n) : 0;
     w->own = scratch;
-    w->packed_b = scratch + own;
+    w->to_pack = scratch + own;
+    w->packed_b = g->packed ? g->kept : w->to_pack;
     w->parts = scratch + own + b;
     return (own + b + parts) * sizeof(float);
 }
@@ -434,6 +438,17 @@ size_t gemm_scratch(const gemm *g, int threads)
     return lay_out(&w, g, threads, nowhere);
 }
 
+size_t gemm_keep_bytes(const gemm *g)
+{
+    return (size_t)(g->groups * round_up(g->n, VLEN) * g->k) * sizeof(float);
+}
+
+void gemm_keep(const gemm *g, const snug_call *call)
+{
+    work w = {.g = g, .to_pack = call->kept};
+    snug_parallel(call->queue, g->groups * ceil_div(g->n, TILE_N), prepack_task, &w);
+}
+
 void gemm_run(const gemm *g, const snug_call *call)
 {
     if (g->groups * g->m * g->n == 0) return;
@@ -443,7 +458,7 @@ void gemm_run(const gemm *g, const snug_call *call)
     size_t bytes = lay_out(&w, g, snug_queue_threads(call->queue), call->scratch);
     assert(bytes <= call->scratch_bytes);
     (void)bytes;
-    if (c->prepack)
+    if (c->prepack && !g->packed)
         gemm_parallel(g, call->queue, g->groups * ceil_div(g->n, TILE_N), prepack_task, &w);
     gemm_parallel(g, call->queue, g->groups * c->n_m * c->n_n * c->parts, block_task, &w);
     if (c->parts > 1) gemm_combine(g, call->queue, w.parts, c->parts);

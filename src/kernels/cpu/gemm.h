@@ -63,13 +63,20 @@ struct gemm {
     const float *bias; /* [groups * n] or NULL */
     int64_t act;
     int64_t leaves, leaf_k; /* slots and k a slot; leaves 0: k is no batch */
+    bool packed;            /* B is packed already, at `kept` */
+    const float *kept;
 };
 
 /* Bytes of scratch for products up to these sizes and leaves; reads no pointer of g. */
 size_t SNUG_TIER_SYMBOL(gemm_scratch)(const gemm *g, int threads);
 void SNUG_TIER_SYMBOL(gemm_run)(const gemm *g, const snug_call *call);
-#define gemm_scratch SNUG_TIER_SYMBOL(gemm_scratch)
-#define gemm_run     SNUG_TIER_SYMBOL(gemm_run)
+/* All of B packed once for many calls: its bytes, and the packing. */
+size_t SNUG_TIER_SYMBOL(gemm_keep_bytes)(const gemm *g);
+void SNUG_TIER_SYMBOL(gemm_keep)(const gemm *g, const snug_call *call);
+#define gemm_keep_bytes SNUG_TIER_SYMBOL(gemm_keep_bytes)
+#define gemm_keep       SNUG_TIER_SYMBOL(gemm_keep)
+#define gemm_scratch    SNUG_TIER_SYMBOL(gemm_scratch)
+#define gemm_run        SNUG_TIER_SYMBOL(gemm_run)
 
 /* A finished tile of C: rows [i0, i0 + n), nv vectors of columns from j0 on. */
 typedef struct gemm_tile {

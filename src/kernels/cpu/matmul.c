@@ -53,7 +53,25 @@ static size_t scratch(const snug_sig *sig, int threads)
     const snug_shape *a = &sig->in[0].shape;
     gemm g = product(attrs, a, &sig->in[1].shape);
     if (attrs->trans_a && a->kind[0] == SNUG_AXIS_BATCH) g.leaves = gemm_max_leaves(a->dim[0]);
+    g.packed = sig->kept;
     return gemm_scratch(&g, threads);
+}
+
+static size_t keep_bytes(const snug_sig *sig)
+{
+    const gemm g = product(sig->attrs, &sig->in[0].shape, &sig->in[1].shape);
+    return g.a_by_k ? 0 : gemm_keep_bytes(&g);
+}
+
+static void k_matmul_keep_f32(const snug_call *call)
+{
+    const snug_matmul_attrs *attrs = call->attrs;
+    const snug_tensor *b = &call->in[1];
+    gemm g = product(attrs, &call->in[0].type.shape, &b->type.shape);
+    const matrices x = {.b = b->data, .ldb = attrs->trans_b ? g.k : g.n};
+    g.arg = &x;
+    g.pack_b = attrs->trans_b ? pack_bt : pack_b;
+    gemm_keep(&g, call);
 }
 
 static void k_matmul_f32(const snug_call *call)
@@ -72,11 +90,17 @@ static void k_matmul_f32(const snug_call *call)
     g.c = call->out[0].data, g.ldc = g.n;
     g.bias = call->n_in > 2 ? call->in[2].data : NULL;
     g.act = attrs->act;
+    g.packed = call->kept != NULL, g.kept = call->kept;
     if (attrs->trans_a && a->type.shape.kind[0] == SNUG_AXIS_BATCH) gemm_leaves(&g, call->step);
     gemm_run(&g, call);
 }
 
 KERNEL_TABLE(matmul) = {
-    {.op = "matmul", .name = "k_matmul_f32", .scratch = scratch, .run = k_matmul_f32},
+    {.op = "matmul",
+     .name = "k_matmul_f32",
+     .scratch = scratch,
+     .run = k_matmul_f32,
+     .keep_bytes = keep_bytes,
+     .keep = k_matmul_keep_f32},
     {0},
 };

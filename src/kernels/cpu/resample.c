@@ -151,12 +151,12 @@ static void k_resize2d_f32(const snug_call *c) { run(c, snug_resize2d_axes, fals
 static void k_resize2d_grad_f32(const snug_call *c) { run(c, snug_resize2d_axes, true); }
 
 KERNEL_TABLE(resample) = {
-    {"avg_pool2d", "k_avg_pool2d_f32", fits, avg_scratch, k_avg_pool2d_f32},
-    {"avg_pool2d_grad", "k_avg_pool2d_grad_f32", fits, avg_grad_scratch, k_avg_pool2d_grad_f32},
-    {"adaptive_avg_pool2d", "k_adaptive_avg_pool2d_f32", fits, bins_scratch, k_adaptive_avg_pool2d_f32},
-    {"adaptive_avg_pool2d_grad", "k_adaptive_avg_pool2d_grad_f32", fits, bins_grad_scratch, k_adaptive_avg_pool2d_grad_f32},
-    {"resize2d", "k_resize2d_f32", fits, resize_scratch, k_resize2d_f32},
-    {"resize2d_grad", "k_resize2d_grad_f32", fits, resize_grad_scratch, k_resize2d_grad_f32},
+    {.op = "avg_pool2d", .name = "k_avg_pool2d_f32", .fits = fits, .scratch = avg_scratch, .run = k_avg_pool2d_f32},
+    {.op = "avg_pool2d_grad", .name = "k_avg_pool2d_grad_f32", .fits = fits, .scratch = avg_grad_scratch, .run = k_avg_pool2d_grad_f32},
+    {.op = "adaptive_avg_pool2d", .name = "k_adaptive_avg_pool2d_f32", .fits = fits, .scratch = bins_scratch, .run = k_adaptive_avg_pool2d_f32},
+    {.op = "adaptive_avg_pool2d_grad", .name = "k_adaptive_avg_pool2d_grad_f32", .fits = fits, .scratch = bins_grad_scratch, .run = k_adaptive_avg_pool2d_grad_f32},
+    {.op = "resize2d", .name = "k_resize2d_f32", .fits = fits, .scratch = resize_scratch, .run = k_resize2d_f32},
+    {.op = "resize2d_grad", .name = "k_resize2d_grad_f32", .fits = fits, .scratch = resize_grad_scratch, .run = k_resize2d_grad_f32},
     {0},
 };
 /* clang-format on */

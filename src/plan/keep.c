@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What kernels keep of weights. Where the prologue runs once for many steps, a kernel may make
+ * something of its in[1] there, in its own layout, and read that instead. What the prologue made is
+ * dropped for it; of parameters, which stay, copies are kept up to a bound. */
+#include "plan/lower.h"
+
+#define KEPT_PARAMETERS ((size_t)8 << 20)
+
+/* Whether in[1] depends on parameters alone; *parameter: its bytes are one's own. */
+static bool same_each_step(const snug_node *n, bool *parameter)
+{
+    if (n->section != SECTION_BODY || n->n_in < 2) return false;
+    snug_value *v = n->in[1], *root = snug_value_root(v);
+    *parameter = root->role == SNUG_ROLE_PARAM;
+    return *parameter || (v->producer && v->producer->section == SECTION_PROLOGUE);
+}
+
+static snug_keep keep_of(const snug_lowering *l, const snug_node *n)
+{
+    snug_type in[SNUG_MAX_IN], out[SNUG_MAX_OUT];
+    snug_sig sig;
+    const snug_device *d = l->plan->config.device;
+    snug_node_sig(n, in, out, &sig);
+    const snug_kernel *k = d->driver->find_kernel(d, n->op->name, &sig);
+    return (snug_keep){.bytes = k && k->keep_bytes ? k->keep_bytes(&sig) : 0, .kernel = k};
+}
+
+snug_status snug_lower_keeps(snug_lowering *l, snug_bump *work)
+{
+    const snug_graph *g = l->graph;
+    const size_t n_ids = (size_t)g->next_node_id + 1;
+    size_t parameters = 0;
+    l->keep = snug_bump_alloc(work, n_ids * sizeof *l->keep);
+    l->first_keeper = snug_bump_alloc(work, n_ids * sizeof(snug_node *));
+    if (!l->keep || !l->first_keeper) return SNUG_ENOMEM;
+    for (int i = g->n_nodes - 1; i >= 0 && l->plan->config.keep; i--) {
+        snug_node *n = g->nodes[i];
+        bool parameter;
+        if (!same_each_step(n, &parameter)) continue;
+        snug_keep keep = keep_of(l, n);
+        if (keep.bytes == 0 || (parameter && parameters + keep.bytes > KEPT_PARAMETERS)) continue;
+        if (parameter) parameters += keep.bytes;
+        const snug_node *maker = n->in[1]->producer;
+        snug_node **first = &l->first_keeper[maker ? maker->id : g->next_node_id];
+        keep.next = *first;
+        l->keep[n->id] = keep;
+        *first = n;
+    }
+    return SNUG_OK;
+}
