@@ -7,6 +7,7 @@
  * With a stride, pixels of dx fall into stride_h * stride_w phases that see disjoint parts of w;
  * each phase is a product of its own without stride. */
 #include "kernels/cpu/direct.h"
+#include "kernels/cpu/planes.h"
 
 typedef struct conv {
     const snug_conv2d_attrs *a;
@@ -98,6 +99,7 @@ static size_t forward_scratch(const snug_sig *sig, int threads)
     conv v = conv_sizes(sig->attrs, &sig->in[0].shape, &sig->in[1].shape, &sig->out[0].shape);
     gemm g = forward_product(&v);
     g.packed = sig->kept;
+    if (planes_suits(&g, &v.view)) return planes_scratch(&g, &v.view, threads);
     return product_scratch(&g, &v.view, threads);
 }
 
@@ -105,7 +107,7 @@ static size_t forward_keep_bytes(const snug_sig *sig)
 {
     conv v = conv_sizes(sig->attrs, &sig->in[0].shape, &sig->in[1].shape, &sig->out[0].shape);
     gemm g = forward_product(&v);
-    return gemm_keep_bytes(&g);
+    return planes_suits(&g, &v.view) ? 0 : gemm_keep_bytes(&g);
 }
 
 static void k_conv2d_keep_f32(const snug_call *call)
@@ -130,7 +132,10 @@ static void k_conv2d_f32(const snug_call *call)
     g.bias = call->n_in > 2 ? call->in[2].data : NULL;
     g.act = v.a->act;
     g.packed = call->kept != NULL, g.kept = call->kept;
-    run_product(&g, &v.view, call);
+    if (planes_suits(&g, &v.view))
+        planes_run(&g, &v.view, call);
+    else
+        run_product(&g, &v.view, call);
 }
 
 /* ---- dw ----------------------------------------------------------------------------------------
@@ -165,6 +170,7 @@ static size_t weight_scratch(const snug_sig *sig, int threads)
     conv v = conv_sizes(sig->attrs, x, &sig->out[0].shape, &sig->in[1].shape);
     gemm g = weight_product(&v);
     if (x->kind[0] == SNUG_AXIS_BATCH) g.leaves = gemm_max_leaves(v.n);
+    if (planes_weight_suits(&g, &v.view)) return planes_weight_scratch(&g, &v.view, threads);
     if (direct_weight_suits(&g, &v.view)) return direct_weight_scratch(&g, &v.view, threads);
     return gemm_scratch(&g, threads);
 }
@@ -179,7 +185,9 @@ static void k_conv2d_grad_weight_f32(const snug_call *call)
     g.b = v.dy, g.ldb = v.f;
     g.c = call->out[0].data, g.ldc = v.f;
     if (x->kind[0] == SNUG_AXIS_BATCH) gemm_leaves(&g, call->step);
-    if (direct_weight_suits(&g, &v.view))
+    if (planes_weight_suits(&g, &v.view))
+        planes_weight_run(&g, &v.view, call);
+    else if (direct_weight_suits(&g, &v.view))
         direct_weight_run(&g, &v.view, call);
     else
         gemm_run(&g, call);
