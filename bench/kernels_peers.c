@@ -5,7 +5,8 @@
  * or convolutions, all three passes:  kernels_peers THREADS NxHxWxC-FkK[sS][pP]...
  * The three run in turn, again and again; medians and their ratios are printed, and a pulse of
  * multiply-adds in between tells what the machine gave. oneDNN gets images as [N, H, W, C] like
- * Snug, and its weights in the layout it likes best, reordered outside the timing. */
+ * Snug, and its weights in the layout it likes best, reordered outside the timing; for Winograd's
+ * convolution all its tensors are in the layouts it likes. */
 #include "base/cpu.h"
 #include "base/os.h"
 #include "kernels/pulse.h"
@@ -79,7 +80,7 @@ static const dnnl_memory_desc_t *md(dnnl_primitive_desc_t d, dnnl_query_t what)
     return dnnl_primitive_desc_query_md(d, what, 0);
 }
 
-static bool peer_conv(peer *p, const trial *t)
+static bool peer_conv(peer *p, const trial *t, dnnl_alg_kind_t how)
 {
     const snug_conv2d_attrs *a = t->attrs;
     bool gi = strcmp(t->op->name, "conv2d_grad_input") == 0;
@@ -95,29 +96,33 @@ static bool peer_conv(peer *p, const trial *t)
     int64_t stride[DNNL_MAX_NDIMS] = {a->stride_h, a->stride_w},
             left[DNNL_MAX_NDIMS] = {a->pad_top, a->pad_left};
     int64_t right[DNNL_MAX_NDIMS] = {a->pad_bottom, a->pad_right};
+    const bool plain = how == dnnl_convolution_direct;
     dnnl_memory_desc_t xm = desc(xd, 4, dnnl_nhwc), ym = desc(yd, 4, dnnl_nhwc);
     dnnl_memory_desc_t wm = desc(wd, 4, dnnl_hwio), any = desc(wd, 4, dnnl_format_tag_any);
+    dnnl_memory_desc_t xa = plain ? xm : desc(xd, 4, dnnl_format_tag_any);
+    dnnl_memory_desc_t ya = plain ? ym : desc(yd, 4, dnnl_format_tag_any);
     dnnl_convolution_desc_t d, fd;
     dnnl_primitive_desc_t pd, fpd;
-    if (!sure(dnnl_convolution_forward_desc_init(&fd, dnnl_forward_training,
-                                                 dnnl_convolution_direct, &xm, &any, NULL, &ym,
-                                                 stride, left, right)) ||
-        !sure(dnnl_primitive_desc_create(&fpd, &fd, NULL, p->engine, NULL)))
+    if (!sure(dnnl_convolution_forward_desc_init(&fd, dnnl_forward_training, how, &xa, &any, NULL,
+                                                 &ya, stride, left, right)) ||
+        dnnl_primitive_desc_create(&fpd, &fd, NULL, p->engine, NULL) != dnnl_success)
         return false;
     pd = fpd;
-    if (gi && (!sure(dnnl_convolution_backward_data_desc_init(&d, dnnl_convolution_direct, &xm,
-                                                              &any, &ym, stride, left, right)) ||
-               !sure(dnnl_primitive_desc_create(&pd, &d, NULL, p->engine, fpd))))
+    if (gi && (!sure(dnnl_convolution_backward_data_desc_init(&d, how, &xa, &any, &ya, stride, left,
+                                                              right)) ||
+               dnnl_primitive_desc_create(&pd, &d, NULL, p->engine, fpd) != dnnl_success))
         return false;
-    if (gw && (!sure(dnnl_convolution_backward_weights_desc_init(
-                   &d, dnnl_convolution_direct, &xm, &any, NULL, &ym, stride, left, right)) ||
-               !sure(dnnl_primitive_desc_create(&pd, &d, NULL, p->engine, fpd))))
+    if (gw && (!sure(dnnl_convolution_backward_weights_desc_init(&d, how, &xa, &any, NULL, &ya,
+                                                                 stride, left, right)) ||
+               dnnl_primitive_desc_create(&pd, &d, NULL, p->engine, fpd) != dnnl_success))
         return false;
     if (!sure(dnnl_primitive_create(&p->primitive, pd))) return false;
-    peer_arg(p, gi ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC, &xm, &xm, c.x->data);
+    peer_arg(p, gi ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC,
+             md(pd, gi ? dnnl_query_diff_src_md : dnnl_query_src_md), &xm, c.x->data);
     peer_arg(p, gw ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS,
              md(pd, gw ? dnnl_query_diff_weights_md : dnnl_query_weights_md), &wm, c.w->data);
-    peer_arg(p, gi || gw ? DNNL_ARG_DIFF_DST : DNNL_ARG_DST, &ym, &ym, c.y->data);
+    peer_arg(p, gi || gw ? DNNL_ARG_DIFF_DST : DNNL_ARG_DST,
+             md(pd, gi || gw ? dnnl_query_diff_dst_md : dnnl_query_dst_md), &ym, c.y->data);
     return true;
 }
 
@@ -218,10 +223,13 @@ static void measure(const snug_op *op, const snug_case *c, snug_pool *pool)
         if ((snug_cpu_tiers() >> tier & 1)) k = trial_kernel(&t, (snug_tier)tier);
     snug_type in[SNUG_MAX_IN], out[SNUG_MAX_OUT];
     snug_sig sig = trial_sig(&t, in, out);
-    peer p = {0};
-    bool known = strcmp(op->name, "matmul") == 0 ? peer_matmul(&p, &t) : peer_conv(&p, &t);
+    peer p = {0}, w = {0};
+    const bool product = strcmp(op->name, "matmul") == 0;
+    bool known = product ? peer_matmul(&p, &t) : peer_conv(&p, &t, dnnl_convolution_direct);
     if (!known) p.primitive = NULL;
-    double own[ROUNDS], blas[ROUNDS], dnnl[ROUNDS], fma[ROUNDS], flops = op->cost(&sig).flops;
+    if (product || !peer_conv(&w, &t, dnnl_convolution_winograd)) w.primitive = NULL;
+    double own[ROUNDS], blas[ROUNDS], dnnl[ROUNDS], wino[ROUNDS], fma[ROUNDS];
+    double flops = op->cost(&sig).flops;
     for (int r = 0; r < ROUNDS; r++) {
         fma[r] = -pulse();
         double start = snug_now();
@@ -229,14 +237,15 @@ static void measure(const snug_op *op, const snug_case *c, snug_pool *pool)
         own[r] = snug_now() - start;
         blas[r] = blas_run(&t);
         dnnl[r] = peer_run(&p);
+        wino[r] = peer_run(&w);
     }
     double least = own[0];
     for (int r = 0; r < ROUNDS; r++) least = own[r] < least ? own[r] : least;
     double mine = median(own, ROUNDS);
     printf("%-19s %-18s %8.1f us (least %8.1f) %6.1f GF  pulse %5.1f GF   x%.2f of OpenBLAS  x%.2f "
-           "of oneDNN\n",
+           "of oneDNN  x%.2f of its Winograd\n",
            op->name, c->name, mine * 1e6, least * 1e6, flops / mine * 1e-9, -median(fma, ROUNDS),
-           median(blas, ROUNDS) / mine, median(dnnl, ROUNDS) / mine);
+           median(blas, ROUNDS) / mine, median(dnnl, ROUNDS) / mine, median(wino, ROUNDS) / mine);
     trial_close(&t);
 }
 

@@ -35,8 +35,8 @@ CASES = {
     "lenet-300-100": (IMAGE, "class", [10]),
     "lenet5-caffe": (IMAGE, "class", [10]),
     "resnet8": (COLOUR, "class", [10]),
-    "resnet20": (COLOUR, "class", [10]),
-    "resnet18": (COLOUR, "class", [10]),
+    "resnet20": (COLOUR, "class", [10], 0, False, 3e-4),  # steep: a ReLU that switches is seen
+    "resnet18": (COLOUR, "class", [10], 0, False, 1e-5),  # likewise
     "resnet18-imagenet": ([64, 64, 3], "class", [10]),
     "vgg11": (COLOUR, "class", [10]),
     "vgg11-bn": (COLOUR, "class", [10]),

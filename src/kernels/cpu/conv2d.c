@@ -8,6 +8,7 @@
  * each phase is a product of its own without stride. */
 #include "kernels/cpu/direct.h"
 #include "kernels/cpu/planes.h"
+#include "kernels/cpu/winograd.h"
 
 typedef struct conv {
     const snug_conv2d_attrs *a;
@@ -83,12 +84,16 @@ static bool use_direct(const gemm *g, const windows *v)
 
 static size_t product_scratch(const gemm *g, const windows *v, int threads)
 {
+    if (winograd_suits(g, v)) return winograd_scratch(g, v, threads);
     return use_direct(g, v) ? direct_scratch(g, v, threads) : gemm_scratch(g, threads);
 }
 
-static void run_product(const gemm *g, const windows *v, const snug_call *call)
+static void run_product(const gemm *g, const windows *v, const winograd_weights *w,
+                        const snug_call *call)
 {
-    if (use_direct(g, v))
+    if (winograd_suits(g, v))
+        winograd_run(g, v, w, call);
+    else if (use_direct(g, v))
         direct_run(g, v, call);
     else
         gemm_run(g, call);
@@ -107,7 +112,8 @@ static size_t forward_keep_bytes(const snug_sig *sig)
 {
     conv v = conv_sizes(sig->attrs, &sig->in[0].shape, &sig->in[1].shape, &sig->out[0].shape);
     gemm g = forward_product(&v);
-    return planes_suits(&g, &v.view) ? 0 : gemm_keep_bytes(&g);
+    if (planes_suits(&g, &v.view)) return 0;
+    return winograd_suits(&g, &v.view) ? winograd_keep_bytes(&g, &v.view) : gemm_keep_bytes(&g);
 }
 
 static void k_conv2d_keep_f32(const snug_call *call)
@@ -116,7 +122,10 @@ static void k_conv2d_keep_f32(const snug_call *call)
                         &call->out[0].type.shape);
     v.weights = call->in[1].data;
     gemm g = forward_product(&v);
-    gemm_keep(&g, call);
+    if (winograd_suits(&g, &v.view))
+        winograd_keep(&g, &v.view, &(winograd_weights){v.weights, false}, call);
+    else
+        gemm_keep(&g, call);
 }
 
 static void k_conv2d_f32(const snug_call *call)
@@ -135,7 +144,7 @@ static void k_conv2d_f32(const snug_call *call)
     if (planes_suits(&g, &v.view))
         planes_run(&g, &v.view, call);
     else
-        run_product(&g, &v.view, call);
+        run_product(&g, &v.view, &(winograd_weights){v.weights, false}, call);
 }
 
 /* ---- dw ----------------------------------------------------------------------------------------
@@ -312,7 +321,7 @@ static void k_conv2d_grad_input_f32(const snug_call *call)
         gemm g = input_product(&h);
         g.a = v.dy;
         g.c = h.dx, g.ldc = v.c;
-        run_product(&g, &h.view, call);
+        run_product(&g, &h.view, &(winograd_weights){v.weights, true}, call);
     }
 }
 
