@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one block of tensors of a run: [persistent | transient, the largest of all plans | stream
  * slots]. Reserved once and faulted in. */
-#include "base/rng.h"
+#include "kernels/random.h"
 #include "run/exec.h"
 #include <math.h>
 #include <string.h>
@@ -10,6 +10,7 @@ static snug_arena measure(const snug_persistent *p, int n_plans, snug_plan *cons
 {
     snug_arena a = {.persistent = p, .persistent_bytes = p->bytes, .transient_offset = p->bytes};
     if (n_plans > 0) a.queue = plans[0]->config.device->queue;
+    if (n_plans > 0) a.tier = snug_context_tier(plans[0]->config.device->ctx);
     for (int i = 0; i < n_plans; i++) {
         if (plans[i]->transient_bytes > a.transient_bytes)
             a.transient_bytes = plans[i]->transient_bytes;
@@ -91,54 +92,58 @@ static double spread(const snug_persistent_entry *e)
     }
 }
 
-/* Elements 2 i and 2 i + 1, from a counter of their own: a place in the tensor decides, nothing
- * else does. */
-static void two_elements(const snug_init *init, double width, const uint32_t u[4], double out[2])
-{
-    switch (init->kind) {
-    case SNUG_INIT_ONE:
-    case SNUG_INIT_CONSTANT:
-        out[0] = out[1] = init->kind == SNUG_INIT_ONE ? 1 : init->a;
-        return;
-    case SNUG_INIT_UNIFORM:
-    case SNUG_INIT_HE_UNIFORM:
-    case SNUG_INIT_GLOROT_UNIFORM:
-        for (int k = 0; k < 2; k++)
-            out[k] = (2 * snug_rng_double(u[2 * k], u[2 * k + 1]) - 1) * width;
-        return;
-    case SNUG_INIT_NORMAL:
-    case SNUG_INIT_HE_NORMAL:
-        snug_rng_normal(u, out);
-        for (int k = 0; k < 2; k++) out[k] *= width;
-        return;
-    default:
-        out[0] = out[1] = 0;
-    }
-}
-
-enum { INIT_GRAIN = 1 << 14 }; /* elements of a task, an even number */
+/* Elements of a task, and of a piece of it: even numbers. */
+enum { INIT_GRAIN = 1 << 14, INIT_PIECE = 256 };
 
 /* One persistent value on its way. */
 typedef struct filling {
     const snug_persistent_entry *e;
     snug_tensor to;
     int64_t n;
-    uint64_t seed, key;
-    double width;
+    snug_random_row row;
+    const snug_random *random;
 } filling;
+
+/* Elements 2 i and 2 i + 1 have a counter of their own: a place in the tensor decides, nothing else
+ * does. */
+static void make_piece(const filling *f, const snug_random_row *row, double *to)
+{
+    switch (f->e->init.kind) {
+    case SNUG_INIT_UNIFORM:
+    case SNUG_INIT_HE_UNIFORM:
+    case SNUG_INIT_GLOROT_UNIFORM:
+        f->random->uniform(row, to);
+        return;
+    case SNUG_INIT_NORMAL:
+    case SNUG_INIT_HE_NORMAL:
+        f->random->normal(row, to);
+        return;
+    default:
+        for (int64_t i = 0; i < row->n; i++)
+            to[i] = f->e->init.kind == SNUG_INIT_CONSTANT ? f->e->init.a : 1;
+    }
+}
+
+static void store_piece(const filling *f, const snug_random_row *row, const double *from)
+{
+    float *to = (float *)f->to.data + row->begin;
+    if (f->to.type.dtype == SNUG_F32)
+        for (int64_t i = 0; i < row->n; i++) to[i] = (float)from[i];
+    else
+        for (int64_t i = 0; i < row->n; i++) snug_store(&f->to, row->begin + i, from[i]);
+}
 
 static void fill_task(void *arg, int64_t task, int thread)
 {
     const filling *f = arg;
+    snug_random_row row = f->row;
+    double piece[INIT_PIECE];
     int64_t begin = task * INIT_GRAIN, end = begin + INIT_GRAIN < f->n ? begin + INIT_GRAIN : f->n;
     (void)thread;
-    for (int64_t i = begin; i < end; i += 2) {
-        uint32_t u[4];
-        double v[2];
-        snug_rng(f->seed, RNG_INIT, f->key, (uint64_t)i / 2, u);
-        two_elements(&f->e->init, f->width, u, v);
-        snug_store(&f->to, i, v[0]);
-        if (i + 1 < end) snug_store(&f->to, i + 1, v[1]);
+    for (row.begin = begin; row.begin < end; row.begin += INIT_PIECE) {
+        row.n = end - row.begin < INIT_PIECE ? end - row.begin : INIT_PIECE;
+        make_piece(f, &row, piece);
+        store_piece(f, &row, piece);
     }
 }
 
@@ -146,9 +151,9 @@ void snug_arena_init(snug_arena *a, uint64_t seed)
 {
     for (int32_t k = 0; k < a->persistent->n; k++) {
         const snug_persistent_entry *e = &a->persistent->entry[k];
-        filling f = {.e = e, .to = {a->base + e->offset, e->type}, .seed = seed};
-        f.key = snug_hash_name(e->name);
-        f.width = spread(e);
+        filling f = {.e = e, .to = {a->base + e->offset, e->type}};
+        f.row = (snug_random_row){seed, snug_hash_name(e->name), RNG_INIT, 0, 0, spread(e)};
+        f.random = snug_random_of(a->tier);
         f.n = snug_shape_elements(&e->type.shape);
         int64_t tasks = (f.n + INIT_GRAIN - 1) / INIT_GRAIN;
         if (e->init.kind == SNUG_INIT_ZERO)

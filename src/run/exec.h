@@ -13,6 +13,7 @@ typedef struct snug_arena {
         stream_slot_bytes;
     const snug_persistent *persistent;
     snug_queue *queue; /* of the plans' device; NULL without plans */
+    snug_tier tier;    /* likewise; the scalar one */
 } snug_arena;
 
 size_t snug_arena_size(const snug_persistent *p, int n_plans, snug_plan *const *plans);
