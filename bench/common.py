@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import statistics
+import struct
 import subprocess
 import tempfile
 
@@ -60,6 +61,13 @@ def ctest(*names):
         done = subprocess.run([str(program)], capture_output=True, text=True, cwd=ROOT)
         if done.returncode != 0:
             raise RuntimeError(f"{name}: {(done.stdout + done.stderr)[-400:]}")
+
+
+def array(values, kind, shape):
+    """The bytes of an .npy file."""
+    head = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {tuple(shape)}, }}".encode()
+    head += b" " * (-(len(head) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + bytes(values)
 
 
 def median(values):

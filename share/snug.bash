@@ -10,7 +10,7 @@ _snug() {
         eval) words=' --part --test --batch --json --quiet --threads --tier --help' ;;
         predict) words=' --top --part --batch --prompt --tokens --temperature --top-k --top-p --seed --json --quiet --threads --tier --help' ;;
         runs) words=' --runs --json --quiet --help' ;;
-        bench) words=' --batch --optimizer --leaves --seconds --ops --json --quiet --threads --tier --help' ;;
+        bench) words=' --batch --optimizer --lr --leaves --seconds --ops --json --quiet --threads --tier --help' ;;
         help) words=' --markdown --json --quiet --help' ;;
         esac
     fi

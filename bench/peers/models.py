@@ -183,22 +183,23 @@ def start(model):
             if isinstance(model, Gpt):
                 nn.init.normal_(m.weight, std=0.02)
             else:
-                nn.init.kaiming_normal_(m.weight, nonlinearity="relu")
+                nn.init.kaiming_uniform_(m.weight, nonlinearity="relu")
             if getattr(m, "bias", None) is not None:
                 nn.init.zeros_(m.bias)
     return model
 
 
-# classes 0: the sample itself is the target; channels_last where it is the faster layout
-Model = collections.namedtuple("Model", "make sample classes channels_last")
+# classes 0: the sample itself is the target; channels_last where it is the faster layout; same: Snug's model pads
+# strided convolutions as TensorFlow does, which has an odd row below
+Model = collections.namedtuple("Model", "make sample classes channels_last same", defaults=[False])
 MODELS = {
     "mlp": Model(mlp, (1, 28, 28), 10, False),
     "lenet": Model(lenet, (1, 28, 28), 10, True),
     "cnn": Model(cnn, (1, 28, 28), 10, True),
-    "resnet8": Model(resnet8, (3, 32, 32), 10, True),
+    "resnet8": Model(resnet8, (3, 32, 32), 10, True, True),
     "resnet18": Model(resnet18, (3, 32, 32), 10, True),
-    "dscnn": Model(dscnn, (1, 49, 10), 12, True),
-    "mobilenetv1": Model(mobilenetv1, (3, 96, 96), 2, True),
+    "dscnn": Model(dscnn, (1, 49, 10), 12, True, True),
+    "mobilenetv1": Model(mobilenetv1, (3, 96, 96), 2, True, True),
     "mobilenetv2": Model(mobilenetv2, (3, 96, 96), 10, True),
     "autoencoder": Model(autoencoder, (640,), 0, False),
     "lstm": Model(lstm, (64, 16), 10, False),

@@ -16,13 +16,14 @@ import warnings
 import torch
 import torch.nn.functional as F
 
+import snug_weights
 from models import MODELS, TEXT, start
 
 WARM_STEPS, WINDOW_SECONDS, LATENCY_SECONDS = 3, 0.1, 0.3
 OPTIMIZERS = {  # the constants of Snug's
-    "adam": (torch.optim.Adam, {"lr": 1e-3}),
-    "adamw": (torch.optim.AdamW, {"lr": 1e-3, "weight_decay": 0}),
-    "momentum": (torch.optim.SGD, {"lr": 0.02, "momentum": 0.9}),
+    "adam": (torch.optim.Adam, {}),
+    "adamw": (torch.optim.AdamW, {"weight_decay": 0}),
+    "momentum": (torch.optim.SGD, {"momentum": 0.9}),
 }
 
 
@@ -40,8 +41,10 @@ def steal():
     return int(open("/proc/stat").readline().split()[8])
 
 
-def make_optimizer(name, parameters):
-    kind, settings = OPTIMIZERS[name]
+def make_optimizer(args, model):
+    kind, settings = OPTIMIZERS[args.optimizer]
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    settings = {"lr": args.lr, **settings}
     if "fused" in inspect.signature(kind).parameters:
         try:
             return kind(parameters, fused=True, **settings)
@@ -50,11 +53,11 @@ def make_optimizer(name, parameters):
     return kind(parameters, **settings)
 
 
-def make_batches(name, batch, layout):
+def make_batches(name, batch, layout, context):
     """Noise, a few batches of it, ready in memory."""
     model, n = MODELS[name], max(8, 64 // batch)
     if name in TEXT:
-        tokens = torch.randint(0, model.classes, (n, batch, model.sample[0] + 1))
+        tokens = torch.randint(0, model.classes, (n, batch, (context or model.sample[0]) + 1))
         return [(t[:, :-1].contiguous(), t[:, 1:].contiguous()) for t in tokens]
     x = (torch.rand(n, batch, *model.sample) - 0.5) * 12 ** 0.5
     y = torch.arange(n * batch).view(n, batch) % max(model.classes, 1)
@@ -95,8 +98,8 @@ def powers(losses):
 
 
 def train(args, model, batches):
-    optimizer = make_optimizer(args.optimizer, list(model.parameters()))
-    losses, times, first, until = [], None, 0, 0
+    optimizer = make_optimizer(args, model)
+    losses, times, began_first, first, until = [], None, 0, 0, 0
 
     def step(i):
         x, y = batches[i % len(batches)]
@@ -107,6 +110,7 @@ def train(args, model, batches):
         losses.append(loss.item())
 
     while times is None or time.perf_counter() < until:
+        began_first = began_first or process_seconds()
         began = time.perf_counter()
         step(len(losses))
         now = time.perf_counter()
@@ -119,8 +123,28 @@ def train(args, model, batches):
     kept = times.kept()
     median = statistics.median(kept)
     return {"step_seconds": median, "step_seconds_min": min(kept), "steps": len(kept), "windows_dropped": times.dropped,
-            "samples_per_s": args.batch / median, "first_step_s": first, "peak_bytes": peak_bytes(),
+            "samples_per_s": args.batch / median, "first_step_began_s": began_first,
+            "first_step_s": first, "peak_bytes": peak_bytes(),
             "losses": powers(losses)}
+
+
+def follow(args):
+    """The losses of a few steps from Snug's first weights on its samples, without dropout."""
+    model = MODELS[args.model].make()
+    for m in model.modules():
+        if isinstance(m, torch.nn.Dropout):
+            m.p = 0
+    snug_weights.load(model, args.model, args.start)
+    x, y = snug_weights.batch(args.model, args.data, args.context)
+    optimizer = make_optimizer(args, model)
+    losses = []
+    for _ in range(args.steps):
+        optimizer.zero_grad(set_to_none=True)
+        loss = loss_of(args.model, model(x), y)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
 
 
 def latency(run):
@@ -168,17 +192,25 @@ def main():
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--optimizer", choices=OPTIMIZERS, required=True)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--context", type=int, help="of texts [the model's usual]")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--compile", action="store_true", help="torch.compile the training step")
     parser.add_argument("--onnx", action="store_true", help="ONNX Runtime's latency too")
+    parser.add_argument("--start", help="Snug's first weights; then --data is one batch, and only losses are told")
+    parser.add_argument("--data")
+    parser.add_argument("--steps", type=int, default=8)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(args.threads)
     torch.manual_seed(1)
+    if args.start:
+        print(json.dumps({"peer": f"PyTorch {torch.__version__}", "losses": follow(args)}))
+        return
     layout = torch.channels_last if MODELS[args.model].channels_last else torch.contiguous_format
     model = start(MODELS[args.model].make()).to(memory_format=layout)
-    batches = make_batches(args.model, args.batch, layout)
+    batches = make_batches(args.model, args.batch, layout, args.context)
     result = train(args, torch.compile(model) if args.compile else model, batches)
     model.eval()
     one = batches[0][0][:1]

@@ -4,12 +4,11 @@ import functools
 import pathlib
 import random
 import re
-import struct
 import subprocess
 import tempfile
 import zipfile
 
-from common import ROOT, SNUG, Skip, ctest, data, row, snug, train
+from common import ROOT, SNUG, Skip, array, ctest, data, row, snug, train
 
 RECIPES = ROOT / "examples" / "recipes"
 FOLDER = tempfile.TemporaryDirectory()
@@ -22,13 +21,6 @@ COLOUR = ["vgg11", "vgg11-bn", "squeezenet", "mobilenetv1", "mobilenetv2", "resn
 SMALLER = {"gpt2": "gpt2:layers=2,width=96,heads=4,context=64", "gpt": "gpt:layers=2,context=64",
            "llama": "llama:layers=2", "mobilenetv1": "mobilenetv1:width=0.25",
            "mobilenetv2": "mobilenetv2:width=0.35", "vit-tiny": "vit-tiny:depth=2,patch=8"}
-
-
-def array(values, kind, shape):
-    """The bytes of an .npy file."""
-    head = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {tuple(shape)}, }}".encode()
-    head += b" " * (-(len(head) + 11) % 64) + b"\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + bytes(values)
 
 
 @functools.cache

@@ -36,11 +36,12 @@ typedef struct snug_op_time {
 } snug_op_time;
 
 typedef struct snug_bench_config {
-    const char *workload;  /* such as "mlp"; an unknown one's error lists them */
-    int64_t batch;         /* 0: the workload's usual batch */
-    double seconds;        /* to measure for; 0: 2 */
-    const char *optimizer; /* NULL: the workload's usual */
-    int64_t leaves;        /* 0: the default for the batch */
+    const char *workload;      /* such as "mlp"; an unknown one's error lists them */
+    int64_t batch;             /* 0: the workload's usual batch */
+    double seconds;            /* to measure for; 0: 2 */
+    const char *optimizer;     /* NULL: the workload's usual */
+    const char *learning_rate; /* as recipes write it; NULL: what is usual for the optimizer */
+    int64_t leaves;            /* 0: the default for the batch */
     /* NULL, or called for each operator once all is measured, the longest of a phase first; timing
      * them costs the step a little */
     void (*each_op)(void *arg, const snug_op_time *t);
@@ -53,11 +54,12 @@ typedef struct snug_bench_result {
     char workload[64];
     int64_t batch, steps, windows_dropped;
     double step_seconds, step_seconds_min,
-        samples_per_s;               /* median; loader and optimizer included */
-    double gflops, fraction_of_peak; /* against a pulse in the same seconds */
-    double planned_step_seconds;     /* the plan's estimate */
+        samples_per_s;                             /* median; loader and optimizer included */
+    double gflops, pulse_gflops, fraction_of_peak; /* against a pulse in the same seconds */
+    double planned_step_seconds;                   /* the plan's estimate */
     size_t peak_bytes;
-    double first_step_s, latency_batch1_s; /* from process start; inference */
+    double first_step_began_s, first_step_s; /* from process start: when it began, when it ended */
+    double latency_batch1_s;                 /* inference */
     /* Of steps 1, 2, 3 to 4, 5 to 8, 9 to 16, ...: means. */
     int n_losses;
     double losses[SNUG_BENCH_LOSSES];

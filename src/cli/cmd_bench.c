@@ -5,7 +5,7 @@
 #include <string.h>
 
 typedef struct bench_options {
-    const char *optimizer;
+    const char *optimizer, *rate;
     int64_t batch, leaves;
     double seconds;
     bool ops;
@@ -16,6 +16,8 @@ static const cli_option options[] = {
      "samples a step [the workload's usual]"},
     {"optimizer", "NAME", CLI_TEXT, offsetof(bench_options, optimizer), 0, 0,
      "[the workload's usual]"},
+    {"lr", "RATE", CLI_TEXT, offsetof(bench_options, rate), 0, 0,
+     "learning rate [what is usual for the optimizer]"},
     {"leaves", "N", CLI_INT, offsetof(bench_options, leaves), 1, 1024,
      "leaves of a batch [as 'train' chooses]"},
     {"seconds", "TIME", CLI_TIME, offsetof(bench_options, seconds), 0.05, 3600,
@@ -35,14 +37,16 @@ static json_t *losses_json(const snug_bench_result *r)
 static json_t *bench_json(const snug_bench_result *r)
 {
     return json_pack(
-        "{ss sI sI sI so so so so so so sI so so so}", "workload", r->workload, "batch",
+        "{ss sI sI sI so so so so so so so sI so so so so}", "workload", r->workload, "batch",
         (json_int_t)r->batch, "steps", (json_int_t)r->steps, "windows_dropped",
         (json_int_t)r->windows_dropped, "step_seconds", cli_number(r->step_seconds),
         "step_seconds_min", cli_number(r->step_seconds_min), "planned_step_seconds",
         cli_number(r->planned_step_seconds), "samples_per_s", cli_number(r->samples_per_s),
-        "gflops", cli_number(r->gflops), "fraction_of_peak", cli_number(r->fraction_of_peak),
-        "peak_bytes", (json_int_t)r->peak_bytes, "first_step_s", cli_number(r->first_step_s),
-        "latency_batch1_s", cli_number(r->latency_batch1_s), "losses", losses_json(r));
+        "gflops", cli_number(r->gflops), "pulse_gflops", cli_number(r->pulse_gflops),
+        "fraction_of_peak", cli_number(r->fraction_of_peak), "peak_bytes",
+        (json_int_t)r->peak_bytes, "first_step_began_s", cli_number(r->first_step_began_s),
+        "first_step_s", cli_number(r->first_step_s), "latency_batch1_s",
+        cli_number(r->latency_batch1_s), "losses", losses_json(r));
 }
 
 /* "2.41 ms": three digits, as benchmarks want them. */
@@ -70,7 +74,8 @@ static void show(const cli *c, const snug_bench_result *r)
     fprintf(f, "  compute     %.1f GFLOP/s, %.1f %% of what the machine gave in the same seconds\n",
             r->gflops, 100 * r->fraction_of_peak);
     fprintf(f, "  peak        %s\n", cli_size((double)r->peak_bytes));
-    fprintf(f, "  first step  %s after the process began\n", fine(r->first_step_s, a));
+    fprintf(f, "  first step  begun %s after the process, ended after %s\n",
+            fine(r->first_step_began_s, a), fine(r->first_step_s, b));
     fprintf(f, "  latency     %s for one sample\n", fine(r->latency_batch1_s, a));
     fprintf(f, "  loss        %.4g at first, %.4g at last\n", r->losses[0],
             r->losses[r->n_losses - 1]);
@@ -145,6 +150,7 @@ static snug_status run(cli *c)
     const snug_bench_config config = {.workload = c->args[0],
                                       .batch = o->batch,
                                       .optimizer = o->optimizer,
+                                      .learning_rate = o->rate,
                                       .leaves = o->leaves,
                                       .seconds = o->seconds,
                                       .each_op = o->ops ? show_op : NULL,

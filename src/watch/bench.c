@@ -41,6 +41,7 @@ static const workload workloads[] = {
     {"gpt", "gpt", "adamw", 12, 64, 0, 0, 65},
     {"llama", "llama", "adamw", 12, 64, 0, 0, 65},
     {"gpt2", "gpt2", "adamw", 4, 64, 0, 0, 50257},
+    {"gpt2-256", "gpt2", "adamw", 1, 256, 0, 0, 50257},
 };
 enum { N_WORKLOADS = sizeof workloads / sizeof workloads[0] };
 
@@ -59,7 +60,7 @@ typedef struct meter {
     const snug_bench_config *config;
     const snug_trainer *trainer;
     snug_status status;
-    double first_step, last, window_began, steal, measured_from, seconds;
+    double first_step_began, first_step, last, window_began, steal, measured_from, seconds;
     int64_t seen, dropped;
     samples window, clean, stolen, pulses;
     int n_losses;
@@ -125,7 +126,10 @@ static void on_step(void *arg, int64_t step, int64_t n_steps, double loss, doubl
     meter *m = arg;
     double now = snug_now();
     (void)step, (void)n_steps, (void)rate;
-    if (m->seen++ == 0) m->first_step = snug_os_process_seconds();
+    if (m->seen++ == 0) {
+        m->first_step = snug_os_process_seconds();
+        m->first_step_began = m->first_step - m->trainer->progress.train_seconds;
+    }
     add_loss(m, loss);
     if (m->seen == WARM_STEPS) {
         if (m->config->each_op) snug_exec_profile(m->trainer->train_exec, true);
@@ -193,6 +197,8 @@ static snug_status fill_recipe(snug_recipe *r, const workload *w, const snug_ben
                         config->optimizer ? config->optimizer : w->optimizer));
     TRY(set_int(r, "train.batch", batch));
     TRY(set_int(r, "train.leaves", config->leaves));
+    if (config->learning_rate)
+        TRY(snug_recipe_set(r, "train.learning_rate", config->learning_rate));
     return snug_recipe_set(r, "train.epochs", "1000000");
 }
 
@@ -242,7 +248,9 @@ static snug_status measure_training(snug_context *ctx, const workload *w,
     out->step_seconds_min = kept->v[0];
     out->samples_per_s = (double)out->batch / out->step_seconds;
     out->gflops /= out->step_seconds;
-    out->fraction_of_peak = out->gflops / median(&m->pulses);
+    out->pulse_gflops = median(&m->pulses);
+    out->fraction_of_peak = out->gflops / out->pulse_gflops;
+    out->first_step_began_s = m->first_step_began;
     out->first_step_s = m->first_step;
     out->n_losses = m->n_losses;
     memcpy(out->losses, m->losses, sizeof m->losses);
