@@ -43,6 +43,13 @@ static snug_status norm_shape(snug_infer *f)
     return SNUG_OK;
 }
 
+static snug_status norm_again_shape(snug_infer *f)
+{
+    TRY(check_inputs(f, 1));
+    f->out[0] = f->in[0];
+    return SNUG_OK;
+}
+
 static snug_status norm_grad_shape(snug_infer *f)
 {
     TRY(check_inputs(f, 2));
@@ -77,6 +84,15 @@ static int norm_grad_axes(const snug_sig *s, snug_axis_use *u)
             n = snug_use_axis(u, n, o, -1, 0, axis);
             n = snug_use_axis(u, n, o, -1, 1, axis);
         }
+    return n;
+}
+
+/* The statistics are given: each row by itself. */
+static int norm_again_axes(const snug_sig *s, snug_axis_use *u)
+{
+    int last = s->in[0].shape.n_dims - 1;
+    int n = snug_use_leading(s, u, 0, 0, 0, last + 1);
+    for (int i = 1; i < s->n_in; i++) n = snug_use_axis(u, n, 0, last, i, 0);
     return n;
 }
 
@@ -182,6 +198,20 @@ static void norm_ref(const snug_call *c)
         norm_statistics(c, &rows, &k);
         double gamma = snug_load(&c->in[1], k.c), beta = snug_load(&c->in[2], k.c);
         for (int64_t r = 0; r < rows.n_rows; r++)
+            snug_store(&c->out[0], r * k.n_channels + k.c,
+                       act_apply(a->act, gamma * xhat_at(&k, r) + beta));
+    }
+}
+
+static void norm_again_ref(const snug_call *c)
+{
+    const snug_batch_norm_attrs *a = c->attrs;
+    const snug_shape *x = &c->in[0].type.shape;
+    channel k = {.x = &c->in[0], .n_channels = snug_shape_last(x)};
+    for (k.c = 0; k.c < k.n_channels; k.c++) {
+        double gamma = snug_load(&c->in[1], k.c), beta = snug_load(&c->in[2], k.c);
+        k.mean = snug_load(&c->in[3], k.c), k.inv_std = snug_load(&c->in[4], k.c);
+        for (int64_t r = 0; r < snug_shape_rows(x); r++)
             snug_store(&c->out[0], r * k.n_channels + k.c,
                        act_apply(a->act, gamma * xhat_at(&k, r) + beta));
     }
@@ -296,6 +326,23 @@ const snug_op snug_op_batch_norm = {
     .grad = norm_gradient,
     .cost = norm_cost,
     .ref = norm_ref,
+    .cases = cases};
+
+const snug_op snug_op_batch_norm_again = {
+    .name = "batch_norm_again",
+    .doc = "batch_norm_again(x [.., C], gamma, beta, mean, inv_std [C]) -> y [.., C]\n"
+           "batch_norm's y, bit for bit, from its statistics: made again for the gradient where\n"
+           "keeping it would cost more. No gradient.",
+    .n_in_min = 5,
+    .n_in_max = 5,
+    .n_out = 1,
+    .flags = SNUG_OP_BACKWARD,
+    .attrs = attrs,
+    .attrs_bytes = sizeof(snug_batch_norm_attrs),
+    .shape = norm_again_shape,
+    .axes = norm_again_axes,
+    .cost = norm_cost,
+    .ref = norm_again_ref,
     .cases = cases};
 
 const snug_op snug_op_batch_norm_grad = {

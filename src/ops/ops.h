@@ -75,7 +75,8 @@ enum { RESIZE_NEAREST, RESIZE_BILINEAR }; /* mode */
 
 /* batch_norm(x, gamma, beta, running_mean, running_var) -> y, mean, inv_std, new_running_mean,
  * new_running_var; batch_norm_grad(x, dy, gamma, beta, mean, inv_std) -> dx, dgamma, dbeta (the
- * activation's mask recomputed); batch_norm_inference(x, gamma, beta, running_mean, running_var) ->
+ * activation's mask recomputed); batch_norm_again(x, gamma, beta, mean, inv_std) -> y, the same y
+ * from the same statistics; batch_norm_inference(x, gamma, beta, running_mean, running_var) ->
  * y. Statistics over all axes but the last. */
 typedef struct snug_batch_norm_attrs {
     double momentum, epsilon;

@@ -59,7 +59,22 @@ def group_norm():
             "1111" + "0" * len(given[:1]), **attrs)
 
 
+def batch_norm():
+    """Behind given statistics, and in training with results that reach beyond 6."""
+    for words, act, f in [("image", 0, lambda y: y), ("relu", 1, F.relu), ("relu6", 2, F.relu6)]:
+        x, gamma, beta, mean, inv = normal(3, 4, 5, 7), 6 * positive(7), normal(7), normal(7), positive(7)
+        add(f"batch_norm_again:{words}", [x, gamma, beta, mean, inv],
+            [f(gamma * (x - mean) * inv + beta)], "10000", act=act)
+    x, beta = normal(7, 4, 6).requires_grad_(), normal(6).requires_grad_()
+    gamma = (6 * positive(6)).requires_grad_()
+    y = F.relu6(F.batch_norm(x.reshape(-1, 6), None, None, gamma, beta, True)).reshape(7, 4, 6)
+    mean, inv = x.mean((0, 1)), 1 / torch.sqrt(x.var((0, 1), unbiased=False) + 1e-5)
+    dy, grads = gradients(y, [x, gamma, beta])
+    add("batch_norm_grad:relu6", [x, dy, gamma, beta, mean, inv], grads, "110000", act=2)
+
+
 layer_norm()
 rms_norm()
 group_norm()
+batch_norm()
 save(__file__)

@@ -28,10 +28,8 @@ static uint64_t train(net_config c)
     return digest;
 }
 
-static void bits_stay_where_promised(void **state)
+static void check_bits(net_config c)
 {
-    (void)state;
-    net_config c = {.batch = 24, .leaves = 4, .n_micro = 2, .dropout = true, .classes = 4};
     uint64_t want = train(c);
     for (int i = 0; snug_pass_get(i); i++) {
         const snug_graph_pass *p = snug_pass_get(i);
@@ -43,6 +41,38 @@ static void bits_stay_where_promised(void **state)
             fail_msg("pass %s changes the bits", p->name);
         assert_non_null(p->doc);
     }
+}
+
+static void bits_stay_where_promised(void **state)
+{
+    (void)state;
+    net_config c = {.batch = 24, .leaves = 4, .n_micro = 2, .dropout = true, .classes = 4};
+    check_bits(c);
+    c.batch_norm = c.twice = true;
+    check_bits(c);
+}
+
+/* What the gradient of the next layer reads is made again behind the forward pass. */
+static void batch_norms_are_made_again(void **state)
+{
+    (void)state;
+    net_config c = {.batch = 8, .leaves = 1, .n_micro = 1, .classes = 4};
+    c.batch_norm = c.twice = true;
+    net n;
+    net_open(&n, c, 1);
+    int made = 0;
+    for (int i = 0; i < n.graph->n_nodes; i++) {
+        const snug_node *norm = n.graph->nodes[i];
+        if (norm->op != &snug_op_batch_norm) continue;
+        for (int k = i; k < n.graph->n_nodes; k++) {
+            const snug_node *node = n.graph->nodes[k];
+            made += node->op == &snug_op_batch_norm_again;
+            for (int j = 0; j < node->n_in && node->gradient; j++)
+                assert_ptr_not_equal(node->in[j], norm->out[0]);
+        }
+    }
+    assert_int_equal(made, 1);
+    net_close(&n);
 }
 
 static void training_graph_is_fused(void **state)
@@ -264,6 +294,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_stay_where_promised),
+        cmocka_unit_test(batch_norms_are_made_again),
         cmocka_unit_test(training_graph_is_fused),
         cmocka_unit_test(activations_fuse_both_ways),
         cmocka_unit_test(batch_norm_folds_at_inference),

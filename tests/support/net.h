@@ -14,6 +14,7 @@ typedef struct net_config {
     int64_t batch, leaves, n_micro;
     uint64_t disabled; /* passes left out */
     bool batch_norm, dropout, eval;
+    bool twice; /* a second convolution behind the first, its batch norm and ReLU */
     int64_t classes;
 } net_config;
 
@@ -33,6 +34,7 @@ static inline snug_value *net_logits(const net_config *c, snug_graph *g, snug_va
     snug_conv2d_config conv = {.filters = 5, .kernel = {3, 3}, .same = true};
     snug_value *h = snug_conv2d(g, x, &conv, "conv1");
     if (c->batch_norm) h = snug_batch_norm(g, h, "bn1");
+    if (c->twice) h = snug_conv2d(g, snug_relu(g, h), &conv, "conv2");
     h = snug_max_pool2d(g, snug_relu(g, h), 2, 2);
     h = snug_relu(g, snug_linear(g, snug_flatten(g, h), 17, "hidden"));
     if (c->dropout) h = snug_dropout(g, h, 0.3);

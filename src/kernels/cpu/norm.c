@@ -202,6 +202,35 @@ static size_t batch_norm_scratch(const snug_sig *s, int threads)
     return params_bytes(&l, FORWARD_PARAMS) + columns_scratch(&s->in[0].shape);
 }
 
+/* ---- again ------------------------------------------------------------------------------------
+ */
+
+/* What forward and gradient share, from gamma, beta, mean and inv_std. */
+static norm_params params_given(const snug_call *c, const columns *l, const snug_tensor in[4])
+{
+    norm_params p = params_of(c, l);
+    for (int64_t i = 0; i < l->n_columns; i++) {
+        p.mean[i] = (float)get(&in[2], i);
+        p.scale[i] = (float)get(&in[0], i) * (float)get(&in[3], i);
+        p.beta[i] = (float)get(&in[1], i);
+    }
+    return p;
+}
+
+static void k_batch_norm_again_f32(const snug_call *c)
+{
+    columns l = columns_of(snug_shape_last(&c->in[0].type.shape));
+    params_given(c, &l, c->in + 1);
+    normalise(c, &l);
+}
+
+static size_t forward_params_scratch(const snug_sig *s, int threads)
+{
+    (void)threads;
+    columns l = columns_of(snug_shape_last(&s->in[0].shape));
+    return params_bytes(&l, FORWARD_PARAMS);
+}
+
 /* ---- gradient ---------------------------------------------------------------------------------
  */
 
@@ -305,12 +334,7 @@ static void k_batch_norm_grad_f32(const snug_call *c)
 {
     column_job j = columns_job(c, &c->in[0].type.shape);
     const columns *l = &j.layout;
-    norm_params p = params_of(c, l);
-    for (int64_t i = 0; i < l->n_columns; i++) {
-        p.mean[i] = (float)get(&c->in[4], i);
-        p.scale[i] = (float)get(&c->in[2], i) * (float)get(&c->in[5], i);
-        p.beta[i] = (float)get(&c->in[3], i);
-    }
+    norm_params p = params_given(c, l, c->in + 2);
     repeat_params(l, &p, FORWARD_PARAMS);
     j.block = slope_block;
     j.merge = column_merge_sums;
@@ -350,13 +374,6 @@ static void k_batch_norm_inference_f32(const snug_call *c)
         p.beta[i] = (float)get(&c->in[2], i);
     }
     normalise(c, &l);
-}
-
-static size_t inference_scratch(const snug_sig *s, int threads)
-{
-    (void)threads;
-    columns l = columns_of(snug_shape_last(&s->in[0].shape));
-    return params_bytes(&l, FORWARD_PARAMS);
 }
 
 typedef struct scaled {
@@ -405,13 +422,17 @@ KERNEL_TABLE(norm) = {
      .name = "k_batch_norm_f32",
      .scratch = batch_norm_scratch,
      .run = k_batch_norm_f32},
+    {.op = "batch_norm_again",
+     .name = "k_batch_norm_again_f32",
+     .scratch = forward_params_scratch,
+     .run = k_batch_norm_again_f32},
     {.op = "batch_norm_grad",
      .name = "k_batch_norm_grad_f32",
      .scratch = batch_norm_grad_scratch,
      .run = k_batch_norm_grad_f32},
     {.op = "batch_norm_inference",
      .name = "k_batch_norm_inference_f32",
-     .scratch = inference_scratch,
+     .scratch = forward_params_scratch,
      .run = k_batch_norm_inference_f32},
     {.op = "batch_norm_fold",
      .name = "k_batch_norm_fold_f32",
