@@ -15,7 +15,9 @@
 #include <string.h>
 
 #define GUARD 64
-#define SKEW  4 /* bytes off a 64-byte boundary */
+#ifndef SKEW
+#define SKEW 4 /* bytes off a 64-byte boundary */
+#endif
 
 typedef struct trial {
     const snug_op *op;
@@ -127,10 +129,10 @@ static inline snug_type trial_type(const snug_case_in *in, int64_t samples)
 static inline void trial_place(snug_tensor *t, bool output, void **block)
 {
     size_t bytes = snug_type_bytes(&t->type), all = GUARD + SKEW + bytes + (output ? GUARD : 0);
-    char *p = malloc(all);
-    if (!p) abort();
+    void *p = NULL;
+    if (posix_memalign(&p, 64, all) != 0) abort();
     memset(p, 0xA5, all);
-    t->data = p + GUARD + SKEW;
+    t->data = (char *)p + GUARD + SKEW;
     *block = p;
 }
 

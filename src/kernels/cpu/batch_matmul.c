@@ -12,7 +12,7 @@ static void pack_rows(const gemm *g, const gemm_block *p)
 {
     const matrices *x = g->arg;
     const float *from = x->a + p->group * g->m * g->k + p->i0 * x->lda + p->k0;
-    for (int64_t i = 0; i < p->ni; i++) gemm_copy(p->out + i * BLOCK_LDA, from + i * x->lda, p->nk);
+    for (int64_t i = 0; i < p->ni; i++) gemm_copy(p->out + i * p->ld, from + i * x->lda, p->nk);
 }
 
 static void pack_columns(const gemm *g, const gemm_block *p)

@@ -4,12 +4,17 @@
  * sums wait in scratch between pieces. Where C is too small to feed many threads and k has leaves,
  * tasks also divide the leaf slots into aligned groups, whose sums are combined at the end. */
 #include "kernels/cpu/gemm.h"
-#include "kernels/cpu/activate.h"
 #include "kernels/cpu/tile.h"
 #include <assert.h>
 
-#define SERIAL_MACS   50000 /* below this, waking threads costs more than the work */
-#define PREPACK_BYTES ((int64_t)1 << 20)
+#define SERIAL_MACS    100000 /* below this, waking threads costs more than the work */
+#define TASK_MACS      500000 /* that a task should have at least */
+#define TASKS_A_THREAD 4
+#define PREPACK_BYTES  ((int64_t)1 << 20)
+#define LINE           16  /* floats of a cache line */
+#define STRAIGHT_K     512 /* of k at a time, where no block packs its own; BLOCK_K elsewhere */
+#define STRAIGHT_LDA   (STRAIGHT_K + 16)
+#define STRAIGHT_TILES 8 /* of a strip, at most, that read B where it is */
 
 /* How a product is cut. */
 typedef struct blocking {
@@ -17,6 +22,8 @@ typedef struct blocking {
     int64_t parts;            /* groups of leaf slots */
     bool prepack;             /* B is packed once, before the blocks */
     bool straight_a;          /* whole tiles read A where it is */
+    bool straight_b;          /* whole strips are read where B is; else the first tile packs them */
+    int64_t bk;               /* of k at a time, at most */
     int depth;                /* partials a tile's stack needs */
     bool many_pieces;         /* tiles' stacks must outlive a piece of k */
 } blocking;
@@ -24,10 +31,10 @@ typedef struct blocking {
 typedef struct work {
     const gemm *g;
     blocking cut;
-    int64_t tasks, leaves, leaf_k; /* leaves >= 1 */
-    const float *packed_b;         /* shared: [groups][strips of k rows] */
-    float *to_pack, *parts;        /* the same to be written; [parts][groups * m][n] */
-    float *own;                    /* a thread's own buffers, own_floats apart */
+    int64_t leaves, leaf_k; /* leaves >= 1 */
+    const float *packed_b;  /* shared: [groups][strips of k rows] */
+    float *to_pack, *parts; /* the same to be written; [parts][groups * m][n] */
+    float *own;             /* a thread's own buffers, own_floats apart */
     size_t own_floats, a_floats, b_floats;
 } work;
 
@@ -46,91 +53,59 @@ static int64_t min64(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Whether whole tiles can read A in place: rows that are not a multiple of the cache's way apart
- * stay out of each other's sets. */
-static bool straight_a(const gemm *g)
+/* Tasks that keep so many threads busy to the end, none so small that handing it out costs more
+ * than a few per cent. */
+static int64_t wanted_tasks(const gemm *g, int threads)
 {
-    return g->lda > 0;
+    int64_t worth = g->groups * g->m * g->n * g->k / TASK_MACS;
+    int64_t most = threads > 1 ? TASKS_A_THREAD * threads : 1;
+    return worth < threads ? threads : min64(worth, most);
 }
 
-/* Halve the blocks along the side whose halving copies less again: columns repeat A's packing, rows
- * B's. False: they are as small as they should be. */
+/* Cut the side whose cutting copies less again: columns repeat A's packing, rows B's. False: blocks
+ * are as small as they should be. */
 static bool cut_finer(const gemm *g, blocking *c)
 {
-    const bool n = c->bn > TILE_N, m = c->bm > TILE_M;
+    const bool n = g->n > c->n_n * TILE_N, m = g->m > c->n_m * TILE_M;
     if (!n && !m) return false;
     const int64_t again_a = c->straight_a ? 0 : g->m, again_b = c->prepack ? 0 : g->n;
     if (n && (!m || again_a <= again_b))
-        c->bn = round_up(c->bn / 2, TILE_N);
+        c->n_n *= 2;
     else
-        c->bm = round_up(c->bm / 2, TILE_STEP);
+        c->n_m *= 2;
     return true;
 }
 
-static blocking cut_product(const gemm *g)
+static blocking cut_product(const gemm *g, int threads)
 {
-    blocking c = {.bm = min64(round_up(g->m + !g->m, TILE_STEP), BLOCK_M),
-                  .bn = min64(round_up(g->n, TILE_N), BLOCK_N),
+    const int64_t m_all = g->m + !g->m, n_all = g->n + !g->n;
+    blocking c = {.n_m = ceil_div(m_all, BLOCK_M),
+                  .n_n = ceil_div(n_all, BLOCK_N),
                   .parts = 1,
-                  .straight_a = straight_a(g),
+                  .straight_a = g->lda > 0,
                   .depth = snug_leaf_depth(g->leaves),
                   .many_pieces = g->k > BLOCK_K};
-    c.prepack = g->packed || (g->leaves == 0 && g->m > BLOCK_M &&
-                              g->groups * g->k * round_up(g->n, VLEN) * 4 <= PREPACK_BYTES);
-    for (;;) {
-        c.n_m = ceil_div(g->m, c.bm), c.n_n = ceil_div(g->n, c.bn);
-        int64_t tasks = g->groups * c.n_m * c.n_n * c.parts;
-        if (tasks >= GEMM_TASKS || tasks == 0) break;
-        if (tasks < GEMM_PARTS && c.parts < g->leaves)
+    const int64_t wanted = wanted_tasks(g, threads);
+    c.prepack = g->packed ||
+                (g->m > BLOCK_M && g->groups * g->k * round_up(g->n, VLEN) * 4 <= PREPACK_BYTES);
+    while (g->groups * c.n_m * c.n_n * c.parts < wanted) {
+        if (g->groups * c.n_m * c.n_n < GEMM_PARTS && c.parts < g->leaves)
             c.parts *= 2;
         else if (!cut_finer(g, &c))
             break;
     }
+    c.bm = round_up(ceil_div(m_all, c.n_m), TILE_STEP), c.n_m = ceil_div(m_all, c.bm);
+    c.bn = round_up(ceil_div(n_all, c.n_n), TILE_N), c.n_n = ceil_div(n_all, c.bn);
+    /* Rows that far apart meet in the same sets of the nearest cache. */
+    const int64_t straight = g->ldb % 1024 == 0 ? 2 : STRAIGHT_TILES;
+    c.straight_b = c.bm <= straight * TILE_M;
+    const bool in_place = c.straight_a && (c.prepack || (g->b && c.straight_b));
+    c.bk = in_place ? STRAIGHT_K : BLOCK_K;
     return c;
 }
 
 /* ---- packing ----------------------------------------------------------------------------------
  */
-
-void gemm_pack_b(const gemm_block *b, const float *from, int64_t ld)
-{
-    for (int64_t s = 0; s * TILE_N < b->ni; s++) {
-        int64_t offset, n0 = s * TILE_N;
-        int nv = gemm_strip(b->ni, b->nk, s, &offset);
-        int last = vlanes(n0 + (nv - 1) * VLEN, b->ni);
-        float *to = b->out + offset;
-        const float *row = from + n0;
-        for (int64_t k = 0; k < b->nk; k++, to += nv * VLEN, row += ld) {
-            for (int v = 0; v + 1 < nv; v++) vstore(to + v * VLEN, vload(row + v * VLEN));
-            vstore(to + (nv - 1) * VLEN, vload_n(row + (nv - 1) * VLEN, last));
-        }
-    }
-}
-
-/* VLEN columns of B, nk <= VLEN of k. */
-static void pack_square(float *to, int64_t to_ld, const float *from, int64_t ld, int columns,
-                        int nk)
-{
-    vf r[VLEN];
-    for (int i = 0; i < VLEN; i++) r[i] = i < columns ? vload_n(from + i * ld, nk) : vzero();
-    vtranspose(r);
-    for (int k = 0; k < nk; k++) vstore(to + k * to_ld, r[k]);
-}
-
-void gemm_pack_bt(const gemm_block *b, const float *from, int64_t ld, int64_t at, int64_t rows)
-{
-    for (int64_t s = 0; s * TILE_N < b->ni; s++) {
-        int64_t offset;
-        int nv = gemm_strip(b->ni, rows, s, &offset);
-        for (int v = 0; v < nv; v++) {
-            int64_t n0 = s * TILE_N + v * VLEN;
-            float *to = b->out + offset + at * nv * VLEN + v * VLEN;
-            for (int64_t k = 0; k < b->nk; k += VLEN)
-                pack_square(to + k * nv * VLEN, nv * VLEN, from + n0 * ld + k, ld,
-                            vlanes(n0, b->ni), vlanes(k, b->nk));
-        }
-    }
-}
 
 static void prepack_task(void *arg, int64_t task, int thread)
 {
@@ -152,9 +127,10 @@ static void prepack_task(void *arg, int64_t task, int thread)
 /* A piece of k, the leaf slots it touches, and where its panels are. */
 typedef struct piece {
     int64_t k0, k1, slot0, slot1; /* slots [slot0, slot1) */
-    const float *a, *b;           /* b NULL: straight from the source */
-    float *pack;                  /* b again, when the first tile of each strip packs it */
-    int64_t a_ld, straight;       /* rows of the block before `straight` are read where A is */
+    const float *a;
+    float *b;               /* strips that are packed */
+    int64_t b_skip;         /* floats of those before them that are not */
+    int64_t a_ld, straight; /* rows of the block before `straight` are read where A is */
 } piece;
 
 typedef struct block {
@@ -170,13 +146,13 @@ static piece next_piece(const block *b, int64_t k0)
     const work *w = b->w;
     int64_t k_end = min64(b->slot1 * w->leaf_k, w->g->k), slot = k0 / w->leaf_k;
     piece p = {.k0 = k0, .slot0 = slot};
-    if (k_end - k0 <= BLOCK_K) {
+    if (k_end - k0 <= w->cut.bk) {
         p.k1 = k_end;
-    } else if (w->leaf_k > BLOCK_K) {
+    } else if (w->leaf_k > w->cut.bk) {
         int64_t left = min64((slot + 1) * w->leaf_k, k_end) - k0;
-        p.k1 = k0 + ceil_div(left, ceil_div(left, BLOCK_K));
+        p.k1 = k0 + ceil_div(left, ceil_div(left, w->cut.bk));
     } else {
-        p.k1 = min64((slot + BLOCK_K / w->leaf_k) * w->leaf_k, k_end);
+        p.k1 = min64((slot + w->cut.bk / w->leaf_k) * w->leaf_k, k_end);
     }
     p.slot1 = p.k1 == k_end ? b->slot1 : ceil_div(p.k1, w->leaf_k);
     return p;
@@ -196,6 +172,7 @@ static void run_tile(const block *b, const piece *p, const tile_run *whole, floa
         run.n = stop > k ? stop - k : 0;
         run.a = whole->a + done * run.a_step;
         run.b = whole->b + done * run.b_step;
+        if (whole->ahead) run.ahead = whole->ahead + done * run.ahead_step;
         run.pack = whole->pack ? whole->pack + done * run.pack_step : NULL;
         run.acc = stack + __builtin_popcountll((unsigned long long)number) * TILE_SIZE;
         run.carry = k > begin && begin < end;
@@ -205,43 +182,15 @@ static void run_tile(const block *b, const piece *p, const tile_run *whole, floa
     }
 }
 
-static void store_rows(const gemm *g, const gemm_tile *t, float *const *rows)
+/* Whether a strip of B can be read from where B is: it ends with whole vectors. */
+static bool whole_strip(const block *b, int64_t s)
 {
-    const float *sums = t->sums;
-    int64_t j = t->j0;
-    for (int v = 0; v < t->nv; v++, j += VLEN, sums += VLEN) {
-        int lanes = vlanes(j, g->n);
-        vf bias = g->bias ? vload_n(g->bias + t->group * g->n + j, lanes) : vzero();
-        for (int64_t r = 0; r < t->n; r++) {
-            vf x = vload(sums + r * t->nv * VLEN);
-            if (g->bias) x = vadd(x, bias);
-            x = vactivate(g->act, x);
-            if (lanes == VLEN)
-                vstore(rows[r] + j, x);
-            else
-                vstore_n(rows[r] + j, x, lanes);
-        }
-    }
+    const gemm *g = b->w->g;
+    int64_t end = min64((s + 1) * TILE_N, round_up(b->nj - s * TILE_N, VLEN) + s * TILE_N);
+    return g->b && b->j0 + end <= g->n;
 }
 
-void gemm_store(const gemm *g, const gemm_tile *t)
-{
-    float *rows[TILE_M];
-    if (g->rows) g->rows(g, t->group, t->i0, t->n, rows);
-    for (int64_t r = 0; r < t->n && !g->rows; r++)
-        rows[r] = g->c + t->group * g->n + (t->i0 + r) * g->ldc;
-    store_rows(g, t, rows);
-}
-
-void gemm_store_part(const gemm *g, const gemm_tile *t, float *part)
-{
-    float *rows[TILE_M];
-    for (int64_t r = 0; r < t->n; r++) rows[r] = part + (t->group * g->m + t->i0 + r) * g->n;
-    store_rows(g, t, rows);
-}
-
-/* Where a strip of B is, and from one k to the next; for its first tile where the program has it,
- * when that tile packs it. */
+/* Where a strip of B is, and from one k to the next. */
 static void strip_of_b(const block *b, const piece *p, int64_t s, bool first, tile_run *run)
 {
     const work *w = b->w;
@@ -249,18 +198,39 @@ static void strip_of_b(const block *b, const piece *p, int64_t s, bool first, ti
     int64_t offset = 0, j = b->j0 + s * TILE_N;
     const int64_t packed_step = gemm_strip(b->nj, p->k1 - p->k0, s, &offset) * VLEN;
     run->pack = NULL;
-    if (p->b && !(first && p->pack)) {
-        run->b_step = packed_step;
-        run->b = p->b + offset;
-    } else if (w->cut.prepack) {
+    if (w->cut.prepack) {
         run->b_step = gemm_strip(g->n, g->k, j / TILE_N, &offset) * VLEN;
         run->b =
             w->packed_b + b->group * round_up(g->n, VLEN) * g->k + offset + p->k0 * run->b_step;
-    } else {
+    } else if (whole_strip(b, s) && (first || w->cut.straight_b)) {
         run->b_step = g->ldb;
         run->b = g->b + b->group * g->n + p->k0 * g->ldb + j;
         run->pack_step = packed_step;
-        if (p->pack) run->pack = p->pack + offset;
+        if (!w->cut.straight_b && b->ni > TILE_M) run->pack = p->b + offset;
+    } else {
+        run->b_step = packed_step;
+        run->b = p->b + offset - p->b_skip;
+    }
+}
+
+/* What the i-th tile of a strip asks for: the first its own B somewhat ahead, those behind it the
+ * strip to come, so that B arrives while tiles work on what is near. */
+static void ask_ahead(const block *b, const piece *p, int64_t s, int64_t i, tile_run *run)
+{
+    const gemm *g = b->w->g;
+    run->ahead = NULL, run->ahead_step = 0, run->ahead_more = 0;
+    if (!g->b || b->w->cut.prepack) return;
+    const int64_t lines = TILE_N > LINE ? TILE_N / LINE : 1, next = (s + 1) * TILE_N;
+    const bool more = next < b->nj;
+    if (i == 0) {
+        run->ahead = run->b + TILE_AHEAD * run->b_step;
+        run->ahead_step = run->b_step;
+        run->ahead_more = (lines - 1) * LINE;
+    } else if (i <= lines && (more || p->k1 < g->k)) {
+        run->ahead = g->b + b->group * g->n + (more ? p->k0 : p->k1) * g->ldb + b->j0 +
+                     (more ? next : 0) + (i - 1) * LINE;
+        run->ahead_step = g->ldb;
+        if (b->ni <= lines * TILE_M) run->ahead_more = LINE;
     }
 }
 
@@ -280,15 +250,17 @@ static tile_fn tile_at(const block *b, const piece *p, int64_t i, int nv, int64_
 {
     const gemm *g = b->w->g;
     const bool straight = i < p->straight;
-    int how = g->a_by_k ? TILE_BY_K : straight ? TILE_STRIDED : TILE_ROWS;
+    int how = g->a_by_k ? TILE_BY_K : TILE_STRIDED;
     if (run->pack) how += TILE_PACKS;
-    *rows = min64(TILE_M, (straight ? p->straight : b->ni) - i);
-    if (g->a_by_k)
-        run->a = p->a + i;
-    else if (straight)
-        run->a = g->a + (b->i0 + i) * g->lda + p->k0;
+    const int64_t left = (straight ? p->straight : b->ni) - i;
+    *rows = min64(TILE_M, left);
+    /* A low tile at the end is slow: two of half the height. */
+    if (left > TILE_M && left < 2 * TILE_M) *rows = round_up(ceil_div(left, 2), TILE_STEP);
+    run->a_step = run->a_row = straight ? g->lda : p->a_ld;
+    if (straight)
+        run->a = g->a + (g->a_by_k ? p->k0 * g->lda + b->i0 + i : (b->i0 + i) * g->lda + p->k0);
     else
-        run->a = p->a + (i - p->straight) * BLOCK_LDA;
+        run->a = p->a + (i - p->straight) * (g->a_by_k ? 1 : p->a_ld);
     return tile_of(how, *rows, nv);
 }
 
@@ -299,11 +271,13 @@ static void run_piece(const block *b, const piece *p)
     const bool last = p->k1 == min64(b->slot1 * w->leaf_k, g->k);
     int64_t number = 0;
     for (int64_t s = 0; s * TILE_N < b->nj; s++) {
-        tile_run run = {.a_step = g->a_by_k ? p->a_ld : 1, .a_row = g->lda, .runs = 1};
+        tile_run run = {.runs = 1};
         int nv = (int)min64(TILE_V, ceil_div(b->nj - s * TILE_N, VLEN));
+        int64_t tile = 0;
         for (int64_t i = 0, rows; i < b->ni; i += rows, number++) {
             strip_of_b(b, p, s, i == 0, &run);
             tile_fn fn = tile_at(b, p, i, nv, &rows, &run);
+            ask_ahead(b, p, s, tile++, &run);
             float *stack = b->acc + (w->cut.many_pieces ? number * w->cut.depth * TILE_SIZE : 0);
             const gemm_tile t = {stack, b->group, b->i0 + i, rows, b->j0 + s * TILE_N, nv};
             run.out = last && w->cut.parts == 1 ? gemm_place(g, &t) : NULL;
@@ -318,9 +292,27 @@ static void run_piece(const block *b, const piece *p)
 static void zero_padding(const gemm_block *a, bool by_k)
 {
     int64_t end = round_up(a->ni, TILE_STEP);
-    for (int64_t i = a->ni; i < end && !by_k; i++) gemm_zero(a->out + i * BLOCK_LDA, a->nk);
+    for (int64_t i = a->ni; i < end && !by_k; i++) gemm_zero(a->out + i * a->ld, a->nk);
     for (int64_t k = 0; k < a->nk && by_k; k++)
         for (int64_t i = a->ni; i < end; i++) a->out[k * a->ld + i] = 0;
+}
+
+/* What of a piece's A and B no tile can read where it is. */
+static void pack_piece(const block *b, piece *p, float *a)
+{
+    const gemm *g = b->w->g;
+    const int64_t nk = p->k1 - p->k0;
+    const int64_t i = p->straight;
+    const gemm_block rows = {b->group, b->i0 + i, b->ni - i, p->k0, nk, p->a_ld, a};
+    if (rows.ni > 0) g->pack_a(g, &rows);
+    zero_padding(&rows, g->a_by_k);
+    if (b->w->cut.prepack) return;
+    int64_t j = 0;
+    while (j < b->nj && whole_strip(b, j / TILE_N)) j += TILE_N;
+    if (b->w->cut.straight_b) p->b_skip = j * nk;
+    float *to = p->b + j * nk - p->b_skip;
+    const gemm_block columns = {b->group, b->j0 + j, b->nj - j, p->k0, nk, 0, to};
+    if (columns.ni > 0) g->pack_b(g, &columns);
 }
 
 static void block_task(void *arg, int64_t task, int thread)
@@ -334,28 +326,17 @@ static void block_task(void *arg, int64_t task, int thread)
     b.i0 = row * c->bm, b.ni = min64(c->bm, g->m - b.i0);
     b.j0 = column * c->bn, b.nj = min64(c->bn, g->n - b.j0);
     b.slot0 = part * slots, b.slot1 = b.slot0 + slots;
-    float *own = w->own + (size_t)thread * w->own_floats;
-    float *a = own, *packed = own + w->a_floats;
+    float *a = w->own + (size_t)thread * w->own_floats, *packed = a + w->a_floats;
     b.acc = packed + w->b_floats;
-    const bool whole = g->b && b.nj % VLEN == 0, straight = whole && g->m <= TILE_M;
-    const bool on_the_way = whole && !straight && !c->prepack;
     int64_t k_end = min64(b.slot1 * w->leaf_k, g->k), k0 = min64(b.slot0 * w->leaf_k, k_end);
     do {
         piece p = next_piece(&b, k0);
         if (k0 >= k_end) p = (piece){.k0 = k0, .k1 = k0, .slot0 = b.slot0, .slot1 = b.slot1};
-        p.a_ld = round_up(b.ni, TILE_STEP);
-        p.a = a;
         p.straight = c->straight_a ? b.ni / TILE_STEP * TILE_STEP : 0;
-        gemm_block pack = {b.group, b.i0 + p.straight, b.ni - p.straight, p.k0, p.k1 - p.k0, p.a_ld,
-                           a};
-        if (pack.ni > 0) g->pack_a(g, &pack);
-        zero_padding(&pack, g->a_by_k);
-        if (!c->prepack && !straight) {
-            p.b = packed;
-            p.pack = on_the_way ? packed : NULL;
-            if (!on_the_way)
-                g->pack_b(g, &(gemm_block){b.group, b.j0, b.nj, p.k0, p.k1 - p.k0, 0, packed});
-        }
+        p.a_ld = g->a_by_k ? round_up(b.ni - p.straight, TILE_STEP)
+                           : (c->straight_a ? STRAIGHT_LDA : BLOCK_LDA);
+        p.a = a, p.b = packed;
+        pack_piece(&b, &p, a);
         run_piece(&b, &p);
         k0 = p.k1;
     } while (k0 < k_end);
@@ -374,50 +355,23 @@ void gemm_parallel(const gemm *g, snug_queue *q, int64_t n_tasks, void (*fn)(voi
     for (int64_t i = 0; i < n_tasks; i++) fn(arg, i, 0);
 }
 
-typedef struct combination {
-    const gemm *g;
-    const float *parts;
-    int64_t n;
-} combination;
-
-static void combine_task(void *arg, int64_t task, int thread)
-{
-    (void)thread;
-    const combination *c = arg;
-    const gemm *g = c->g;
-    int64_t all = g->groups * g->m, rows = ceil_div(all, GEMM_TASKS), n = g->n;
-    int64_t begin = task * rows, end = min64(begin + rows, all);
-    for (int64_t r = begin; r < end; r++) {
-        float *to = g->c + r / g->m * n + r % g->m * g->ldc;
-        for (int64_t j = 0; j < n; j += VLEN) {
-            int lanes = vlanes(j, n);
-            vf sum[GEMM_PARTS];
-            for (int64_t p = 0; p < c->n; p++)
-                sum[p] = vload_n(c->parts + (p * all + r) * n + j, lanes);
-            for (int64_t d = 1; d < c->n; d *= 2)
-                for (int64_t p = 0; p < c->n; p += 2 * d) sum[p] = vadd(sum[p], sum[p + d]);
-            vstore_n(to + j, sum[0], lanes);
-        }
-    }
-}
-
-void gemm_combine(const gemm *g, snug_queue *q, const float *parts, int64_t n_parts)
-{
-    gemm_parallel(g, q, GEMM_TASKS, combine_task, &(combination){g, parts, n_parts});
-}
-
 /* Lays out scratch for products up to these sizes: a thread's buffers, then what is shared. Smaller
  * products are cut into blocks that are no larger, but may pack B where the largest do not. Returns
  * the bytes. */
 static size_t lay_out(work *w, const gemm *g, int threads, float *scratch)
 {
     const blocking *c = &w->cut;
-    int64_t bk = min64(g->k, BLOCK_K), bm = round_up(c->bm, TILE_M);
-    int64_t by_row = bm * BLOCK_LDA, by_k = bk * bm + VLEN;
+    int64_t bk = min64(g->k, BLOCK_K), bm = round_up(min64(g->m, BLOCK_M), TILE_M);
+    int64_t bn = round_up(min64(g->n, BLOCK_N), TILE_N);
+    /* Where A is read in place, rows that fill no step are packed. */
+    int64_t far = min64(g->k, STRAIGHT_K);
+    int64_t by_row = c->straight_a ? TILE_STEP * STRAIGHT_LDA : bm * BLOCK_LDA;
+    int64_t by_k = (c->straight_a ? TILE_STEP * far : bm * bk) + VLEN;
+    int64_t strips = bk * bn > far * TILE_N ? bk * bn : far * TILE_N;
     int64_t tiles_m = bm / TILE_M + c->straight_a; /* rows that fill no step are a tile apart */
-    int64_t stacks = c->many_pieces ? tiles_m * (c->bn / TILE_N) : 1;
+    int64_t stacks = c->many_pieces ? tiles_m * (bn / TILE_N) : 1;
     w->a_floats = (size_t)round_up(g->a_by_k ? by_k : by_row, 16);
-    w->b_floats = (size_t)round_up(bk * c->bn, 16);
+    w->b_floats = (size_t)round_up(strips, 16);
     w->own_floats = w->a_floats + w->b_floats + (size_t)(stacks * c->depth * TILE_SIZE);
     size_t own = w->own_floats * (size_t)threads;
     size_t b = c->prepack && !g->packed
@@ -433,7 +387,7 @@ static size_t lay_out(work *w, const gemm *g, int threads, float *scratch)
 
 size_t gemm_scratch(const gemm *g, int threads)
 {
-    work w = {.g = g, .cut = cut_product(g)};
+    work w = {.g = g, .cut = cut_product(g, threads)};
     static float nowhere[1];
     return lay_out(&w, g, threads, nowhere);
 }
@@ -452,10 +406,16 @@ void gemm_keep(const gemm *g, const snug_call *call)
 void gemm_run(const gemm *g, const snug_call *call)
 {
     if (g->groups * g->m * g->n == 0) return;
-    work w = {.g = g, .cut = cut_product(g), .leaves = 1, .leaf_k = g->k > 0 ? g->k : 1};
+    const int threads = snug_queue_threads(call->queue);
+    work w = {.g = g, .cut = cut_product(g, threads), .leaves = 1, .leaf_k = g->k > 0 ? g->k : 1};
     if (g->leaves) w.leaves = g->leaves, w.leaf_k = g->leaf_k;
     const blocking *c = &w.cut;
-    size_t bytes = lay_out(&w, g, snug_queue_threads(call->queue), call->scratch);
+    size_t bytes = lay_out(&w, g, threads, call->scratch);
+    /* Of fewer samples B may be small enough to be packed as a whole where the plan's is not. */
+    if (bytes > call->scratch_bytes) {
+        w.cut.prepack = g->packed;
+        bytes = lay_out(&w, g, threads, call->scratch);
+    }
     assert(bytes <= call->scratch_bytes);
     (void)bytes;
     if (c->prepack && !g->packed)

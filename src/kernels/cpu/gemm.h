@@ -37,14 +37,14 @@
 
 typedef struct gemm_block {
     int64_t group, i0, ni, k0, nk; /* rows or columns [i0, i0 + ni), [k0, k0 + nk) of k */
-    int64_t ld;                    /* of an A block that runs along m: from one k to the next */
+    int64_t ld; /* of an A block: from one row to the next, or from one k to the next when a_by_k */
     float *out;
 } gemm_block;
 
 typedef struct gemm gemm;
 struct gemm {
     int64_t groups, m, n, k;
-    /* A's block as [ni][BLOCK_LDA], or as [nk][ld] when a_by_k. May write up to VLEN floats past
+    /* A's block as [ni][ld], or as [nk][ld] when a_by_k. May write up to VLEN floats past
      * the end of a row, in rising order. */
     void (*pack_a)(const gemm *, const gemm_block *);
     /* B's block in strips of TILE_N columns, each [nk][TILE_N]; see gemm_strip. */
@@ -53,8 +53,9 @@ struct gemm {
     void (*rows)(const gemm *, int64_t group, int64_t i, int64_t n, float **rows);
     const void *arg; /* of these functions */
     bool a_by_k;
-    const float
-        *a; /* A itself, element (m, k) at m * lda + k, where packing it need not pay; NULL */
+    /* A itself, element (m, k) at m * lda + k, or k * lda + m when a_by_k, where packing it need
+     * not pay; NULL and 0. */
+    const float *a;
     int64_t lda;
     const float *b; /* B itself, rows of ldb, for pack_b NULL or few rows of C; NULL: always pack */
     int64_t ldb;

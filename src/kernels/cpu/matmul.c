@@ -12,7 +12,7 @@ static void pack_rows(const gemm *g, const gemm_block *p)
 {
     const matrices *x = g->arg;
     const float *from = x->a + p->i0 * x->lda + p->k0;
-    for (int64_t i = 0; i < p->ni; i++) gemm_copy(p->out + i * BLOCK_LDA, from + i * x->lda, p->nk);
+    for (int64_t i = 0; i < p->ni; i++) gemm_copy(p->out + i * p->ld, from + i * x->lda, p->nk);
 }
 
 static void pack_columns(const gemm *g, const gemm_block *p)
@@ -44,7 +44,7 @@ static gemm product(const snug_matmul_attrs *attrs, const snug_shape *a, const s
                   .k = attrs->trans_a ? rows : last,
                   .n = b->dim[attrs->trans_b ? 0 : b->n_dims - 1],
                   .a_by_k = attrs->trans_a,
-                  .lda = attrs->trans_a ? 0 : last};
+                  .lda = last};
 }
 
 static size_t scratch(const snug_sig *sig, int threads)
@@ -80,13 +80,13 @@ static void k_matmul_f32(const snug_call *call)
     const snug_tensor *a = &call->in[0], *b = &call->in[1];
     gemm g = product(attrs, &a->type.shape, &b->type.shape);
     matrices x = {.a = a->data, .b = b->data};
-    x.lda = attrs->trans_a ? g.m : g.k;
+    x.lda = g.lda;
     x.ldb = attrs->trans_b ? g.k : g.n;
     g.arg = &x;
     g.pack_a = attrs->trans_a ? pack_columns : pack_rows;
     g.pack_b = attrs->trans_b ? pack_bt : pack_b;
     if (!attrs->trans_b) g.b = x.b, g.ldb = x.ldb;
-    if (!attrs->trans_a) g.a = x.a;
+    g.a = x.a;
     g.c = call->out[0].data, g.ldc = g.n;
     g.bias = call->n_in > 2 ? call->in[2].data : NULL;
     g.act = attrs->act;

@@ -11,7 +11,7 @@
 
 /* How far a tile has come in A and B. */
 typedef struct tile_place {
-    const float *a, *b;
+    const float *a, *b, *ahead;
 } tile_place;
 
 /* One run of k. `q` holds a pointer for every three rows: with a base, twice and four times a
@@ -22,9 +22,9 @@ ALWAYS_INLINE void tile_k(const tile_run *t, int mr, int nv, int how, tile_place
     const int layout = how % TILE_LAYOUTS;
     const bool packs = how >= TILE_LAYOUTS;
     float *pack = t->pack;
-    const int64_t row = layout == TILE_ROWS ? BLOCK_LDA : layout == TILE_BY_K ? 1 : t->a_row;
+    const int64_t row = layout == TILE_BY_K ? 1 : t->a_row;
     const int64_t step = layout == TILE_BY_K ? t->a_step : 1;
-    const float *q[(TILE_M + 2) / 3], *b = at->b;
+    const float *q[(TILE_M + 2) / 3], *b = at->b, *ahead = at->ahead;
     UNROLL for (int i = 0; i < mr; i += 3)
     {
         q[i / 3] = at->a + i * row;
@@ -35,8 +35,6 @@ ALWAYS_INLINE void tile_k(const tile_run *t, int mr, int nv, int how, tile_place
         UNROLL for (int v = 0; v < nv; v++) bv[v] = vload(b + v * VLEN);
         if (packs) {
             UNROLL for (int v = 0; v < nv; v++) vstore(pack + v * VLEN, bv[v]);
-            UNROLL for (int v = 0; v < nv; v++)
-                __builtin_prefetch(b + TILE_AHEAD * t->b_step + v * VLEN);
             pack += nv * VLEN;
         }
         UNROLL for (int i = 0; i < mr; i++)
@@ -44,17 +42,21 @@ ALWAYS_INLINE void tile_k(const tile_run *t, int mr, int nv, int how, tile_place
             vf ai = vset1(q[i / 3][i % 3 * row]);
             UNROLL for (int v = 0; v < nv; v++) c[i][v] = vfma(ai, bv[v], c[i][v]);
         }
+        __builtin_prefetch(ahead);
+        __builtin_prefetch(ahead + t->ahead_more);
+        ahead += t->ahead_step;
         UNROLL for (int i = 0; i < mr; i += 3) q[i / 3] += step;
         b += t->b_step;
     }
     at->a += t->n * step;
     at->b = b;
+    at->ahead = ahead;
 }
 
 ALWAYS_INLINE void tile_any(const tile_run *t, int mr, int nv, int how)
 {
     vf c[TILE_M][TILE_V];
-    tile_place at = {t->a, t->b};
+    tile_place at = {t->a, t->b, t->ahead ? t->ahead : t->b};
     float *acc = t->acc;
     UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++) c[i][v] =
         t->carry ? vload(acc + (i * nv + v) * VLEN) : vzero();
@@ -77,12 +79,6 @@ ALWAYS_INLINE void tile_any(const tile_run *t, int mr, int nv, int how)
 }
 
 /* clang-format off */
-static void tile_r1v1(const tile_run *t) { tile_any(t, TILE_STEP, 1, TILE_ROWS); }
-static void tile_r2v1(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 1, TILE_ROWS); }
-static void tile_r3v1(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 1, TILE_ROWS); }
-static void tile_r1v2(const tile_run *t) { tile_any(t, TILE_STEP, 2, TILE_ROWS); }
-static void tile_r2v2(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 2, TILE_ROWS); }
-static void tile_r3v2(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 2, TILE_ROWS); }
 static void tile_k1v1(const tile_run *t) { tile_any(t, TILE_STEP, 1, TILE_BY_K); }
 static void tile_k2v1(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 1, TILE_BY_K); }
 static void tile_k3v1(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 1, TILE_BY_K); }
@@ -95,12 +91,6 @@ static void tile_s3v1(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 1, TILE_ST
 static void tile_s1v2(const tile_run *t) { tile_any(t, TILE_STEP, 2, TILE_STRIDED); }
 static void tile_s2v2(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 2, TILE_STRIDED); }
 static void tile_s3v2(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 2, TILE_STRIDED); }
-static void tile_pr1v1(const tile_run *t) { tile_any(t, TILE_STEP, 1, TILE_ROWS + TILE_PACKS); }
-static void tile_pr2v1(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 1, TILE_ROWS + TILE_PACKS); }
-static void tile_pr3v1(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 1, TILE_ROWS + TILE_PACKS); }
-static void tile_pr1v2(const tile_run *t) { tile_any(t, TILE_STEP, 2, TILE_ROWS + TILE_PACKS); }
-static void tile_pr2v2(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 2, TILE_ROWS + TILE_PACKS); }
-static void tile_pr3v2(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 2, TILE_ROWS + TILE_PACKS); }
 static void tile_pk1v1(const tile_run *t) { tile_any(t, TILE_STEP, 1, TILE_BY_K + TILE_PACKS); }
 static void tile_pk2v1(const tile_run *t) { tile_any(t, 2 * TILE_STEP, 1, TILE_BY_K + TILE_PACKS); }
 static void tile_pk3v1(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 1, TILE_BY_K + TILE_PACKS); }
@@ -116,10 +106,8 @@ static void tile_ps3v2(const tile_run *t) { tile_any(t, 3 * TILE_STEP, 2, TILE_S
 /* clang-format on */
 
 const tile_fn tiles[2 * TILE_LAYOUTS][3][2] = {
-    {{tile_r1v1, tile_r1v2}, {tile_r2v1, tile_r2v2}, {tile_r3v1, tile_r3v2}},
     {{tile_k1v1, tile_k1v2}, {tile_k2v1, tile_k2v2}, {tile_k3v1, tile_k3v2}},
     {{tile_s1v1, tile_s1v2}, {tile_s2v1, tile_s2v2}, {tile_s3v1, tile_s3v2}},
-    {{tile_pr1v1, tile_pr1v2}, {tile_pr2v1, tile_pr2v2}, {tile_pr3v1, tile_pr3v2}},
     {{tile_pk1v1, tile_pk1v2}, {tile_pk2v1, tile_pk2v2}, {tile_pk3v1, tile_pk3v2}},
     {{tile_ps1v1, tile_ps1v2}, {tile_ps2v1, tile_ps2v2}, {tile_ps3v1, tile_ps3v2}},
 };

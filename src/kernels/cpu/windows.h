@@ -130,7 +130,7 @@ static inline void windows_pack_rows(const windows *v, const gemm_block *p)
     window at = window_at(v, p->i0);
     window_part part = window_part_of(v, p->k0, p->nk);
     for (int64_t i = 0; i < p->ni; i++, window_next(v, &at))
-        window_gather(v, p->group, &at, &part, p->out + i * BLOCK_LDA);
+        window_gather(v, p->group, &at, &part, p->out + i * p->ld);
 }
 
 /* A's block as columns: k counts windows, rows of C are places in the window. */
