@@ -8,23 +8,40 @@ static const recurrent_form grad_form = {.n_fixed = 3, .n_gates = 4, .c0 = true}
 /* ---- forward -----------------------------------------------------------------------------------
  */
 
-/* One step of one sample: its rows, those of results that may not be wanted NULL. */
+/* One step of one sample: its rows, those of results that may not be wanted NULL. Gates go through
+ * their functions first, into p: chains of operations then stay short enough for several vectors to
+ * be on their way at once. */
 typedef struct cell_row {
     int64_t h; /* units */
-    const float *z, *p;
-    float *c, *next, *y, *gates, *cells;
+    const float *z;
+    float *p, *c, *next, *y, *gates, *cells;
 } cell_row;
+
+ALWAYS_INLINE void put_gate(const cell_row *r, int64_t j, vf a, int n)
+{
+    vstore_upto(r->p + j, a, n);
+    if (r->gates) vstore_upto(r->gates + j, a, n);
+}
+
+ALWAYS_INLINE void sigmoid_gate(const void *arg, int64_t j, int n)
+{
+    const cell_row *r = arg;
+    put_gate(r, j, vsigmoid(vadd(vload_upto(r->z + j, n), vload_upto(r->p + j, n))), n);
+}
+
+ALWAYS_INLINE void tanh_gate(const void *arg, int64_t j, int n)
+{
+    const cell_row *r = arg;
+    put_gate(r, j, vtanh(vadd(vload_upto(r->z + j, n), vload_upto(r->p + j, n))), n);
+}
 
 ALWAYS_INLINE void unit(const void *arg, int64_t j, int n)
 {
     const cell_row *r = arg;
     vf a[4];
-    for (int q = 0; q < 4; q++)
-        a[q] = vadd(vload_upto(r->z + q * r->h + j, n), vload_upto(r->p + q * r->h + j, n));
-    a[0] = vsigmoid(a[0]), a[1] = vsigmoid(a[1]), a[2] = vtanh(a[2]), a[3] = vsigmoid(a[3]);
+    for (int q = 0; q < 4; q++) a[q] = vload_upto(r->p + q * r->h + j, n);
     vf c = vfma(a[1], vload_upto(r->c + j, n), vmul(a[0], a[2]));
     vf h = vmul(a[3], vtanh(c));
-    for (int q = 0; q < 4 && r->gates; q++) vstore_upto(r->gates + q * r->h + j, a[q], n);
     if (r->cells) vstore_upto(r->cells + j, c, n);
     vstore_upto(r->c + j, c, n);
     vstore_upto(r->next + j, h, n);
@@ -43,6 +60,9 @@ static void cell(const walk_group *g, const walk_at *at)
                   .y = walk_row(&out[0], at->row, w->r.h),
                   .gates = walk_row(&out[3], at->row, w->r.wide),
                   .cells = walk_row(&out[4], at->row, w->r.h)};
+    span_each(0, 2 * r.h, sigmoid_gate, &r);
+    span_each(2 * r.h, 3 * r.h, tanh_gate, &r);
+    span_each(3 * r.h, 4 * r.h, sigmoid_gate, &r);
     span_each(0, r.h, unit, &r);
 }
 

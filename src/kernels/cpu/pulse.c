@@ -4,14 +4,14 @@
 #include "kernels/pulse.h"
 #include "kernels/cpu/vec.h"
 
-enum { CHAINS = 12, UNROLL = 8 };
+enum { CHAINS = 12, ROUNDS = 8 };
 
 static float pulse(int64_t rounds, float seed)
 {
     vf x = vset1(0.5f), y = vset1(seed), a[CHAINS];
     for (int k = 0; k < CHAINS; k++) a[k] = vset1((float)k);
     for (int64_t r = 0; r < rounds; r++)
-        for (int u = 0; u < UNROLL; u++)
+        for (int u = 0; u < ROUNDS; u++)
             for (int k = 0; k < CHAINS; k++) a[k] = vfma(a[k], x, y);
     vf sum = a[0];
     for (int k = 1; k < CHAINS; k++) sum = vadd(sum, a[k]);
@@ -28,4 +28,4 @@ static void triad(float *a, const float *b, const float *c, float k, int64_t n)
 }
 
 extern const snug_pulse SNUG_TIER_SYMBOL(snug_pulse);
-const snug_pulse SNUG_TIER_SYMBOL(snug_pulse) = {pulse, 2.0 * UNROLL *CHAINS *VLEN, triad};
+const snug_pulse SNUG_TIER_SYMBOL(snug_pulse) = {pulse, 2.0 * ROUNDS *CHAINS *VLEN, triad};

@@ -15,26 +15,30 @@ static recurrent_form form_of(const snug_recurrent_attrs *a)
     return (recurrent_form){.n_fixed = a->second ? 3 : 2, .n_gates = 1, .h0 = true};
 }
 
-/* The state before step t of sample n; NULL: zeros. */
-static const float *state_before(const sources *s, int64_t n, int64_t t)
+/* Row i of sample n is the state before step i; NULL: zeros. */
+static const float *state_before(const sources *s, int64_t n, int64_t length, int64_t i)
 {
     const recurrent *r = &s->r;
-    int64_t length = recurrent_length(r, n), k = recurrent_step(r, length, t);
-    if (t >= length) return NULL;
-    if (k > 0) return s->y + (n * r->t + recurrent_step(r, length, k - 1)) * r->h;
+    const bool reverse = r->attrs->reverse;
+    if (i >= length) return NULL;
+    if (i != (reverse ? length - 1 : 0)) return s->y + (n * r->t + i + (reverse ? 1 : -1)) * r->h;
     return r->h0 ? (const float *)r->h0->data + n * r->h : NULL;
 }
 
 static void pack_a(const gemm *g, const gemm_block *b)
 {
     const sources *s = g->arg;
-    for (int64_t k = 0; k < b->nk; k++) {
-        int64_t row = b->k0 + k;
-        const float *from = state_before(s, row / s->r.t, row % s->r.t);
-        if (from)
-            gemm_copy(b->out + k * b->ld, from + b->i0, b->ni);
-        else
-            gemm_zero(b->out + k * b->ld, b->ni);
+    const int64_t steps = s->r.t, end = b->k0 + b->nk;
+    float *to = b->out;
+    for (int64_t row = b->k0; row < end;) {
+        const int64_t n = row / steps, length = recurrent_length(&s->r, n);
+        for (int64_t i = row % steps; i < steps && row < end; i++, row++, to += b->ld) {
+            const float *from = state_before(s, n, length, i);
+            if (from)
+                gemm_copy(to, from + b->i0, b->ni);
+            else
+                gemm_zero(to, b->ni);
+        }
     }
 }
 
@@ -95,6 +99,7 @@ static void k_recurrent_grad_weight_f32(const snug_call *call)
         s.first -= call->in[2].type.shape.dim[2];
     }
     g.arg = &s, g.pack_a = pack_a, g.pack_b = pack_b;
+    if (!a->second) g.b = s.d, g.ldb = g.n;
     g.c = call->out[0].data, g.ldc = g.n;
     if (y->type.shape.kind[0] == SNUG_AXIS_BATCH) gemm_leaves(&g, call->step);
     gemm_run(&g, call);

@@ -2,13 +2,6 @@
 /* The functions of tile.h. */
 #include "kernels/cpu/tile.h"
 
-/* gcc unrolls by itself only after it has decided to keep the array in memory. */
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
 /* How far a tile has come in A and B. */
 typedef struct tile_place {
     const float *a, *b, *ahead;

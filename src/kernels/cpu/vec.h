@@ -32,6 +32,14 @@
     extern const snug_kernel SNUG_TIER_SYMBOL(snug_kernels_##family)[];                            \
     const snug_kernel SNUG_TIER_SYMBOL(snug_kernels_##family)[]
 
+/* Before a loop over an array of vectors that is to stay in registers: gcc unrolls by itself only
+ * after it has decided to keep the array in memory. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
 #if defined(SNUG_AVX512)
 #include "kernels/cpu/vec_avx512.h"
 #elif defined(SNUG_AVX2)

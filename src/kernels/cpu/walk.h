@@ -15,9 +15,10 @@
 #include "kernels/cpu/vmath.h"
 #include "ops/recurrent.h"
 
-#define WALK_ROWS   48 /* samples of a group at most: a strip of weights then serves four tiles */
-#define WALK_STATES 2  /* vectors of H that a sample carries beside the product's input */
-#define WALK_SERIAL 50000 /* multiply-adds below which waking threads costs more than the work */
+#define WALK_ROWS    48 /* samples of a group at most: a strip of weights then serves four tiles */
+#define WALK_STATES  2  /* vectors of H that a sample carries beside the product's input */
+#define WALK_VECTORS 8  /* of columns that one row is multiplied with at a time */
+#define WALK_SERIAL  50000 /* multiply-adds below which waking threads costs more than the work */
 
 typedef struct walk walk;
 
@@ -114,6 +115,40 @@ static inline void walk_product(const walk_group *g)
     }
 }
 
+/* ---- the product of one row --------------------------------------------------------------------
+ */
+
+/* Forward steps of one sample read every weight once each, where it is. */
+static inline bool walk_one_row(const walk *w)
+{
+    return w->r.n == 1 && !w->backward;
+}
+
+/* nv vectors of columns from j on, as many as have chains of additions that hide each other. */
+ALWAYS_INLINE void walk_columns(const walk_group *g, int64_t j, int nv, int lanes)
+{
+    const walk *w = g->w;
+    const float *b = (const float *)w->call->in[1].data + j;
+    vf sum[WALK_VECTORS];
+    UNROLL for (int v = 0; v < nv; v++) sum[v] = vzero();
+    for (int64_t k = 0; k < w->k; k++, b += w->columns) {
+        const vf a = vset1(g->a[k]);
+        UNROLL for (int v = 0; v < nv; v++)
+        {
+            sum[v] = vfma(a, vload_upto(b + v * VLEN, lanes), sum[v]);
+        }
+    }
+    UNROLL for (int v = 0; v < nv; v++) vstore(g->p + j + v * VLEN, sum[v]);
+}
+
+static inline void walk_row_product(const walk_group *g)
+{
+    const int64_t n = g->w->columns, whole = WALK_VECTORS * VLEN;
+    int64_t j = 0;
+    for (; j + whole <= n; j += whole) walk_columns(g, j, WALK_VECTORS, VLEN);
+    for (; j < n; j += VLEN) walk_columns(g, j, 1, vlanes(j, n));
+}
+
 /* ---- groups ------------------------------------------------------------------------------------
  */
 
@@ -166,17 +201,18 @@ static inline void walk_add(const walk_group *g, int64_t k)
 static inline void walk_steps(const walk_group *g)
 {
     const walk *w = g->w;
+    void (*const product)(const walk_group *) = walk_one_row(w) ? walk_row_product : walk_product;
     if (w->backward) {
         for (int64_t k = g->longest; k-- > 0;) {
             walk_cells(g, k);
             if (k == 0 && !w->edge) break;
-            walk_product(g);
+            product(g);
             walk_add(g, k);
         }
         return;
     }
     for (int64_t k = 0; k < g->longest; k++) {
-        if (k > 0 || w->edge) walk_product(g); /* else it is the 0 that the buffer holds */
+        if (k > 0 || w->edge) product(g); /* else it is the 0 that the buffer holds */
         walk_cells(g, k);
     }
 }
@@ -225,7 +261,7 @@ static inline void walk_run(walk *w, const snug_call *call, void (*fn)(void *, i
     w->packed = call->scratch;
     w->own = w->packed + walk_round(walk_round(w->columns, VLEN) * w->k, 16);
     walk_cut(w, threads);
-    int64_t strips = (w->columns + TILE_N - 1) / TILE_N;
+    int64_t strips = walk_one_row(w) ? 0 : (w->columns + TILE_N - 1) / TILE_N;
     if (w->r.n * w->r.t * w->k * w->columns >= WALK_SERIAL) {
         snug_parallel(call->queue, strips, walk_pack_task, w);
         snug_parallel(call->queue, w->n_groups, fn, w);
