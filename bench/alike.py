@@ -62,6 +62,8 @@ def snug_start(folder, workload):
     write_recipe(folder / "model.yaml", workload.zoo)
     args = ["train", folder / "model.yaml", "--set", f"data.path={data}", "--batch", workload.batch, "--optimizer",
             workload.optimizer, "--set", "train.schedule=constant", "--set", "train.weight_decay=0", "--quiet"]
+    if workload.frozen:
+        args += ["--set", f"train.freeze={workload.frozen}"]
     if workload.tokens:
         args += ["--set", f"data.context={workload.sample[0]}"]
     if not workload.tokens and not workload.classes:

@@ -15,6 +15,7 @@ class Workload:
     rate: str = ""  # learning rate; empty: 0.001, with momentum 0.02
     gentle_rate: str = ""  # while losses are compared, where rounding would soon be seen
     tokens: bool = False  # a text
+    frozen: int = 0  # layers of Snug's list that stay; negative: all but the last
     peer: tuple = ()  # more arguments of the peers
     slow: bool = False  # runs only when it is named, or with --long
 
@@ -36,6 +37,8 @@ WORKLOADS = {
     "mobilenetv1-0.25": Workload("mobilenetv1-0.25", "mobilenetv1", 32, "momentum", VISION, 2,
                                  zoo="mobilenetv1:width=0.25", gentle_rate="2e-5"),
     "mobilenetv2": Workload("mobilenetv2", "mobilenetv2", 16, "momentum", VISION, gentle_rate="2e-5"),
+    "mobilenetv2-head": Workload("mobilenetv2-head", "mobilenetv2", 16, "momentum", VISION, zoo="mobilenetv2",
+                                 rate="0.0005", frozen=-2, peer=("--head",)),
     "resnet18": Workload("resnet18", "resnet18", 32, "momentum", CIFAR, gentle_rate="0.002"),
     "autoencoder": Workload("autoencoder", "autoencoder", 512, "adam", (640,), 0),
     "lstm": Workload("lstm", "lstm", 32, "adam", (64, 16)),

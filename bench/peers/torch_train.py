@@ -71,6 +71,26 @@ def loss_of(name, outputs, y):
     return F.cross_entropy(outputs.flatten(0, -2), y.flatten())
 
 
+class Frozen(torch.nn.Module):
+    """All but the last two modules stay as they are, batch norm in its convolution where that can be had."""
+
+    def __init__(self, model, fused):
+        super().__init__()
+        self.body, self.head = model[:-2].eval().requires_grad_(False), model[-2:]
+        if fused:
+            from torch.fx.experimental.optimization import fuse
+            self.body = fuse(self.body)
+
+    def train(self, mode=True):
+        self.head.train(mode)
+        return self
+
+    def forward(self, x):
+        with torch.no_grad():
+            features = self.body(x)
+        return self.head(features)
+
+
 class Times:
     """Of steps, in windows; those in which the hypervisor took CPU time are left out."""
 
@@ -135,6 +155,7 @@ def follow(args):
         if isinstance(m, torch.nn.Dropout):
             m.p = 0
     snug_weights.load(model, args.model, args.start)
+    model = Frozen(model, False) if args.head else model
     x, y = snug_weights.batch(args.model, args.data, args.context)
     optimizer = make_optimizer(args, model)
     losses = []
@@ -194,6 +215,7 @@ def main():
     parser.add_argument("--optimizer", choices=OPTIMIZERS, required=True)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--context", type=int, help="of texts [the model's usual]")
+    parser.add_argument("--head", action="store_true", help="train the last layer alone")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--compile", action="store_true", help="torch.compile the training step")
@@ -210,6 +232,7 @@ def main():
         return
     layout = torch.channels_last if MODELS[args.model].channels_last else torch.contiguous_format
     model = start(MODELS[args.model].make()).to(memory_format=layout)
+    model = Frozen(model, True) if args.head else model
     batches = make_batches(args.model, args.batch, layout, args.context)
     result = train(args, torch.compile(model) if args.compile else model, batches)
     model.eval()

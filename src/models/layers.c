@@ -249,6 +249,31 @@ snug_value *snug_layer_seq_build(const snug_layer_build *b, const snug_layer_seq
     return x;
 }
 
+/* No dropout, batch norm by its running statistics, no parameter that training changes. */
+static snug_value *build_frozen(const snug_layer_build *b, const snug_layer_seq *seq, snug_value *x)
+{
+    snug_graph *g = b->graph;
+    const snug_mode mode = g->mode;
+    const int32_t first = g->n_values;
+    g->mode = SNUG_MODE_EVAL;
+    snug_value *y = snug_layer_seq_build(b, seq, x);
+    g->mode = mode;
+    for (int32_t i = first; i < g->n_values; i++)
+        if (g->values[i]->role == SNUG_ROLE_PARAM) snug_param_freeze(g->values[i], true);
+    return y;
+}
+
+static snug_value *build_all(const snug_layer_build *b, const snug_layer_seq *seq, int64_t frozen,
+                             snug_value *x)
+{
+    if (frozen < 0) frozen = seq->n + frozen > 0 ? seq->n + frozen : 0;
+    const int n = frozen < seq->n ? (int)frozen : seq->n;
+    const snug_layer_seq front = {.n = n, .layer = seq->layer};
+    const snug_layer_seq rest = {.n = seq->n - n, .layer = seq->layer + n};
+    if (n > 0) x = build_frozen(b, &front, x);
+    return snug_layer_seq_build(b, &rest, x);
+}
+
 /* [N, outputs...] */
 static bool result_fits(const snug_shape *have, const snug_shape *outputs)
 {
@@ -279,7 +304,7 @@ snug_value *snug_layers_build(const snug_layer_list *l, snug_graph *g, snug_valu
     snug_layer_build b = {.list = l->name, .lengths = use->lengths, .graph = g};
     b.position = use->position, b.context = use->context;
     if (outputs && outputs->n_dims > 0) b.outputs = outputs->dim[outputs->n_dims - 1];
-    snug_value *y = snug_layer_seq_build(&b, &l->seq, x);
+    snug_value *y = build_all(&b, &l->seq, use->frozen, x);
     if (!y || !outputs) return y;
     snug_type t = snug_value_type(y);
     if (result_fits(&t.shape, outputs)) return y;

@@ -32,6 +32,9 @@ typedef struct snug_layers_use {
      * they need of up to `context` earlier ones in states. NULL: x is all there is. */
     snug_value *position;
     int64_t context;
+    /* So many layers from the front are built as for inference, and their parameters stay as they
+     * are; negative: all but so many of the last. */
+    int64_t frozen;
 } snug_layers_use;
 
 /* Whether the list can be built with a position: each layer looks at one position at a time or

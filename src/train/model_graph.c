@@ -29,7 +29,8 @@ static snug_value *input_lengths(snug_graph *g, const snug_model_shape *m, int64
 static snug_value *build_model(snug_graph *g, const snug_model_shape *m, snug_value *x,
                                int64_t batch, int64_t context)
 {
-    snug_layers_use use = {.outputs = &m->outputs, .lengths = input_lengths(g, m, batch)};
+    snug_layers_use use = {
+        .outputs = &m->outputs, .lengths = input_lengths(g, m, batch), .frozen = m->frozen};
     if (context > 0) {
         use.position = snug_input(g, SNUG_POSITION, (snug_type){.dtype = SNUG_I32});
         use.context = context;

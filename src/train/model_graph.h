@@ -26,6 +26,7 @@ typedef struct snug_model_shape {
     snug_target_kind target;
     const char *spec; /* the data's, JSON: units of values */
     snug_loss_use loss;
+    int64_t frozen;   /* layers from the front that stay; negative: all but the last */
     double threshold; /* of reconstructions: anomalies' errors are above it; NaN: not known */
 } snug_model_shape;
 

@@ -33,6 +33,7 @@ struct snug_recipe {
         int64_t restart_factor;          /* warm restarts: each period so many times the last */
         double power;                    /* polynomial schedule */
         double final_rate;               /* decaying schedules: end at this share of the rate */
+        int64_t freeze;                  /* layers that stay; negative: all but the last */
         double clip_norm, clip_value;
         int64_t plateau_patience;
         double ema;        /* decay of averaged weights; 0: none */

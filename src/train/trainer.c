@@ -35,6 +35,9 @@ static snug_status take_model(snug_trainer *t)
     const snug_recipe *r = t->recipe;
     CHECK(t->config.build || r->model.layers, SNUG_EINVAL,
           "the recipe names no model: set `model` to a name from the zoo or a list of layers");
+    CHECK(
+        !t->config.build || r->train.freeze == 0, SNUG_EINVAL,
+        "train.freeze counts the layers of a list: a program's own model calls snug_param_freeze");
     t->model = (snug_model_shape){
         .layers = t->config.build ? NULL : r->model.layers,
         .build = t->config.build,
@@ -45,6 +48,7 @@ static snug_status take_model(snug_trainer *t)
         .target = t->info->target,
         .spec = snug_dataset_spec(t->data),
         .threshold = (double)NAN,
+        .frozen = r->train.freeze,
         .loss = {.label_smoothing = r->train.label_smoothing,
                  .huber_delta = r->train.huber_delta,
                  .focal_gamma = r->train.focal_gamma,

@@ -21,27 +21,30 @@
 typedef struct workload {
     const char *name, *model, *optimizer;
     int64_t batch, h, w, c, classes;
+    const char *freeze; /* as recipes have it */
 } workload;
 
 static const workload workloads[] = {
-    {"mlp", "mlp", "adam", 64, 28, 28, 1, 10},
-    {"lenet", "lenet", "momentum", 64, 28, 28, 1, 10},
-    {"cnn", "cnn", "adam", 64, 28, 28, 1, 10},
-    {"linear", "linear", "momentum", 64, 28, 28, 1, 10},
-    {"resnet8", "resnet8", "adam", 32, 32, 32, 3, 10},
-    {"resnet18", "resnet18", "momentum", 32, 32, 32, 3, 10},
-    {"dscnn", "dscnn", "adam", 32, 49, 10, 1, 12},
-    {"mobilenetv1-0.25", "mobilenetv1:width=0.25", "momentum", 32, 96, 96, 3, 2},
-    {"mobilenetv2", "mobilenetv2", "momentum", 16, 96, 96, 3, 10},
-    {"autoencoder", "autoencoder", "adam", 512, 1, 0, 640, 0},
-    {"lstm", "lstm", "adam", 32, 64, 0, 16, 10},
-    {"gru", "gru", "adam", 32, 64, 0, 16, 10},
-    {"tcn", "tcn", "adam", 64, 140, 0, 1, 5},
-    {"fcn", "fcn", "adam", 64, 140, 0, 1, 5},
-    {"gpt", "gpt", "adamw", 12, 64, 0, 0, 65},
-    {"llama", "llama", "adamw", 12, 64, 0, 0, 65},
-    {"gpt2", "gpt2", "adamw", 4, 64, 0, 0, 50257},
-    {"gpt2-256", "gpt2", "adamw", 1, 256, 0, 0, 50257},
+    {"mlp", "mlp", "adam", 64, 28, 28, 1, 10, "0"},
+    {"lenet", "lenet", "momentum", 64, 28, 28, 1, 10, "0"},
+    {"cnn", "cnn", "adam", 64, 28, 28, 1, 10, "0"},
+    {"linear", "linear", "momentum", 64, 28, 28, 1, 10, "0"},
+    {"resnet8", "resnet8", "adam", 32, 32, 32, 3, 10, "0"},
+    /* a new head on what was trained before */
+    {"mobilenetv2-head", "mobilenetv2", "momentum", 16, 96, 96, 3, 10, "-2"},
+    {"resnet18", "resnet18", "momentum", 32, 32, 32, 3, 10, "0"},
+    {"dscnn", "dscnn", "adam", 32, 49, 10, 1, 12, "0"},
+    {"mobilenetv1-0.25", "mobilenetv1:width=0.25", "momentum", 32, 96, 96, 3, 2, "0"},
+    {"mobilenetv2", "mobilenetv2", "momentum", 16, 96, 96, 3, 10, "0"},
+    {"autoencoder", "autoencoder", "adam", 512, 1, 0, 640, 0, "0"},
+    {"lstm", "lstm", "adam", 32, 64, 0, 16, 10, "0"},
+    {"gru", "gru", "adam", 32, 64, 0, 16, 10, "0"},
+    {"tcn", "tcn", "adam", 64, 140, 0, 1, 5, "0"},
+    {"fcn", "fcn", "adam", 64, 140, 0, 1, 5, "0"},
+    {"gpt", "gpt", "adamw", 12, 64, 0, 0, 65, "0"},
+    {"llama", "llama", "adamw", 12, 64, 0, 0, 65, "0"},
+    {"gpt2", "gpt2", "adamw", 4, 64, 0, 0, 50257, "0"},
+    {"gpt2-256", "gpt2", "adamw", 1, 256, 0, 0, 50257, "0"},
 };
 enum { N_WORKLOADS = sizeof workloads / sizeof workloads[0] };
 
@@ -197,6 +200,7 @@ static snug_status fill_recipe(snug_recipe *r, const workload *w, const snug_ben
                         config->optimizer ? config->optimizer : w->optimizer));
     TRY(set_int(r, "train.batch", batch));
     TRY(set_int(r, "train.leaves", config->leaves));
+    TRY(snug_recipe_set(r, "train.freeze", w->freeze));
     if (config->learning_rate)
         TRY(snug_recipe_set(r, "train.learning_rate", config->learning_rate));
     return snug_recipe_set(r, "train.epochs", "1000000");

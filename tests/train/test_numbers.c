@@ -63,11 +63,36 @@ static void frozen_parameters_stay(void **state)
     snug_context_destroy(ctx);
 }
 
+/* Layers that a recipe freezes are those of inference: no updates, batch norm's statistics stay. */
+static void frozen_layers_stay(void **state)
+{
+    (void)state;
+    snug_context *ctx = context(1);
+    snug_recipe *r = recipe(KEYS("model", "cnn", "train.freeze", "-1"));
+    snug_trainer *t;
+    const snug_train_config c = {.no_files = true};
+    ok(snug_trainer_create(ctx, r, &c, &t));
+    const snug_graph *g = t->train.graph;
+    assert_null(snug_graph_find_value(g, "conv1.weight")->assigned_by);
+    assert_null(snug_graph_find_value(g, "bn1.weight")->assigned_by);
+    assert_null(snug_graph_find_value(g, "bn1.running_mean")->assigned_by);
+    assert_non_null(snug_graph_find_value(g, "linear1.weight")->assigned_by);
+    assert_false(snug_built_batch_stats(&t->train));
+    snug_trainer_destroy(t);
+    ok(snug_recipe_set(r, "train.freeze", "100"));
+    fails(snug_trainer_create(ctx, r, &c, &t), SNUG_EINVAL, "no parameter to train");
+    const snug_train_config own = {.no_files = true, .build = half_frozen};
+    fails(snug_trainer_create(ctx, r, &own, &t), SNUG_EINVAL, "train.freeze");
+    snug_recipe_destroy(r);
+    snug_context_destroy(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(divergence_is_told_and_not_kept),
         cmocka_unit_test(frozen_parameters_stay),
+        cmocka_unit_test(frozen_layers_stay),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_drop);
 }
