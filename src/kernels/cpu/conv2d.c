@@ -180,6 +180,7 @@ static size_t weight_scratch(const snug_sig *sig, int threads)
     gemm g = weight_product(&v);
     if (x->kind[0] == SNUG_AXIS_BATCH) g.leaves = gemm_max_leaves(v.n);
     if (planes_weight_suits(&g, &v.view)) return planes_weight_scratch(&g, &v.view, threads);
+    if (winograd_weight_suits(&g, &v.view)) return winograd_weight_scratch(&g, &v.view, threads);
     if (direct_weight_suits(&g, &v.view)) return direct_weight_scratch(&g, &v.view, threads);
     return gemm_scratch(&g, threads);
 }
@@ -196,6 +197,8 @@ static void k_conv2d_grad_weight_f32(const snug_call *call)
     if (x->kind[0] == SNUG_AXIS_BATCH) gemm_leaves(&g, call->step);
     if (planes_weight_suits(&g, &v.view))
         planes_weight_run(&g, &v.view, call);
+    else if (winograd_weight_suits(&g, &v.view))
+        winograd_weight_run(&g, &v.view, call);
     else if (direct_weight_suits(&g, &v.view))
         direct_weight_run(&g, &v.view, call);
     else

@@ -195,7 +195,7 @@ static void in_tiles(const winograd *o, int64_t first, int64_t n, float *in)
         window at = winograd_tile(&o->grid, first + i);
         at.gy -= o->v->top, at.gx -= o->v->left;
         winograd_pixels(o->v, &at, WINOGRAD_IN, o->zeros, pixels);
-        winograd_in_channels(pixels, o->k, in + i * o->row, o->plane);
+        winograd_in_channels(pixels, 0, o->k, in + i * o->row, o->plane);
     }
     for (int64_t i = n; i < round_up(n, TILE_STEP); i++)
         for (int64_t p = 0; p < WINOGRAD_PLACES; p++)

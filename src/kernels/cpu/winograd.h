@@ -37,11 +37,18 @@ void SNUG_TIER_SYMBOL(winograd_run)(const gemm *g, const windows *v, const winog
 size_t SNUG_TIER_SYMBOL(winograd_keep_bytes)(const gemm *g, const windows *v);
 void SNUG_TIER_SYMBOL(winograd_keep)(const gemm *g, const windows *v, const winograd_weights *w,
                                      const snug_call *call);
-#define winograd_suits      SNUG_TIER_SYMBOL(winograd_suits)
-#define winograd_scratch    SNUG_TIER_SYMBOL(winograd_scratch)
-#define winograd_run        SNUG_TIER_SYMBOL(winograd_run)
-#define winograd_keep_bytes SNUG_TIER_SYMBOL(winograd_keep_bytes)
-#define winograd_keep       SNUG_TIER_SYMBOL(winograd_keep)
+/* The gradient of the weights: g's columns of A are v's windows, B is call->in[1]. */
+bool SNUG_TIER_SYMBOL(winograd_weight_suits)(const gemm *g, const windows *v);
+size_t SNUG_TIER_SYMBOL(winograd_weight_scratch)(const gemm *g, const windows *v, int threads);
+void SNUG_TIER_SYMBOL(winograd_weight_run)(const gemm *g, const windows *v, const snug_call *call);
+#define winograd_suits          SNUG_TIER_SYMBOL(winograd_suits)
+#define winograd_scratch        SNUG_TIER_SYMBOL(winograd_scratch)
+#define winograd_run            SNUG_TIER_SYMBOL(winograd_run)
+#define winograd_keep_bytes     SNUG_TIER_SYMBOL(winograd_keep_bytes)
+#define winograd_keep           SNUG_TIER_SYMBOL(winograd_keep)
+#define winograd_weight_suits   SNUG_TIER_SYMBOL(winograd_weight_suits)
+#define winograd_weight_scratch SNUG_TIER_SYMBOL(winograd_weight_scratch)
+#define winograd_weight_run     SNUG_TIER_SYMBOL(winograd_weight_run)
 
 /* ---- tiles ------------------------------------------------------------------------------------
  */
@@ -136,6 +143,30 @@ ALWAYS_INLINE void winograd_kernel(const vf g[3], vf u[6])
     u[5] = g[2];
 }
 
+/* A y. */
+ALWAYS_INLINE void winograd_slope(const vf y[4], vf z[6])
+{
+    vf even = vfma(vset1(WINOGRAD_P2), y[2], y[0]);
+    vf odd = vmul(vset1(WINOGRAD_P), vfma(vset1(WINOGRAD_P2), y[3], y[1]));
+    z[0] = y[0];
+    z[1] = vadd(even, odd), z[2] = vsub(even, odd);
+    even = vfma(vset1(WINOGRAD_Q2), y[2], y[0]);
+    odd = vmul(vset1(WINOGRAD_Q), vfma(vset1(WINOGRAD_Q2), y[3], y[1]));
+    z[3] = vadd(even, odd), z[4] = vsub(even, odd);
+    z[5] = y[3];
+}
+
+/* G^T m. */
+ALWAYS_INLINE void winograd_weight(const vf m[6], vf g[3])
+{
+    const vf np = vset1(WINOGRAD_NP), nq = vset1(WINOGRAD_NQ);
+    vf even_p = vmul(np, vadd(m[1], m[2])), odd_p = vmul(np, vsub(m[1], m[2]));
+    vf even_q = vmul(nq, vadd(m[3], m[4])), odd_q = vmul(nq, vsub(m[3], m[4]));
+    g[0] = vfma(vset1(WINOGRAD_N0), m[0], vadd(even_p, even_q));
+    g[1] = vfma(vset1(WINOGRAD_P), odd_p, vmul(vset1(WINOGRAD_Q), odd_q));
+    g[2] = vfma(vset1(WINOGRAD_P2), even_p, vfma(vset1(WINOGRAD_Q2), even_q, m[5]));
+}
+
 /* B^T d B for the channels [c, c + lanes): element i of the result to to + i * plane. */
 ALWAYS_INLINE void winograd_in_tile(const float *const *pixels, int64_t c, int lanes, float *to,
                                     int64_t plane)
@@ -154,13 +185,12 @@ ALWAYS_INLINE void winograd_in_tile(const float *const *pixels, int64_t c, int l
     }
 }
 
-/* All channels of a tile. */
-static inline void winograd_in_channels(const float *const *pixels, int64_t channels, float *to,
-                                        int64_t plane)
+/* Channels [c, end) of a tile. */
+static inline void winograd_in_channels(const float *const *pixels, int64_t c, int64_t end,
+                                        float *to, int64_t plane)
 {
-    int64_t c = 0;
-    for (; c + VLEN <= channels; c += VLEN) winograd_in_tile(pixels, c, VLEN, to + c, plane);
-    if (c < channels) winograd_in_tile(pixels, c, (int)(channels - c), to + c, plane);
+    for (; c + VLEN <= end; c += VLEN, to += VLEN) winograd_in_tile(pixels, c, VLEN, to, plane);
+    if (c < end) winograd_in_tile(pixels, c, (int)(end - c), to, plane);
 }
 
 #endif
