@@ -67,6 +67,18 @@ static const snug_conv2d_attrs valid = {STRIDE(1), .groups = 1},
 /* What is convolved by Winograd's way is further from the reference. */
 #define WINOGRAD .no_grad = true, .tolerance = 6e-6
 
+/* Depthwise. */
+static const snug_conv2d_attrs eight = {STRIDE(1), PAD(1), .groups = 8, .act = ACT_RELU},
+                               wide5 = {STRIDE(1), PAD(2), .groups = 24, .act = ACT_GELU},
+                               wide7 = {STRIDE(1), PAD(3), .groups = 16},
+                               halved = {STRIDE(2), PAD(1), .groups = 17},
+                               far = {STRIDE(1), .pad_top = 3, .pad_left = 4, .groups = 9},
+                               many = {STRIDE(1), PAD(1), .groups = 270},
+                               mobile96 = {STRIDE(2), .pad_bottom = 1, .pad_right = 1,
+                                           .groups = 96},
+                               mobile144 = {STRIDE(1), PAD(1), .groups = 144},
+                               mobile960 = {STRIDE(1), PAD(1), .groups = 960};
+
 static const snug_case conv2d_cases[] = {
     {.name = "one", .attrs = &valid, .n_in = 2, .in = INPUTS(BATCH(1, 1, 1, 1), FIXED(1, 1, 1, 1))},
     {.name = "valid",
@@ -110,6 +122,36 @@ static const snug_case conv2d_cases[] = {
      .no_grad = true,
      .n_in = 3,
      .in = INPUTS(BATCH(2, 9, 24, 33), FIXED(4, 5, 1, 33), FIXED(33))},
+    {.name = "depthwise 8 channels",
+     .attrs = &eight,
+     .no_grad = true,
+     .n_in = 3,
+     .in = INPUTS(BATCH(3, 5, 21, 8), FIXED(3, 3, 1, 8), FIXED(8))},
+    {.name = "depthwise 5x5",
+     .attrs = &wide5,
+     .no_grad = true,
+     .n_in = 3,
+     .in = INPUTS(BATCH(2, 6, 19, 24), FIXED(5, 5, 1, 24), FIXED(24))},
+    {.name = "depthwise 7x7",
+     .attrs = &wide7,
+     .no_grad = true,
+     .n_in = 2,
+     .in = INPUTS(BATCH(2, 4, 17, 16), FIXED(7, 7, 1, 16))},
+    {.name = "depthwise halved",
+     .attrs = &halved,
+     .no_grad = true,
+     .n_in = 2,
+     .in = INPUTS(BATCH(2, 9, 35, 17), FIXED(3, 3, 1, 17))},
+    {.name = "depthwise far",
+     .attrs = &far,
+     .no_grad = true,
+     .n_in = 2,
+     .in = INPUTS(BATCH(2, 4, 6, 9), FIXED(3, 3, 1, 9))},
+    {.name = "depthwise many",
+     .attrs = &many,
+     .no_grad = true,
+     .n_in = 2,
+     .in = INPUTS(BATCH(5, 3, 2, 270), FIXED(3, 3, 1, 270))},
     {.name = "fixed",
      .attrs = &same3,
      .n_in = 2,
@@ -254,6 +296,21 @@ static const snug_case conv2d_cases[] = {
      .bench = true,
      .n_in = 2,
      .in = INPUTS(BATCH(32, 6, 6, 128), FIXED(3, 3, 1, 128))},
+    {.name = "mobilenetv2 depthwise 2",
+     .attrs = &mobile96,
+     .bench = true,
+     .n_in = 2,
+     .in = INPUTS(BATCH(16, 48, 48, 96), FIXED(3, 3, 1, 96))},
+    {.name = "mobilenetv2 depthwise 3",
+     .attrs = &mobile144,
+     .bench = true,
+     .n_in = 2,
+     .in = INPUTS(BATCH(16, 24, 24, 144), FIXED(3, 3, 1, 144))},
+    {.name = "mobilenetv2 depthwise 16",
+     .attrs = &mobile960,
+     .bench = true,
+     .n_in = 2,
+     .in = INPUTS(BATCH(16, 3, 3, 960), FIXED(3, 3, 1, 960))},
     {0}};
 
 /* Attributes of the gradients: the forward ones, x of ih x iw and kernels of k x k. */
@@ -282,6 +339,12 @@ BACK(g_channels, 7, 12, 3, 3, STRIDE(2), .pad_bottom = 1, .pad_left = 1, .pad_ri
      .groups = 19);
 BACK(g_scattered, 9, 24, 4, 5, .stride_h = 1, .stride_w = 2, DILATION(3, 2), .pad_top = 1,
      .pad_bottom = 2, .pad_left = 3, .groups = 33);
+BACK(g_eight, 5, 21, 3, 3, STRIDE(1), PAD(1), .groups = 8);
+BACK(g_wide5, 6, 19, 5, 5, STRIDE(1), PAD(2), .groups = 24);
+BACK(g_wide7, 4, 17, 7, 7, STRIDE(1), PAD(3), .groups = 16);
+BACK(g_halved, 9, 35, 3, 3, STRIDE(2), PAD(1), .groups = 17);
+BACK(g_far, 4, 6, 3, 3, STRIDE(1), .pad_top = 3, .pad_left = 4, .groups = 9);
+BACK(g_270, 3, 2, 3, 3, STRIDE(1), PAD(1), .groups = 270);
 BACK(g_dscnn, 25, 5, 3, 3, STRIDE(1), PAD(1), .groups = 64);
 BACK(g_mobile8, 48, 48, 3, 3, STRIDE(1), PAD(1), .groups = 8);
 BACK(g_mobile16, 48, 48, 3, 3, STRIDE(2), .pad_bottom = 1, .pad_right = 1, .groups = 16);
@@ -291,6 +354,9 @@ BACK(g_wino_valid, 8, 9, 3, 3, STRIDE(1), .groups = 1);
 BACK(g_wino_pad3, 8, 8, 3, 3, STRIDE(1), PAD(3), .groups = 1);
 BACK(g_wino_tilted, 7, 6, 3, 3, STRIDE(1), .pad_top = 2, .pad_right = 1, .groups = 1);
 BACK(g_wino_many, 4, 3, 3, 3, STRIDE(1), PAD(1), .groups = 1);
+BACK(g_mobile96, 48, 48, 3, 3, STRIDE(2), .pad_bottom = 1, .pad_right = 1, .groups = 96);
+BACK(g_mobile144, 24, 24, 3, 3, STRIDE(1), PAD(1), .groups = 144);
+BACK(g_mobile960, 3, 3, 3, 3, STRIDE(1), PAD(1), .groups = 960);
 BACK(g_tcn, 1, 256, 1, 3, STEP(1), DILATION(1, 8), .pad_left = 16, .groups = 1);
 BACK(g_lenet1, 28, 28, 5, 5, STRIDE(1), PAD(2), .groups = 1);
 BACK(g_lenet2, 14, 14, 5, 5, STRIDE(1), .groups = 1);
@@ -337,6 +403,30 @@ static const snug_case grad_input_cases[] = {
      .attrs = &g_scattered,
      .n_in = 2,
      .in = INPUTS(BATCH(2, 3, 10, 33), FIXED(4, 5, 1, 33))},
+    {.name = "depthwise 8 channels",
+     .attrs = &g_eight,
+     .n_in = 2,
+     .in = INPUTS(BATCH(3, 5, 21, 8), FIXED(3, 3, 1, 8))},
+    {.name = "depthwise 5x5",
+     .attrs = &g_wide5,
+     .n_in = 2,
+     .in = INPUTS(BATCH(2, 6, 19, 24), FIXED(5, 5, 1, 24))},
+    {.name = "depthwise 7x7",
+     .attrs = &g_wide7,
+     .n_in = 2,
+     .in = INPUTS(BATCH(2, 4, 17, 16), FIXED(7, 7, 1, 16))},
+    {.name = "depthwise halved",
+     .attrs = &g_halved,
+     .n_in = 2,
+     .in = INPUTS(BATCH(2, 5, 18, 17), FIXED(3, 3, 1, 17))},
+    {.name = "depthwise far",
+     .attrs = &g_far,
+     .n_in = 2,
+     .in = INPUTS(BATCH(2, 5, 8, 9), FIXED(3, 3, 1, 9))},
+    {.name = "depthwise many",
+     .attrs = &g_270,
+     .n_in = 2,
+     .in = INPUTS(BATCH(5, 3, 2, 270), FIXED(3, 3, 1, 270))},
     {.name = "dilated",
      .attrs = &g_dilated,
      .n_in = 2,
@@ -432,6 +522,21 @@ static const snug_case grad_input_cases[] = {
      .bench = true,
      .n_in = 2,
      .in = INPUTS(BATCH(32, 6, 6, 128), FIXED(3, 3, 1, 128))},
+    {.name = "mobilenetv2 depthwise 2",
+     .attrs = &g_mobile96,
+     .bench = true,
+     .n_in = 2,
+     .in = INPUTS(BATCH(16, 24, 24, 96), FIXED(3, 3, 1, 96))},
+    {.name = "mobilenetv2 depthwise 3",
+     .attrs = &g_mobile144,
+     .bench = true,
+     .n_in = 2,
+     .in = INPUTS(BATCH(16, 24, 24, 144), FIXED(3, 3, 1, 144))},
+    {.name = "mobilenetv2 depthwise 16",
+     .attrs = &g_mobile960,
+     .bench = true,
+     .n_in = 2,
+     .in = INPUTS(BATCH(16, 3, 3, 960), FIXED(3, 3, 1, 960))},
     {0}};
 
 static const snug_case grad_weight_cases[] = {
@@ -476,6 +581,30 @@ static const snug_case grad_weight_cases[] = {
      .attrs = &g_scattered,
      .n_in = 2,
      .in = INPUTS(BATCH(2, 9, 24, 33), BATCH(2, 3, 10, 33))},
+    {.name = "depthwise 8 channels",
+     .attrs = &g_eight,
+     .n_in = 2,
+     .in = INPUTS(BATCH(3, 5, 21, 8), BATCH(3, 5, 21, 8))},
+    {.name = "depthwise 5x5",
+     .attrs = &g_wide5,
+     .n_in = 2,
+     .in = INPUTS(BATCH(2, 6, 19, 24), BATCH(2, 6, 19, 24))},
+    {.name = "depthwise 7x7",
+     .attrs = &g_wide7,
+     .n_in = 2,
+     .in = INPUTS(BATCH(2, 4, 17, 16), BATCH(2, 4, 17, 16))},
+    {.name = "depthwise halved",
+     .attrs = &g_halved,
+     .n_in = 2,
+     .in = INPUTS(BATCH(2, 9, 35, 17), BATCH(2, 5, 18, 17))},
+    {.name = "depthwise far",
+     .attrs = &g_far,
+     .n_in = 2,
+     .in = INPUTS(BATCH(2, 4, 6, 9), BATCH(2, 5, 8, 9))},
+    {.name = "depthwise many",
+     .attrs = &g_270,
+     .n_in = 2,
+     .in = INPUTS(BATCH(5, 3, 2, 270), BATCH(5, 3, 2, 270))},
     {.name = "dilated",
      .attrs = &g_dilated,
      .n_in = 2,
@@ -589,6 +718,21 @@ static const snug_case grad_weight_cases[] = {
      .bench = true,
      .n_in = 2,
      .in = INPUTS(BATCH(32, 6, 6, 128), BATCH(32, 6, 6, 128))},
+    {.name = "mobilenetv2 depthwise 2",
+     .attrs = &g_mobile96,
+     .bench = true,
+     .n_in = 2,
+     .in = INPUTS(BATCH(16, 48, 48, 96), BATCH(16, 24, 24, 96))},
+    {.name = "mobilenetv2 depthwise 3",
+     .attrs = &g_mobile144,
+     .bench = true,
+     .n_in = 2,
+     .in = INPUTS(BATCH(16, 24, 24, 144), BATCH(16, 24, 24, 144))},
+    {.name = "mobilenetv2 depthwise 16",
+     .attrs = &g_mobile960,
+     .bench = true,
+     .n_in = 2,
+     .in = INPUTS(BATCH(16, 3, 3, 960), BATCH(16, 3, 3, 960))},
     {0}};
 
 #endif

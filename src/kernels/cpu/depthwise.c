@@ -1,275 +1,308 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conv2d and its gradients on f32 where every channel is a group with one filter: x [N, H, W, C], w
- * [KH, KW, 1, C], y [N, OH, OW, C]. Channels are lanes, nothing is gathered; eight pixels of a row
- * at a time share the loads of w. Where a few channels divide a vector, it holds several pixels.
- * The gradient of x is a convolution of dy, row by row: the pixels of a row fall into stride_w
- * phases, each of which sees every so many places of w. Sums over the window go in the order of its
- * places, those outside the image left out. The gradient of w is a partial a sample; a leaf adds
- * its samples in order, leaves go by the tree of snug/leaves.h. */
+/* conv2d and the gradient of its input on f32 where every channel is a group with one filter: x [N,
+ * H, W, C], w [KH, KW, 1, C], y [N, OH, OW, C]. Channels are lanes, nothing is gathered. A tile is
+ * eight adjacent results of a row, in registers: each pixel of the image that it sees is loaded
+ * once a row of the window and goes into every result that it belongs to. Where a few channels
+ * divide a vector, it holds several pixels. The gradient of x is a convolution of dy: the pixels of
+ * a row fall into stride_w phases, each of which sees every so many places of w; where the usual
+ * sizes allow it one tile has all phases. Sums over the window go in the order of the image's
+ * places, those outside the image left out. */
+#include "kernels/cpu/depthwise.h"
 #include "kernels/cpu/activate.h"
-#include <snug/leaves.h>
 
-enum { MAX_TAPS = 128, PIXELS = 8, CHANNEL_BLOCK = 64 };
+enum {
+    BAND_ROWS = 32,        /* rows that a task walks together */
+    CHANNEL_BLOCK = 128,   /* channels that a strip walks together */
+    TASK_ELEMENTS = 16384, /* of results */
+    STRIP_BYTES = 24 << 10 /* of the image, that stay in the first-level cache */
+};
 
-/* How a grid of pixels looks at an image along one axis: grid place o at tap j meets image place o
- * * step + j * dilation - before, and w at w0 + j * w_step. */
-typedef struct axis {
-    int64_t n, extent; /* of the grid, of the image */
-    int64_t step, dilation, before;
-    int64_t taps, w0, w_step;
-    int64_t first, stride; /* grid place o is place first + o * stride of the result */
-} axis;
+/* Where the rows of a window lie for one row of results. */
+typedef struct row_view {
+    const float *x, *w; /* the first row inside the image, its taps */
+    float *y;
+    int n_rows;
+} row_view;
 
-/* Where taps lie, from a grid place's first image place and from w, in floats. */
-typedef struct taps {
-    int n;
-    int64_t x[MAX_TAPS], w[MAX_TAPS];
-} taps;
+/* Eight adjacent results of a row, of many rows. Places and steps are in floats. */
+typedef struct tile {
+    const row_view *rows;
+    int n_rows;
+    int64_t x, w, y;   /* column 0, tap 0 and result 0 in each row */
+    const float *bias; /* may be NULL */
+    int64_t act;
+    int64_t x_row, w_row;           /* from one row of the window to the next */
+    int64_t x_step, w_step, y_step; /* from one column, tap, result to the next */
+    int64_t x_tile;                 /* from one tile to the next */
+    int64_t taps, step, dilation;   /* for tiles of any window */
+    int64_t begin, end;             /* columns inside the image */
+    int64_t from, to;               /* results wanted */
+} tile;
+
+/* So many adjacent tiles of all rows. */
+typedef void (*tile_fn)(const tile *t, int64_t n_channels, int64_t n_tiles);
+
+/* The tiles of one kind of window: all columns and results there, or any of them. */
+typedef struct tile_kind {
+    int64_t taps, step;
+    tile_fn inside, anywhere;
+    int64_t columns; /* that a tile sees; 0: as many as the window says */
+} tile_kind;
 
 typedef struct job {
     const snug_conv2d_attrs *a;
-    const snug_step *step; /* of the gradient of w; NULL: one leaf */
-    int64_t samples, h, w, c, kh, kw, oh, ow;
-    const float *image, *weights, *bias; /* bias may be NULL */
-    int64_t w_tap;                       /* floats of weights from one tap to the next */
+    int64_t samples, h, w, c, kh, kw; /* of the image */
+    const float *image, *weights, *bias;
+    int64_t w_tap; /* floats of weights from one tap to the next */
     float *out;
     int64_t out_h, out_w;
+    bool back;     /* the image is dy */
     int64_t grain; /* result rows of a task */
-    float *partials;
-    const float *dy;
-    int64_t blocks;
 } job;
 
-/* ---- choice and sizes -------------------------------------------------------------------------
+/* ---- tiles ------------------------------------------------------------------------------------
  */
 
-static bool all_f32(const snug_sig *sig)
+/* What a tile's code is made for. `up`: column q at tap k belongs to result k + (q - the columns
+ * before) * step, as in the gradient of a convolution with a stride; else column c at tap k belongs
+ * to result (c - k) / step. `edge`: columns or results may be missing. */
+typedef struct form {
+    int taps, step;
+    bool up, edge;
+} form;
+
+ALWAYS_INLINE int form_columns(form f)
 {
-    bool yes = sig->out[0].dtype == SNUG_F32;
-    for (int i = 0; i < sig->n_in; i++) yes = yes && sig->in[i].dtype == SNUG_F32;
-    return yes;
+    return f.up ? (f.taps - 1) / f.step + (PIXELS - 1) / f.step + 1
+                : (PIXELS - 1) * f.step + f.taps;
 }
 
-static bool suits(const snug_sig *sig, const snug_shape *x, const snug_shape *w)
+/* The result that a column belongs to at a tap; -1: none. */
+ALWAYS_INLINE int form_result(form f, int column, int tap)
 {
-    const snug_conv2d_attrs *a = sig->attrs;
-    return all_f32(sig) && a->groups == x->dim[3] && w->dim[3] == x->dim[3] && w->dim[2] == 1 &&
-           w->dim[0] <= MAX_TAPS && w->dim[1] <= MAX_TAPS && w->dim[0] * w->dim[1] <= MAX_TAPS;
+    int r = f.up ? tap + (column - (f.taps - 1) / f.step) * f.step : column - tap;
+    if (!f.up) r = r % f.step == 0 ? r / f.step : -1;
+    return r < PIXELS ? r : -1;
 }
 
-static bool forward_fits(const snug_sig *sig)
+/* One row of the window. */
+ALWAYS_INLINE void tile_row(const tile *t, form f, const float *x, const float *w, int lanes,
+                            vf sum[PIXELS])
 {
-    return suits(sig, &sig->in[0].shape, &sig->in[1].shape);
-}
-
-static bool input_fits(const snug_sig *sig)
-{
-    return suits(sig, &sig->out[0].shape, &sig->in[1].shape);
-}
-
-static bool weight_fits(const snug_sig *sig)
-{
-    return suits(sig, &sig->in[0].shape, &sig->out[0].shape);
-}
-
-static job job_of(const snug_call *call, const snug_tensor *x, const snug_tensor *w,
-                  const snug_tensor *y)
-{
-    const int64_t *in = x->type.shape.dim, *k = w->type.shape.dim, *out = y->type.shape.dim;
-    return (job){.a = call->attrs,
-                 .samples = in[0],
-                 .h = in[1],
-                 .w = in[2],
-                 .c = in[3],
-                 .w_tap = in[3],
-                 .kh = k[0],
-                 .kw = k[1],
-                 .oh = out[1],
-                 .ow = out[2]};
-}
-
-/* ---- rows of a convolution --------------------------------------------------------------------
- */
-
-/* Grid places [begin, end) see all taps. */
-static void interior_of(const axis *a, int64_t *begin, int64_t *end)
-{
-    int64_t room = a->extent - 1 + a->before - (a->taps - 1) * a->dilation;
-    *begin = a->before > 0 ? (a->before + a->step - 1) / a->step : 0;
-    *end = a->taps > 0 && room >= 0 ? room / a->step + 1 : 0;
-    if (*begin > a->n) *begin = a->n;
-    if (*end > a->n) *end = a->n;
-    if (*end < *begin) *end = *begin;
-}
-
-/* The image place of a tap, -1 outside. */
-static int64_t place_of(const axis *a, int64_t o, int64_t tap)
-{
-    int64_t p = o * a->step + tap * a->dilation - a->before;
-    return p >= 0 && p < a->extent ? p : -1;
-}
-
-/* Taps of grid place (oy, ox), those inside the image; `whole`: along x all of them are. Offsets
- * are from place (0, ox * step - before). */
-static void find_taps(const job *d, const axis *y, const axis *x, const int64_t at[2], bool whole,
-                      taps *t)
-{
-    t->n = 0;
-    for (int64_t j = 0; j < y->taps; j++) {
-        int64_t row = place_of(y, at[0], j);
-        for (int64_t i = 0; row >= 0 && i < x->taps; i++) {
-            if (!whole && place_of(x, at[1], i) < 0) continue;
-            t->x[t->n] = (row * d->w + i * x->dilation) * d->c;
-            t->w[t->n++] = ((y->w0 + j * y->w_step) * d->kw + x->w0 + i * x->w_step) * d->w_tap;
+    const int begin = (int)t->begin, end = (int)t->end;
+    vf tap[5];
+    UNROLLED for (int k = 0; k < f.taps; k++) tap[k] = vload_upto(w + k * t->w_step, lanes);
+    UNROLLED for (int c = 0; c < form_columns(f); c++)
+    {
+        if (f.edge && c < f.taps - 1 && c < begin) continue;
+        if (f.edge && c >= end) break;
+        vf v = vhold(vload_upto(x + c * t->x_step, lanes));
+        UNROLLED for (int k = 0; k < f.taps; k++)
+        {
+            int p = form_result(f, c, k);
+            if (p >= 0) sum[p] = vfma(v, tap[k], sum[p]);
         }
     }
 }
 
-/* Adjacent pixels that see the same taps: image and result `step` floats from one to the next. */
-typedef struct run {
-    const float *x, *w, *bias;
-    float *y;
-    int64_t x_step, y_step, n;
-    int64_t act;
-} run;
-
-ALWAYS_INLINE void run_vector(const run *r, const taps *t, int64_t j, int n_pixels, int lanes)
+/* The same for a window of any size. */
+ALWAYS_INLINE void any_row(const tile *t, form f, const float *x, const float *w, int lanes,
+                           vf sum[PIXELS])
 {
-    vf sum[PIXELS], first = r->bias ? vload_upto(r->bias + j, lanes) : vzero();
-    for (int p = 0; p < n_pixels; p++) sum[p] = first;
-    for (int k = 0; k < t->n; k++) {
-        const float *x = r->x + t->x[k] + j;
-        vf w = vload_upto(r->w + t->w[k] + j, lanes);
-        for (int p = 0; p < n_pixels; p++)
-            sum[p] = vfma(vload_upto(x + p * r->x_step, lanes), w, sum[p]);
-    }
-    for (int p = 0; p < n_pixels; p++)
-        vstore_upto(r->y + p * r->y_step + j, vactivate(r->act, sum[p]), lanes);
-}
-
-ALWAYS_INLINE void run_pixels(run *r, const taps *t, int64_t n_channels, int n_pixels)
-{
-    for (; r->n >= n_pixels; r->n -= n_pixels) {
-        int64_t j = 0;
-        for (; j + VLEN <= n_channels; j += VLEN) run_vector(r, t, j, n_pixels, VLEN);
-        if (j < n_channels) run_vector(r, t, j, n_pixels, (int)(n_channels - j));
-        r->x += n_pixels * r->x_step;
-        r->y += n_pixels * r->y_step;
+    for (int64_t k = 0; k < t->taps; k++, w += t->w_step) {
+        vf tap = vload_upto(w, lanes);
+        UNROLLED for (int p = 0; p < PIXELS; p++)
+        {
+            int64_t c = p * t->step + k * t->dilation;
+            if (f.edge && (c < t->begin || c >= t->end || p >= t->to)) continue;
+            sum[p] = vfma(vload_upto(x + c * t->x_step, lanes), tap, sum[p]);
+        }
     }
 }
 
-static void run_all(run r, const taps *t, int64_t n_channels)
+static void gelu_pixels(const tile *t, float *y, int lanes)
 {
-    run_pixels(&r, t, n_channels, PIXELS);
-    run_pixels(&r, t, n_channels, 4);
-    run_pixels(&r, t, n_channels, 2);
-    run_pixels(&r, t, n_channels, 1);
+    for (int64_t p = t->from; p < t->to; p++)
+        vstore_upto(y + p * t->y_step, vgelu(vload_upto(y + p * t->y_step, lanes)), lanes);
 }
 
-/* The same for adjacent pixels of few channels: their floats are one run. */
-static void run_folded(run r, const taps *t, int64_t n_channels)
+/* A vector of channels, from `bias` on if there is one. */
+ALWAYS_INLINE void tile_vector(const tile *t, form f, row_view r, const float *bias, int lanes)
 {
-    int64_t whole = r.n * n_channels / VLEN, rest = r.n * n_channels % VLEN;
-    r.x_step = r.y_step = VLEN;
-    r.n = whole;
-    run_all(r, t, VLEN);
-    r.x += whole * VLEN, r.y += whole * VLEN, r.n = 1;
-    if (rest) run_pixels(&r, t, rest, 1);
-}
-
-/* Weights, and behind them the bias, with each tap's channels repeated to a whole vector. */
-static void widen(job *d, float wide[(MAX_TAPS + 1) * VLEN])
-{
-    int64_t n_taps = d->kh * d->kw;
-    for (int64_t k = 0; k < n_taps; k++)
-        for (int64_t j = 0; j < VLEN; j++) wide[k * VLEN + j] = d->weights[k * d->c + j % d->c];
-    for (int64_t j = 0; j < VLEN && d->bias; j++) wide[n_taps * VLEN + j] = d->bias[j % d->c];
-    d->weights = wide, d->w_tap = VLEN;
-    if (d->bias) d->bias = wide + n_taps * VLEN;
-}
-
-static bool folds(const job *d)
-{
-    return d->c > 0 && d->c < VLEN && VLEN % d->c == 0;
-}
-
-/* One row of the grid of one sample: its ends tap by tap, what lies between them together. */
-static void run_row(const job *d, const axis *y, const axis *x, int64_t sample, int64_t oy)
-{
-    const float *image = d->image + sample * d->h * d->w * d->c;
-    int64_t row = (sample * d->out_h + y->first + oy * y->stride) * d->out_w, begin, end;
-    run r = {.w = d->weights,
-             .bias = d->bias,
-             .x_step = x->step * d->c,
-             .y_step = x->stride * d->c,
-             .act = d->a->act};
-    taps t;
-    interior_of(x, &begin, &end);
-    for (int64_t ox = 0; ox < x->n; ox += r.n) {
-        bool whole = ox >= begin && ox < end;
-        find_taps(d, y, x, (int64_t[]){oy, ox}, whole, &t);
-        r.x = image + (ox * x->step - x->before) * d->c;
-        r.y = d->out + (row + x->first + ox * x->stride) * d->c;
-        r.n = whole ? end - ox : 1;
-        if (folds(d) && r.x_step == d->c && r.y_step == d->c)
-            run_folded(r, &t, d->c);
+    vf sum[PIXELS], first = bias ? vload_upto(bias, lanes) : vzero();
+    UNROLLED for (int p = 0; p < PIXELS; p++) sum[p] = first;
+    for (; r.n_rows > 0; r.n_rows--, r.x += t->x_row, r.w += t->w_row) {
+        if (f.taps)
+            tile_row(t, f, r.x, r.w, lanes, sum);
         else
-            run_all(r, &t, d->c);
+            any_row(t, f, r.x, r.w, lanes, sum);
+    }
+    if (t->act == ACT_RELU || t->act == ACT_RELU6) {
+        UNROLLED for (int p = 0; p < PIXELS; p++) sum[p] = vcut(t->act, sum[p]);
+    }
+    UNROLLED for (int p = 0; p < PIXELS; p++)
+    {
+        if (f.edge && (p < t->from || p >= t->to)) continue;
+        vstore_upto(r.y + p * t->y_step, sum[p], lanes);
+    }
+    if (t->act == ACT_GELU) gelu_pixels(t, r.y, lanes);
+}
+
+ALWAYS_INLINE void tile_channels(const tile *t, form f, row_view r, int64_t n_channels)
+{
+    const form tail = {f.taps, f.step, f.up, true};
+    const float *bias = t->bias;
+    int64_t left = n_channels;
+    for (; left >= VLEN; left -= VLEN, r.x += VLEN, r.w += VLEN, r.y += VLEN) {
+        tile_vector(t, f, r, bias, VLEN);
+        if (bias) bias += VLEN;
+    }
+    if (left > 0) tile_vector(t, tail, r, bias, (int)left);
+}
+
+ALWAYS_INLINE void run_tiles(const tile *t, form f, int64_t n_channels, int64_t n_tiles)
+{
+    for (int i = 0; i < t->n_rows; i++) {
+        row_view r = t->rows[i];
+        r.x += t->x, r.w += t->w, r.y += t->y;
+        for (int64_t n = n_tiles; n > 0; n--, r.x += t->x_tile, r.y += PIXELS * t->y_step)
+            tile_channels(t, f, r, n_channels);
     }
 }
 
-static void rows_parallel(job *d, const snug_call *call,
-                          void (*task)(void *arg, int64_t task, int thread))
+/* clang-format off */
+static void inside_3_1(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 1, false, false}, c, n); }
+static void inside_3_2(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, false, false}, c, n); }
+static void inside_5_1(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){5, 1, false, false}, c, n); }
+static void inside_up(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, true, false}, c, n); }
+static void inside_any(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){0, 1, false, false}, c, n); }
+static void edge_3_1(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 1, false, true}, c, n); }
+static void edge_3_2(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, false, true}, c, n); }
+static void edge_5_1(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){5, 1, false, true}, c, n); }
+static void edge_up(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, true, true}, c, n); }
+static void edge_any(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){0, 1, false, true}, c, n); }
+/* clang-format on */
+
+static const tile_kind kinds[] = {{3, 1, inside_3_1, edge_3_1, PIXELS + 2},
+                                  {3, 2, inside_3_2, edge_3_2, 2 * PIXELS + 1},
+                                  {5, 1, inside_5_1, edge_5_1, PIXELS + 4},
+                                  {0, 0, inside_any, edge_any, 0}};
+static const tile_kind kind_up = {3, 2, inside_up, edge_up, PIXELS / 2 + 1};
+
+static const tile_kind *kind_of(const axis *x)
 {
-    int64_t row = d->out_w * d->c, rows = d->samples * d->out_h;
-    if (rows == 0 || row == 0) return;
-    d->grain = span_rows(row, SPAN_MATH);
-    snug_parallel(call->queue, (rows + d->grain - 1) / d->grain, task, d);
+    const tile_kind *k = kinds;
+    while (k->taps > 0 && !axis_is(x, k->taps, k->step)) k++;
+    return k;
 }
 
-/* ---- y ----------------------------------------------------------------------------------------
+/* ---- rows -------------------------------------------------------------------------------------
  */
 
-static void forward_task(void *arg, int64_t task, int thread)
+/* Rows of results, all along one axis of columns. */
+typedef struct band {
+    const job *d;
+    const axis *x;
+    const tile_kind *kind; /* NULL: as the axis says */
+    int64_t fold;          /* pixels in a vector */
+    int64_t advance;       /* columns from one tile to the next */
+    int64_t begin, end;    /* tiles that see all their columns */
+    tile t;                /* what all tiles share */
+} band;
+
+/* Tiles [i, i + n) of all rows, channels from c0 on. */
+static void run_tile(band *b, int64_t i, int64_t n, const int64_t block[2])
 {
-    (void)thread;
-    job own = *(const job *)arg, *d = &own;
-    float wide[(MAX_TAPS + 1) * VLEN];
-    if (folds(d)) widen(d, wide);
-    const snug_conv2d_attrs *a = d->a;
-    const axis y = {.n = d->oh,
-                    .extent = d->h,
-                    .step = a->stride_h,
-                    .dilation = a->dilation_h,
-                    .before = a->pad_top,
-                    .taps = d->kh,
-                    .w_step = 1,
-                    .stride = 1};
-    const axis x = {.n = d->ow,
-                    .extent = d->w,
-                    .step = a->stride_w,
-                    .dilation = a->dilation_w,
-                    .before = a->pad_left,
-                    .taps = d->kw,
-                    .w_step = 1,
-                    .stride = 1};
-    int64_t end = (task + 1) * d->grain, rows = d->samples * d->oh;
-    for (int64_t r = task * d->grain; r < (end < rows ? end : rows); r++)
-        run_row(d, &y, &x, r / d->oh, r % d->oh);
+    const axis *x = b->x;
+    const int64_t column = i * b->advance - x->before, c = b->d->c, c0 = block[0];
+    const bool inside = i >= b->begin && i < b->end;
+    b->t.x = column * c + c0;
+    b->t.w = x->w0 * b->d->w_tap + c0;
+    b->t.y = (x->first + i * PIXELS * x->stride) * c + c0;
+    b->t.bias = b->d->bias ? b->d->bias + c0 : NULL;
+    b->t.begin = -column;
+    b->t.end = x->extent - column - (b->fold - 1);
+    b->t.from = i == 0 && x->first < 0 ? -x->first : 0;
+    b->t.to = at_most(x->n - i * PIXELS, PIXELS);
+    (inside ? b->kind->inside : b->kind->anywhere)(&b->t, block[1], n);
 }
 
-static void k_depthwise_f32(const snug_call *call)
+/* Which tiles see all their columns and have all their results. */
+static void find_inside(band *b)
 {
-    job d = job_of(call, &call->in[0], &call->in[1], &call->out[0]);
-    d.image = call->in[0].data;
-    d.weights = call->in[1].data;
-    d.bias = call->n_in > 2 ? call->in[2].data : NULL;
-    d.out = call->out[0].data, d.out_h = d.oh, d.out_w = d.ow;
-    rows_parallel(&d, call, forward_task);
+    const axis *x = b->x;
+    int64_t columns = b->kind->columns;
+    if (columns == 0) columns = (PIXELS - 1) * x->step + (x->taps - 1) * x->dilation + 1;
+    int64_t room = x->extent - (b->fold - 1) - columns + x->before;
+    b->advance = b->kind == &kind_up ? PIXELS / x->step : PIXELS * x->step;
+    b->begin = round_up_div(x->before, b->advance);
+    if (b->begin == 0 && x->first < 0) b->begin = 1;
+    b->end = at_most(room >= 0 ? room / b->advance + 1 : 0, x->n / PIXELS);
 }
 
-/* ---- dx ---------------------------------------------------------------------------------------
- */
+/* Strips of results that the first-level cache holds the image of, all rows of each. */
+static void run_band(band *b, int64_t n_channels)
+{
+    const int64_t tiles = (b->x->n + PIXELS - 1) / PIXELS;
+    find_inside(b);
+    for (int64_t c0 = 0; c0 < n_channels; c0 += CHANNEL_BLOCK) {
+        const int64_t block[] = {c0, at_most(CHANNEL_BLOCK, n_channels - c0)};
+        int64_t bytes = (int64_t)sizeof(float) * block[1] * b->d->kh * b->advance;
+        int64_t strip = bytes < STRIP_BYTES ? STRIP_BYTES / bytes : 1;
+        for (int64_t i = 0, n; i < tiles; i += n) {
+            bool inside = i >= b->begin && i < b->end;
+            n = inside ? at_most(strip, b->end - i) : 1;
+            run_tile(b, i, n, block);
+        }
+    }
+}
+
+/* Results [from, to) of an axis. */
+static axis axis_part(const axis *a, int64_t from, int64_t to)
+{
+    axis part = *a;
+    part.n = to - from;
+    part.before -= from * a->step;
+    part.first += from * a->stride;
+    return part;
+}
+
+static void run_part(const band *whole, const axis *x, int64_t fold)
+{
+    band b = *whole;
+    axis groups = *x;
+    groups.n /= fold, groups.step *= fold, groups.stride *= fold;
+    b.x = &groups;
+    b.fold = fold;
+    if (!b.kind) b.kind = kind_of(&groups);
+    b.t.y_step *= groups.stride;
+    b.t.x_tile = (b.kind == &kind_up ? PIXELS / x->step : PIXELS * groups.step) * b.d->c;
+    b.t.taps = x->taps, b.t.step = groups.step, b.t.dilation = x->dilation;
+    b.t.w_step = b.d->w_tap * x->w_step;
+    if (groups.n > 0) run_band(&b, b.d->c * fold);
+}
+
+static int64_t fold_of(const job *d)
+{
+    return d->c > 0 && d->c < VLEN && VLEN % d->c == 0 ? VLEN / d->c : 1;
+}
+
+/* All results along x. Pixels of few channels that see all taps are one run of floats. */
+static void run_axis(const band *b, const axis *x)
+{
+    int64_t fold = fold_of(b->d), begin, end;
+    axis_interior(x, &begin, &end);
+    end -= (end - begin) % fold;
+    if (fold == 1 || x->step != 1 || x->stride != 1 || begin == end || b->kind) {
+        run_part(b, x, 1);
+        return;
+    }
+    const axis left = axis_part(x, 0, begin), middle = axis_part(x, begin, end),
+               right = axis_part(x, end, x->n);
+    run_part(b, &left, 1);
+    run_part(b, &middle, fold);
+    run_part(b, &right, 1);
+}
 
 static int64_t gcd(int64_t a, int64_t b)
 {
@@ -301,175 +334,146 @@ static axis phase_of(int64_t first, const int64_t step[3], int64_t kernel, const
                   .stride = stride};
 }
 
-/* d's image is dy here. */
-static void input_task(void *arg, int64_t task, int thread)
+/* The axis of columns whose results have all phases: the first may lie before the row, so that
+ * tiles begin with the same phase. */
+static axis phases_of(const job *d)
+{
+    const snug_conv2d_attrs *a = d->a;
+    int64_t stride = a->stride_w, before = a->pad_left % stride;
+    return (axis){.n = d->out_w + before,
+                  .extent = d->w,
+                  .step = stride,
+                  .dilation = 1,
+                  .before = (d->kw - 1) / stride - a->pad_left / stride,
+                  .taps = d->kw,
+                  .w_step = 1,
+                  .first = -before,
+                  .stride = 1};
+}
+
+static axis down_axis(const job *d, int64_t place)
+{
+    const snug_conv2d_attrs *a = d->a;
+    const int64_t steps[] = {a->stride_h, a->dilation_h, a->pad_top};
+    if (!d->back) return axis_down(a, d->h, d->kh, d->out_h);
+    return phase_of(place % a->stride_h, steps, d->kh, (int64_t[]){d->out_h, d->h});
+}
+
+static row_view view_of(const job *d, int64_t row)
+{
+    const int64_t sample = row / d->out_h, place = row % d->out_h;
+    const axis y = down_axis(d, place);
+    int64_t o = d->back ? place / d->a->stride_h : place, begin, end;
+    axis_taps(&y, o, &begin, &end);
+    int64_t first = sample * d->h + o * y.step + begin * y.dilation - y.before;
+    return (row_view){.x = d->image + first * d->w * d->c,
+                      .w = d->weights + (y.w0 + begin * y.w_step) * d->kw * d->w_tap,
+                      .y = d->out + row * d->out_w * d->c,
+                      .n_rows = (int)(end - begin)};
+}
+
+static void run_rows(const job *d, band *b)
+{
+    const snug_conv2d_attrs *a = d->a;
+    if (!d->back) {
+        const axis x = axis_across(a, d->w, d->kw, d->out_w);
+        run_axis(b, &x);
+    } else if (d->kw == kind_up.taps && a->stride_w == kind_up.step && a->dilation_w == 1) {
+        const axis x = phases_of(d);
+        b->kind = &kind_up;
+        run_axis(b, &x);
+    } else {
+        const int64_t steps[] = {a->stride_w, a->dilation_w, a->pad_left};
+        for (int64_t first = 0; first < a->stride_w && first < d->out_w; first++) {
+            const axis x = phase_of(first, steps, d->kw, (int64_t[]){d->out_w, d->w});
+            run_axis(b, &x);
+        }
+    }
+}
+
+/* Weights, and behind them the bias, with each tap's channels repeated to a whole vector. */
+static void widen(job *d, float wide[(MAX_TAPS + 1) * VLEN])
+{
+    int64_t n_taps = d->kh * d->kw;
+    for (int64_t k = 0; k < n_taps; k++)
+        for (int64_t j = 0; j < VLEN; j++) wide[k * VLEN + j] = d->weights[k * d->c + j % d->c];
+    for (int64_t j = 0; j < VLEN && d->bias; j++) wide[n_taps * VLEN + j] = d->bias[j % d->c];
+    d->weights = wide, d->w_tap = VLEN;
+    if (d->bias) d->bias = wide + n_taps * VLEN;
+}
+
+static void rows_task(void *arg, int64_t task, int thread)
 {
     (void)thread;
     job own = *(const job *)arg, *d = &own;
     float wide[(MAX_TAPS + 1) * VLEN];
-    if (folds(d)) widen(d, wide);
-    const snug_conv2d_attrs *a = d->a;
-    const int64_t down[] = {a->stride_h, a->dilation_h, a->pad_top};
-    const int64_t across[] = {a->stride_w, a->dilation_w, a->pad_left};
-    int64_t end = (task + 1) * d->grain, rows = d->samples * d->out_h;
-    for (int64_t r = task * d->grain; r < (end < rows ? end : rows); r++) {
-        int64_t row = r % d->out_h;
-        axis y = phase_of(row % a->stride_h, down, d->kh, (int64_t[]){d->out_h, d->h});
-        for (int64_t first = 0; first < a->stride_w && first < d->out_w; first++) {
-            axis x = phase_of(first, across, d->kw, (int64_t[]){d->out_w, d->w});
-            run_row(d, &y, &x, r / d->out_h, row / a->stride_h);
-        }
+    row_view rows[BAND_ROWS];
+    if (fold_of(d) > 1) widen(d, wide);
+    const axis y = down_axis(d, 0);
+    const int64_t end = at_most((task + 1) * d->grain, d->samples * d->out_h);
+    for (int64_t row = task * d->grain; row < end; row += BAND_ROWS) {
+        band b = {.d = d};
+        b.t = (tile){.rows = rows,
+                     .n_rows = (int)at_most(BAND_ROWS, end - row),
+                     .x_row = y.dilation * d->w * d->c,
+                     .w_row = y.w_step * d->kw * d->w_tap,
+                     .x_step = d->c,
+                     .y_step = d->c,
+                     .act = d->back ? ACT_NONE : d->a->act};
+        for (int r = 0; r < b.t.n_rows; r++) rows[r] = view_of(d, row + r);
+        run_rows(d, &b);
     }
+}
+
+static void rows_parallel(job *d, const snug_call *call)
+{
+    int64_t row = d->out_w * d->c, rows = d->samples * d->out_h;
+    if (rows == 0 || row == 0) return;
+    d->grain = span_rows(row, TASK_ELEMENTS);
+    snug_parallel(call->queue, (rows + d->grain - 1) / d->grain, rows_task, d);
+}
+
+/* The image and w of a call, y or dx. */
+static job job_of(const snug_call *call, const snug_tensor *y)
+{
+    const int64_t *x = call->in[0].type.shape.dim, *k = call->in[1].type.shape.dim;
+    return (job){.a = call->attrs,
+                 .samples = x[0],
+                 .h = x[1],
+                 .w = x[2],
+                 .c = x[3],
+                 .kh = k[0],
+                 .kw = k[1],
+                 .image = call->in[0].data,
+                 .weights = call->in[1].data,
+                 .w_tap = x[3],
+                 .out = y->data,
+                 .out_h = y->type.shape.dim[1],
+                 .out_w = y->type.shape.dim[2]};
+}
+
+static void k_depthwise_f32(const snug_call *call)
+{
+    job d = job_of(call, &call->out[0]);
+    d.bias = call->n_in > 2 ? call->in[2].data : NULL;
+    rows_parallel(&d, call);
 }
 
 static void k_depthwise_grad_input_f32(const snug_call *call)
 {
-    job d = job_of(call, &call->in[0], &call->in[1], &call->in[0]);
-    const int64_t *dx = call->out[0].type.shape.dim;
-    d.image = call->in[0].data;
-    d.weights = call->in[1].data;
-    d.out = call->out[0].data, d.out_h = dx[1], d.out_w = dx[2];
-    rows_parallel(&d, call, input_task);
+    job d = job_of(call, &call->out[0]);
+    d.back = true;
+    rows_parallel(&d, call);
 }
 
-/* ---- dw ---------------------------------------------------------------------------------------
- */
-
-/* Pixels of a row of dy that see the same taps: partial += the sum over them of x * dy. */
-typedef struct chain {
-    const float *x, *dy;
-    int64_t x_step, dy_step, n;
-    float *partial;
-} chain;
-
-ALWAYS_INLINE void chain_vector(const chain *c, const int64_t *x_at, const int64_t *w_at, int64_t j,
-                                int n_taps, int lanes)
+static bool forward_fits(const snug_sig *sig)
 {
-    vf sum[9];
-    const float *x = c->x + j, *dy = c->dy + j;
-    for (int k = 0; k < n_taps; k++) sum[k] = vzero();
-    for (int64_t i = 0; i < c->n; i++, x += c->x_step, dy += c->dy_step) {
-        vf v = vload_upto(dy, lanes);
-        for (int k = 0; k < n_taps; k++) sum[k] = vfma(vload_upto(x + x_at[k], lanes), v, sum[k]);
-    }
-    for (int k = 0; k < n_taps; k++) {
-        float *to = c->partial + w_at[k] + j;
-        vstore_upto(to, vadd(vload_upto(to, lanes), sum[k]), lanes);
-    }
+    return depthwise_suits(sig, &sig->in[0].shape, &sig->in[1].shape);
 }
 
-ALWAYS_INLINE int chain_taps(const chain *c, const taps *t, int from, int64_t n_channels,
-                             int n_taps)
+static bool input_fits(const snug_sig *sig)
 {
-    for (; from + n_taps <= t->n; from += n_taps) {
-        int64_t j = 0;
-        for (; j + VLEN <= n_channels; j += VLEN)
-            chain_vector(c, t->x + from, t->w + from, j, n_taps, VLEN);
-        if (j < n_channels)
-            chain_vector(c, t->x + from, t->w + from, j, n_taps, (int)(n_channels - j));
-    }
-    return from;
-}
-
-/* Channels [c0, c0 + n) of one sample. */
-static void weight_task(void *arg, int64_t task, int thread)
-{
-    (void)thread;
-    const job *d = arg;
-    const snug_conv2d_attrs *a = d->a;
-    int64_t sample = task / d->blocks, c0 = task % d->blocks * CHANNEL_BLOCK;
-    int64_t n_channels = d->c - c0 < CHANNEL_BLOCK ? d->c - c0 : CHANNEL_BLOCK, begin, end;
-    const axis y = {.n = d->oh,
-                    .extent = d->h,
-                    .step = a->stride_h,
-                    .dilation = a->dilation_h,
-                    .before = a->pad_top,
-                    .taps = d->kh,
-                    .w_step = 1};
-    const axis x = {.n = d->ow,
-                    .extent = d->w,
-                    .step = a->stride_w,
-                    .dilation = a->dilation_w,
-                    .before = a->pad_left,
-                    .taps = d->kw,
-                    .w_step = 1};
-    chain c = {.x_step = x.step * d->c, .dy_step = d->c};
-    c.partial = d->partials + sample * d->kh * d->kw * d->c + c0;
-    for (int64_t k = 0; k < d->kh * d->kw; k++)
-        memset(c.partial + k * d->c, 0, (size_t)n_channels * sizeof(float));
-    interior_of(&x, &begin, &end);
-    for (int64_t oy = 0; oy < d->oh; oy++)
-        for (int64_t ox = 0; ox < d->ow; ox += c.n) {
-            taps t;
-            bool whole = ox >= begin && ox < end;
-            find_taps(d, &y, &x, (int64_t[]){oy, ox}, whole, &t);
-            c.n = whole ? end - ox : 1;
-            c.x = d->image + (sample * d->h * d->w + ox * x.step - x.before) * d->c + c0;
-            c.dy = d->dy + ((sample * d->oh + oy) * d->ow + ox) * d->c + c0;
-            int from = chain_taps(&c, &t, 0, n_channels, 9);
-            from = chain_taps(&c, &t, from, n_channels, 3);
-            chain_taps(&c, &t, from, n_channels, 1);
-        }
-}
-
-/* Samples [begin, end) of one vector of dw, in order. */
-ALWAYS_INLINE vf leaf_vector(const job *d, int64_t i, int64_t begin, int64_t end, int lanes)
-{
-    const int64_t each = d->kh * d->kw * d->c;
-    vf sum = vzero();
-    for (int64_t s = begin; s < end; s++)
-        sum = vadd(sum, vload_upto(d->partials + s * each + i, lanes));
-    return sum;
-}
-
-static void combine_vector(const void *arg, int64_t i, int lanes)
-{
-    const job *d = arg;
-    vf stack[SNUG_LEAF_DEPTH];
-    int depth = 0;
-    if (!d->step) {
-        vstore_upto(d->out + i, leaf_vector(d, i, 0, d->samples, lanes), lanes);
-        return;
-    }
-    for (int64_t slot = 0; slot < d->step->leaves_here; slot++) {
-        int64_t begin, end;
-        snug_leaf_range(d->step, slot, &begin, &end);
-        stack[depth++] = leaf_vector(d, i, begin, end, lanes);
-        for (int m = snug_leaf_merges(slot); m > 0; m--, depth--)
-            stack[depth - 2] = vadd(stack[depth - 2], stack[depth - 1]);
-    }
-    vstore_upto(d->out + i, stack[0], lanes);
-}
-
-static void combine_task(void *arg, int64_t task, int thread)
-{
-    (void)thread;
-    const job *d = arg;
-    int64_t n = d->kh * d->kw * d->c, begin = task * d->grain, end = begin + d->grain;
-    span_each(begin, end < n ? end : n, combine_vector, d);
-}
-
-static size_t weight_scratch(const snug_sig *sig, int threads)
-{
-    (void)threads;
-    int64_t each = snug_shape_elements(&sig->out[0].shape);
-    return (size_t)(sig->in[0].shape.dim[0] * each) * sizeof(float);
-}
-
-static void k_depthwise_grad_weight_f32(const snug_call *call)
-{
-    const snug_shape *x = &call->in[0].type.shape;
-    job d = job_of(call, &call->in[0], &call->out[0], &call->in[1]);
-    d.step = x->kind[0] == SNUG_AXIS_BATCH ? call->step : NULL;
-    d.image = call->in[0].data;
-    d.dy = call->in[1].data;
-    d.out = call->out[0].data;
-    d.partials = call->scratch;
-    d.blocks = (d.c + CHANNEL_BLOCK - 1) / CHANNEL_BLOCK;
-    int64_t n = d.kh * d.kw * d.c;
-    d.grain = SPAN_STREAM / (d.samples > 0 ? d.samples : 1) / VLEN * VLEN + VLEN;
-    if (d.samples > 0) snug_parallel(call->queue, d.samples * d.blocks, weight_task, &d);
-    if (n > 0) snug_parallel(call->queue, (n + d.grain - 1) / d.grain, combine_task, &d);
+    return depthwise_suits(sig, &sig->out[0].shape, &sig->in[1].shape);
 }
 
 KERNEL_TABLE(depthwise) = {
@@ -482,10 +486,5 @@ KERNEL_TABLE(depthwise) = {
      .name = "k_depthwise_transpose_f32",
      .fits = input_fits,
      .run = k_depthwise_grad_input_f32},
-    {.op = "conv2d_grad_weight",
-     .name = "k_depthwise_grad_weight_f32",
-     .fits = weight_fits,
-     .scratch = weight_scratch,
-     .run = k_depthwise_grad_weight_f32},
     {0},
 };

@@ -13,6 +13,7 @@
  *     vsum(a)         upper half of the lanes added to the lower half, again and again
  *     vselect(m, a, b) a where m, else b
  *     vimulhi(a, b)   upper 32 bits of the unsigned product
+ *     vhold(a)        a, which the compiler then keeps in a register instead of loading it again
  *     vtranspose(r)   VLEN vectors as a matrix: row i, lane j to row j, lane i
  *     vishl, vishr    shifts by a constant or variable count below 32, vishr brings in zeros
  *     vscale2(a, n)   a 2^n, rounded once, for whole n from -252 to 254 and a normal |a| near 1

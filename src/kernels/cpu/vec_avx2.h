@@ -22,6 +22,7 @@ static inline vf vload_n(const float *p, int n) { return _mm256_maskload_ps(p, v
 static inline void vstore_n(float *p, vf a, int n) { _mm256_maskstore_ps(p, vimask_n(n), a); }
 static inline vf vset1(float a) { return _mm256_set1_ps(a); }
 static inline vf vzero(void) { return _mm256_setzero_ps(); }
+static inline vf vhold(vf a) { __asm__("" : "+x"(a)); return a; }
 
 static inline vf vadd(vf a, vf b) { return _mm256_add_ps(a, b); }
 static inline vf vsub(vf a, vf b) { return _mm256_sub_ps(a, b); }

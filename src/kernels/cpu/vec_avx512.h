@@ -19,6 +19,7 @@ static inline vf vload_n(const float *p, int n) { return _mm512_maskz_loadu_ps(v
 static inline void vstore_n(float *p, vf a, int n) { _mm512_mask_storeu_ps(p, vmask_n(n), a); }
 static inline vf vset1(float a) { return _mm512_set1_ps(a); }
 static inline vf vzero(void) { return _mm512_setzero_ps(); }
+static inline vf vhold(vf a) { __asm__("" : "+v"(a)); return a; }
 
 static inline vf vadd(vf a, vf b) { return _mm512_add_ps(a, b); }
 static inline vf vsub(vf a, vf b) { return _mm512_sub_ps(a, b); }

@@ -18,6 +18,7 @@ static inline vf vload(const float *p) { return vld1q_f32(p); }
 static inline void vstore(float *p, vf a) { vst1q_f32(p, a); }
 static inline vf vset1(float a) { return vdupq_n_f32(a); }
 static inline vf vzero(void) { return vdupq_n_f32(0); }
+static inline vf vhold(vf a) { __asm__("" : "+w"(a)); return a; }
 
 static inline vf vadd(vf a, vf b) { return vaddq_f32(a, b); }
 static inline vf vsub(vf a, vf b) { return vsubq_f32(a, b); }

@@ -23,6 +23,7 @@ static inline vf vload_n(const float *p, int n) { vf a = {0}; memcpy(&a, p, (siz
 static inline void vstore_n(float *p, vf a, int n) { memcpy(p, &a, (size_t)n * sizeof *p); }
 static inline vf vset1(float a) { return (vf){a, a, a, a}; }
 static inline vf vzero(void) { return (vf){0}; }
+static inline vf vhold(vf a) { return a; }
 
 static inline vi vf_as_vi(vf a) { return (vi)a; }
 static inline vf vi_as_vf(vi a) { return (vf)a; }
