@@ -7,6 +7,7 @@
  * With a stride, pixels of dx fall into stride_h * stride_w phases that see disjoint parts of w;
  * each phase is a product of its own without stride. */
 #include "kernels/cpu/direct.h"
+#include "kernels/cpu/packed.h"
 #include "kernels/cpu/planes.h"
 #include "kernels/cpu/winograd.h"
 
@@ -95,6 +96,8 @@ static void run_product(const gemm *g, const windows *v, const winograd_weights 
         winograd_run(g, v, w, call);
     else if (use_direct(g, v))
         direct_run(g, v, call);
+    else if (packed_suits(g))
+        packed_run(g, call);
     else
         gemm_run(g, call);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* matmul on f32: the product of gemm.h over plain matrices. Leading axes of a are rows; with
  * trans_a they are summed over, and a batch axis among them gives leaves. */
-#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/packed.h"
 
 typedef struct matrices {
     const float *a, *b;
@@ -92,7 +92,10 @@ static void k_matmul_f32(const snug_call *call)
     g.act = attrs->act;
     g.packed = call->kept != NULL, g.kept = call->kept;
     if (attrs->trans_a && a->type.shape.kind[0] == SNUG_AXIS_BATCH) gemm_leaves(&g, call->step);
-    gemm_run(&g, call);
+    if (packed_suits(&g))
+        packed_run(&g, call);
+    else
+        gemm_run(&g, call);
 }
 
 KERNEL_TABLE(matmul) = {
