@@ -178,7 +178,15 @@ static const snug_case conv2d_cases[] = {
     {.name = "dilated past the image",
      .attrs = &wide,
      .n_in = 2,
-     .in = INPUTS(BATCH(5, 2, 3, 16), FIXED(3, 3, 8, 20))},
+     .in = INPUTS(BATCH(5, 2, 5, 16), FIXED(3, 3, 8, 20))},
+    {.name = "whole vectors and bias",
+     .attrs = &same3,
+     .n_in = 3,
+     .in = INPUTS(BATCH(2, 3, 13, 4), FIXED(3, 3, 4, 32), FIXED(32))},
+    {.name = "whole vectors and bias, unpadded",
+     .attrs = &valid,
+     .n_in = 3,
+     .in = INPUTS(BATCH(2, 4, 9, 4), FIXED(3, 3, 4, 32), FIXED(32))},
     {.name = "few filters",
      .attrs = &few,
      .no_grad = true,
@@ -325,7 +333,7 @@ BACK(g_point2, 5, 4, 1, 1, STRIDE(2), .groups = 1);
 BACK(g_lopsided, 7, 8, 3, 2, .stride_h = 2, .stride_w = 3, DILATION(1, 1), .pad_top = 2,
      .pad_right = 1, .groups = 1);
 BACK(g_dilated, 9, 8, 3, 2, STEP(1), DILATION(2, 3), PAD(2), .groups = 1);
-BACK(g_wide, 2, 3, 3, 3, STEP(1), DILATION(3, 3), PAD(3), .groups = 2);
+BACK(g_wide, 2, 5, 3, 3, STEP(1), DILATION(3, 3), PAD(3), .groups = 2);
 BACK(g_many, 5, 18, 3, 3, STRIDE(1), PAD(1), .groups = 1);
 BACK(g_few, 9, 23, 3, 2, .stride_h = 2, .stride_w = 1, DILATION(1, 2), .pad_top = 1, .pad_left = 3,
      .pad_right = 2, .groups = 1);
@@ -434,7 +442,7 @@ static const snug_case grad_input_cases[] = {
     {.name = "dilated past the image",
      .attrs = &g_wide,
      .n_in = 2,
-     .in = INPUTS(BATCH(5, 2, 3, 20), FIXED(3, 3, 8, 20))},
+     .in = INPUTS(BATCH(5, 2, 5, 20), FIXED(3, 3, 8, 20))},
     {.name = "causal",
      .attrs = &g_causal,
      .n_in = 2,
@@ -612,7 +620,7 @@ static const snug_case grad_weight_cases[] = {
     {.name = "dilated past the image",
      .attrs = &g_wide,
      .n_in = 2,
-     .in = INPUTS(BATCH(5, 2, 3, 16), BATCH(5, 2, 3, 20))},
+     .in = INPUTS(BATCH(5, 2, 5, 16), BATCH(5, 2, 5, 20))},
     {.name = "few filters",
      .attrs = &g_few,
      .n_in = 2,

@@ -9,6 +9,7 @@
 #include "kernels/cpu/direct.h"
 #include "kernels/cpu/packed.h"
 #include "kernels/cpu/planes.h"
+#include "kernels/cpu/scatter.h"
 #include "kernels/cpu/winograd.h"
 
 typedef struct conv {
@@ -80,7 +81,7 @@ static gemm forward_product(const conv *v)
 /* Either way of multiplying windows gives the same bits. */
 static bool use_direct(const gemm *g, const windows *v)
 {
-    return g->lda == 0 && direct_suits(g, v);
+    return (g->lda == 0 || g->rows) && direct_suits(g, v);
 }
 
 static size_t product_scratch(const gemm *g, const windows *v, int threads)
@@ -302,9 +303,22 @@ static gemm input_product(const phase *h)
                   .arg = h};
 }
 
+/* What the windows of dx add to it, as a product. */
+static gemm scatter_product(const conv *v)
+{
+    return (gemm){.groups = v->a->groups,
+                  .m = v->n * v->oh * v->ow,
+                  .n = v->kh * v->kw * v->cg,
+                  .k = v->fg,
+                  .lda = v->f,
+                  .ldb = v->f};
+}
+
 static size_t input_scratch(const snug_sig *sig, int threads)
 {
     conv v = conv_sizes(sig->attrs, &sig->out[0].shape, &sig->in[1].shape, &sig->in[0].shape);
+    gemm scatter = scatter_product(&v);
+    if (scatter_suits(&scatter, &v.view)) return scatter_scratch(&scatter, &v.view, threads);
     size_t most = 0;
     for (int64_t i = 0; i < n_phases(&v); i++) {
         phase h = phase_of(&v, i);
@@ -315,16 +329,44 @@ static size_t input_scratch(const snug_sig *sig, int threads)
     return most;
 }
 
+static void clear_task(void *arg, int64_t sample, int thread)
+{
+    (void)thread;
+    const snug_tensor *dx = arg;
+    const int64_t *d = dx->type.shape.dim, n = d[1] * d[2] * d[3];
+    gemm_zero((float *)dx->data + sample * n, n);
+}
+
+/* Where kernels are smaller than strides, no window sees some pixels: all are cleared first. */
+static void clear_unseen(const conv *v, const snug_call *call)
+{
+    for (int64_t i = 0; i < n_phases(v); i++) {
+        phase h = phase_of(v, i);
+        if (input_product(&h).k > 0) continue;
+        snug_tensor dx = call->out[0];
+        snug_parallel(call->queue, v->n, clear_task, &dx);
+        return;
+    }
+}
+
 static void k_conv2d_grad_input_f32(const snug_call *call)
 {
     conv v = conv_sizes(call->attrs, &call->out[0].type.shape, &call->in[1].type.shape,
                         &call->in[0].type.shape);
     v.dy = call->in[0].data;
     v.weights = call->in[1].data;
+    gemm scatter = scatter_product(&v);
+    scatter.a = v.dy, scatter.b = v.weights, scatter.c = call->out[0].data;
+    if (scatter_suits(&scatter, &v.view)) {
+        scatter_run(&scatter, &v.view, call);
+        return;
+    }
+    clear_unseen(&v, call);
     for (int64_t i = 0; i < n_phases(&v); i++) {
         phase h = phase_of(&v, i);
         h.dx = call->out[0].data;
         gemm g = input_product(&h);
+        if (g.k == 0) continue;
         g.a = v.dy;
         g.c = h.dx, g.ldc = v.c;
         run_product(&g, &h.view, &(winograd_weights){v.weights, true}, call);

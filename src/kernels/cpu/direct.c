@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Direct convolution for direct.h. A task is a band of grid rows of one sample and group: the image
- * rows it sees are copied with their padding, so that the windows of a grid row lie a fixed
- * distance apart; a tile is some of them, in the order of k. B is packed once for all. */
+ * rows it sees are copied with their padding to the left and right, if they have any, so that the
+ * windows of a grid row lie a fixed distance apart; a tile is some of them, in the order of k. Rows
+ * of the window above and below the image are left out, for they add zeros. B is packed once for
+ * all. */
 #include "kernels/cpu/direct.h"
 #include "kernels/cpu/tile.h"
 #include <assert.h>
@@ -15,7 +17,8 @@ typedef struct direct {
     const gemm *g;
     const windows *v;
     int64_t rows, bands, samples; /* grid rows of a band, bands of a sample */
-    int64_t line, lines, floats;  /* floats of a band's image row; image rows; floats in all */
+    bool straight;                /* nothing is copied */
+    int64_t line, lines, floats;  /* floats of a band's image row; image rows; floats copied */
     int64_t pixels, skip; /* of a window's run; floats from the beginning of a run to the next */
     int64_t b_floats;     /* of a group's packed B */
     const float *b;
@@ -35,13 +38,16 @@ static direct direct_of(const gemm *g, const windows *v)
     d.rows = ceil_div(BAND_PIXELS, v->grid_w > 0 ? v->grid_w : 1);
     if (d.rows > v->grid_h) d.rows = v->grid_h;
     d.bands = d.rows > 0 ? ceil_div(v->grid_h, d.rows) : 0;
-    d.line = ((v->grid_w - 1) * v->stride_w + (v->kw - 1) * v->dilation_w + 1) * v->cg;
+    const int64_t across = (v->grid_w - 1) * v->stride_w + (v->kw - 1) * v->dilation_w + 1;
+    /* low tiles of one vector are slow, so rows are read on into the next line for one high tile */
+    const bool low = v->grid_w < TILE_M && v->grid_w % TILE_STEP != 0 && g->n <= VLEN;
+    d.straight = v->cg == v->c && v->left == 0 && across <= v->w && !low;
+    d.line = d.straight ? v->w * v->c : across * v->cg;
     d.lines = (d.rows - 1) * v->stride_h + (v->kh - 1) * v->dilation_h + 1;
     d.pixels = v->dilation_w == 1 ? v->kw : 1;
     d.skip = v->dilation_w == 1 ? v->dilation_h * d.line : v->dilation_w * v->cg;
-    /* tiles read on behind the last window of a row */
-    int64_t behind = TILE_M * v->stride_w * v->cg;
-    d.floats = (d.lines * d.line + behind + VLEN + 15) / 16 * 16;
+    const int64_t behind = TILE_M * v->stride_w * v->cg;
+    d.floats = d.straight ? 0 : (d.lines * d.line + behind + VLEN + 15) / 16 * 16;
     d.b_floats = ceil_div(g->n, VLEN) * VLEN * g->k;
     return d;
 }
@@ -56,7 +62,7 @@ bool direct_suits(const gemm *g, const windows *v)
 
 static size_t own_floats(const direct *d)
 {
-    return (size_t)(d->floats + TILE_SIZE);
+    return (size_t)(d->floats + 2 * TILE_SIZE);
 }
 
 static size_t b_floats(const direct *d)
@@ -86,34 +92,84 @@ static void pack_task(void *arg, int64_t task, int thread)
 
 static void copy_band(const direct *d, int64_t sample, int64_t group, int64_t y, float *band)
 {
-    for (int64_t r = 0; r < d->lines; r++, band += d->line)
-        window_line(d->v, group, sample, y + r, d->line, band);
-    window_zero(band, TILE_M * d->v->stride_w * d->v->cg);
+    for (int64_t r = 0; r < d->lines; r++)
+        if (y + r >= 0 && y + r < d->v->h)
+            window_line(d->v, group, sample, y + r, d->line, band + r * d->line);
+    window_zero(band + d->lines * d->line, TILE_M * d->v->stride_w * d->v->cg);
 }
 
-/* One strip of columns over one grid row; `first` is the row's first window. */
-static void run_row(const direct *d, int64_t group, int64_t first, int64_t j0, const float *line,
-                    float *acc)
+/* A strip of columns of a group, and where its tiles' sums wait, behind a tile of the bias. */
+typedef struct strip {
+    int64_t group, j0;
+    int nv;
+    bool whole; /* its tiles can go to C as they stand in registers */
+    float *acc;
+} strip;
+
+static strip strip_of(const gemm *g, int64_t group, int64_t j0, float *sums)
+{
+    const int64_t left = g->n - j0;
+    strip s = {.group = group, .j0 = j0, .acc = sums + TILE_SIZE};
+    s.nv = left < TILE_N ? (int)ceil_div(left, VLEN) : TILE_V;
+    s.whole = g->act == ACT_NONE && s.nv * VLEN <= left;
+    for (int64_t i = 0; i < TILE_M && s.whole && g->bias; i++)
+        gemm_copy(sums + i * s.nv * VLEN, g->bias + group * g->n + j0, s.nv * VLEN);
+    return s;
+}
+
+/* Row i of C and how far the next of the same grid row is. */
+static float *row_of(const gemm *g, const strip *s, int64_t i, int64_t *ld)
+{
+    float *rows[TILE_M];
+    *ld = g->ldc;
+    if (!g->rows) return g->c + s->group * g->n + i * g->ldc + s->j0;
+    g->rows(g, s->group, i, 2, rows);
+    *ld = rows[1] - rows[0];
+    return rows[0] + s->j0;
+}
+
+/* Image rows of a sample from row y on. */
+typedef struct lines {
+    const float *at;
+    int64_t y;
+} lines;
+
+/* The height of the next tile of so many rows, as even as steps allow. */
+static int64_t even_rows(int64_t left)
+{
+    return ceil_div(ceil_div(left, ceil_div(left, TILE_M)), TILE_STEP) * TILE_STEP;
+}
+
+/* A strip over grid row gy, whose first window is number `first`. */
+static void run_row(const direct *d, const strip *s, int64_t first, int64_t gy, const lines *from)
 {
     const gemm *g = d->g;
     const windows *v = d->v;
-    int64_t n = v->grid_w, columns = g->n - j0 < TILE_N ? g->n - j0 : TILE_N;
-    int nv = (int)ceil_div(columns, VLEN);
-    int64_t height = ceil_div(ceil_div(n, ceil_div(n, TILE_M)), TILE_STEP) * TILE_STEP;
-    tile_run run = {.b = d->b + group * d->b_floats + j0 * g->k,
-                    .a_row = v->stride_w * v->cg,
-                    .b_step = nv * VLEN,
+    const int64_t y = gy * v->stride_h - v->top, n = v->grid_w;
+    int64_t ky = y < 0 ? ceil_div(-y, v->dilation_h) : 0, end = v->kh;
+    if (y + (end - 1) * v->dilation_h >= v->h)
+        end = y < v->h ? ceil_div(v->h - y, v->dilation_h) : 0;
+    if (ky > end) ky = end;
+    const int64_t step = s->nv * VLEN;
+    tile_run run = {.a_row = v->stride_w * v->cg,
+                    .b_step = step,
                     .n = d->pixels * v->cg,
-                    .runs = v->kh * v->kw / d->pixels,
+                    .runs = (end - ky) * v->kw / d->pixels,
                     .a_skip = d->skip - d->pixels * v->cg,
-                    .out_ld = g->ldc,
-                    .acc = acc};
-    for (int64_t x = 0; x < n; x += height) {
-        int64_t rows = n - x < height ? n - x : height;
-        const gemm_tile t = {acc, group, first + x, rows, j0, nv};
+                    .acc = s->acc};
+    const float *line = from->at + (run.runs > 0 ? y + ky * v->dilation_h - from->y : 0) * d->line;
+    run.b = d->b + s->group * d->b_floats + s->j0 * g->k + ky * v->kw * v->cg * step;
+    for (int64_t x = 0, rows; x < n; x += rows) {
+        const int64_t left = n - x;
+        rows = even_rows(left);
+        /* one that would not be full begins further left */
+        if (rows > left && rows <= n) x = n - rows;
+        if (rows > n && d->straight) rows = n / TILE_STEP * TILE_STEP;
+        const gemm_tile t = {s->acc, s->group, first + x, rows > n ? n : rows, s->j0, s->nv};
         run.a = line + x * run.a_row;
-        run.out = gemm_place(g, &t);
-        tile_of(TILE_STRIDED, rows, nv)(&run);
+        run.out = s->whole && rows <= n ? row_of(g, s, first + x, &run.out_ld) : NULL;
+        run.merges = run.out && g->bias ? 1 : 0;
+        tile_of(TILE_STRIDED, rows, s->nv)(&run);
         if (!run.out) gemm_store(g, &t);
     }
 }
@@ -122,15 +178,20 @@ static void band_task(void *arg, int64_t task, int thread)
 {
     const direct *d = arg;
     const windows *v = d->v;
-    float *band = d->own + (size_t)thread * own_floats(d), *acc = band + d->floats;
+    float *band = d->own + (size_t)thread * own_floats(d);
     int64_t gy = task % d->bands * d->rows, sample = task / d->bands % d->samples;
     int64_t group = task / (d->bands * d->samples);
     int64_t rows = v->grid_h - gy < d->rows ? v->grid_h - gy : d->rows;
-    copy_band(d, sample, group, gy * v->stride_h - v->top, band);
-    for (int64_t j0 = 0; j0 < d->g->n; j0 += TILE_N)
+    lines from = {band, gy * v->stride_h - v->top};
+    if (d->straight)
+        from = (lines){v->x + sample * v->h * d->line, 0};
+    else
+        copy_band(d, sample, group, from.y, band);
+    for (int64_t j0 = 0; j0 < d->g->n; j0 += TILE_N) {
+        const strip s = strip_of(d->g, group, j0, band + d->floats);
         for (int64_t r = 0; r < rows; r++)
-            run_row(d, group, (sample * v->grid_h + gy + r) * v->grid_w, j0,
-                    band + r * v->stride_h * d->line, acc);
+            run_row(d, &s, (sample * v->grid_h + gy + r) * v->grid_w, gy + r, &from);
+    }
 }
 
 /* Few bands are made so many that the threads end together: a band costs its rows and about a
