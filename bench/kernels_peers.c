@@ -6,7 +6,8 @@
  * The three run in turn, again and again; lower quartiles and their ratios are printed, and a pulse
  * of multiply-adds in between tells what the machine gave. oneDNN gets images as [N, H, W, C] like
  * Snug, and its weights in the layout it likes best, reordered outside the timing; for Winograd's
- * convolution all its tensors are in the layouts it likes. */
+ * convolution all its tensors are in the layouts it likes. TIER=avx2 in the environment holds Snug
+ * and the pulse to that tier. */
 #include "base/cpu.h"
 #include "base/os.h"
 #include "kernels/pulse.h"
@@ -92,16 +93,20 @@ static bool peer_conv(peer *p, const trial *t, dnnl_alg_kind_t how)
     if (gi) c = (conv_tensors){&t->out[0], &t->in[1], &t->in[0]};
     if (gw) c = (conv_tensors){&t->in[0], &t->out[0], &t->in[1]};
     const int64_t *x = c.x->type.shape.dim, *w = c.w->type.shape.dim, *y = c.y->type.shape.dim;
-    if (a->groups != 1) return false;
+    const bool depthwise = a->groups > 1 && a->groups == w[3];
+    if (a->groups != 1 && (!depthwise || w[2] != 1)) return false;
     peer_open(p);
     int64_t xd[] = {x[0], x[3], x[1], x[2]}, yd[] = {y[0], y[3], y[1], y[2]};
-    int64_t wd[] = {w[3], w[2], w[0], w[1]};
+    const int64_t dense[] = {w[3], w[2], w[0], w[1]}, grouped[] = {w[3], 1, 1, w[0], w[1]};
+    const int64_t *wd = depthwise ? grouped : dense;
+    const int n_wd = depthwise ? 5 : 4;
     int64_t stride[DNNL_MAX_NDIMS] = {a->stride_h, a->stride_w},
             left[DNNL_MAX_NDIMS] = {a->pad_top, a->pad_left};
     int64_t right[DNNL_MAX_NDIMS] = {a->pad_bottom, a->pad_right};
     const bool plain = how == dnnl_convolution_direct;
     dnnl_memory_desc_t xm = desc(xd, 4, dnnl_nhwc), ym = desc(yd, 4, dnnl_nhwc);
-    dnnl_memory_desc_t wm = desc(wd, 4, dnnl_hwio), any = desc(wd, 4, dnnl_format_tag_any);
+    dnnl_memory_desc_t wm = desc(wd, n_wd, depthwise ? dnnl_hwigo : dnnl_hwio);
+    dnnl_memory_desc_t any = desc(wd, n_wd, dnnl_format_tag_any);
     dnnl_memory_desc_t xa = plain ? xm : desc(xd, 4, dnnl_format_tag_any);
     dnnl_memory_desc_t ya = plain ? ym : desc(yd, 4, dnnl_format_tag_any);
     dnnl_convolution_desc_t d, fd;
@@ -216,12 +221,22 @@ static double run_awake(const runner *r)
     return least;
 }
 
+/* Those of this CPU, up to the one that TIER in the environment names. */
+static unsigned tiers(void)
+{
+    const char *highest = getenv("TIER");
+    unsigned mask = snug_cpu_tiers();
+    for (int tier = 0; highest && tier < SNUG_N_TIERS; tier++)
+        if (strcmp(snug_tier_name((snug_tier)tier), highest) == 0) mask &= (2u << tier) - 1;
+    return mask;
+}
+
 /* GFLOP/s of independent multiply-adds on one thread. */
 static double pulse(void)
 {
     const snug_pulse *p = NULL;
     for (int tier = 0; tier < SNUG_N_TIERS; tier++)
-        if (snug_cpu_tiers() >> tier & 1) p = snug_pulse_of((snug_tier)tier);
+        if (tiers() >> tier & 1) p = snug_pulse_of((snug_tier)tier);
     double start = snug_now();
     volatile float used = p->run(2000, 0.5f);
     (void)used;
@@ -255,7 +270,7 @@ static void measure(const snug_op *op, const snug_case *c, snug_pool *pool)
     if (!trial_make(&t, op, c, &step)) return;
     const snug_kernel *k = NULL;
     for (int tier = SNUG_N_TIERS - 1; tier >= 0 && !k; tier--)
-        if ((snug_cpu_tiers() >> tier & 1)) k = trial_kernel(&t, (snug_tier)tier);
+        if (tiers() >> tier & 1) k = trial_kernel(&t, (snug_tier)tier);
     snug_type in[SNUG_MAX_IN], out[SNUG_MAX_OUT];
     snug_sig sig = trial_sig(&t, in, out);
     peer p = {0}, w = {0};

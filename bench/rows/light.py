@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a small machine notices besides the speed of steps: latency, start-up, memory; and what leaves cost."""
+import functools
+
+from common import median, row
+from side_by_side import NEWEST, leaves_cost, pairs_of, run_snug
+from workloads import WORKLOADS
+
+ROUNDS, SECONDS = 3, 0.3
+MODELS = [n for n, w in WORKLOADS.items() if not w.slow and n not in ("mlp-1", "mlp-16", "mobilenetv2-head")]
+BELOW_A_MILLION = [n for n in MODELS if n not in ("mobilenetv2", "resnet18")]
+
+
+@functools.cache
+def pairs(name):
+    return pairs_of(name, NEWEST, SECONDS, ROUNDS)
+
+
+def figures(ratios, target):
+    text = ", ".join(f"{n} {r:.2f}" for n, r in ratios.items())
+    return text, all(r >= target for r in ratios.values())
+
+
+@row("latency-torch", "one sample: >= 1 x newest PyTorch, every model")
+def latency_torch():
+    return figures({n: median(t["latency_batch1_s"] / o["latency_batch1_s"] for o, t in pairs(n)) for n in MODELS}, 1)
+
+
+@row("latency-onnx", "one sample: >= 1 x ONNX Runtime, every model")
+def latency_onnx():
+    known = [n for n in MODELS if pairs(n)[0][1].get("onnx_latency_batch1_s")]
+    return figures({n: median(t["onnx_latency_batch1_s"] / o["latency_batch1_s"] for o, t in pairs(n)) for n in known}, 1)
+
+
+@row("first-step", "process start to first step: >= 30 x newest PyTorch")
+def first_step():
+    return figures({n: median(t["first_step_s"] / o["first_step_s"] for o, t in pairs(n)) for n in MODELS}, 30)
+
+
+@row("peak-memory", "models < 1 M parameters: <= 1/8 of newest PyTorch")
+def peak_memory():
+    return figures({n: median(t["peak_bytes"] / o["peak_bytes"] for o, t in pairs(n)) for n in BELOW_A_MILLION}, 8)
+
+
+@row("leaves-cost", "default leaves against one: < 5 % of a step, every workload")
+def leaves():
+    costs = {}
+    for name, w in WORKLOADS.items():
+        if w.batch > 16 and not w.slow:  # below, there is one leaf
+            runs = [(run_snug(w, 2, 1), run_snug(w, 2, 1, "--leaves", 1)) for _ in range(5)]
+            costs[name] = leaves_cost(*zip(*runs))
+    return ", ".join(f"{n} {c:+.1%}" for n, c in costs.items()), all(c < 0.05 for c in costs.values())
