@@ -21,7 +21,7 @@ typedef struct workspace {
     float *m, *l; /* [QUERIES] */
 } workspace;
 
-enum { P_FLOATS = KEYS * TILE_M };
+enum { P_FLOATS = KEYS * TILE_M, STATS = (TILE_M + VLEN - 1) / VLEN * VLEN };
 
 static int64_t workspace_floats(int64_t width)
 {
@@ -39,14 +39,6 @@ static workspace workspace_of(const forward *f, int thread)
     w.m = w.o + QUERIES * all;
     w.l = w.m + QUERIES;
     return w;
-}
-
-/* exp(v) for one number, as every lane has it. */
-static float exp_one(float v)
-{
-    float e[VLEN];
-    vstore(e, vexp(vset1(v)));
-    return e[0];
 }
 
 static void scale_sums(const forward *f, float *o, float factor)
@@ -79,27 +71,51 @@ static float exp_row(float *p, int64_t n_panels, float m)
     vf sum = vzero(), max = vset1(m);
     for (int64_t c = 0; c < n_panels; c++, p += TILE_M * TILE_N)
         for (int v = 0; v < TILE_N; v += VLEN) {
-            vf e = vexp(vsub(vload(p + v), max));
+            vf e = vexp_below(vsub(vload(p + v), max));
             vstore(p + v, e);
             sum = vadd(sum, e);
         }
     return vsum(sum);
 }
 
-/* Row i of the block, row r of its tile: its scores become weights. */
-static void soften_row(const forward *f, const workspace *w, int64_t i, int64_t r, int64_t n_panels,
-                       const visible *see)
+/* The largest scores so far from those of this block, what they are to be taken from (0 where no
+ * key was seen: weights are 0 then), and the factor of sums made from the ones before. */
+static void raise_maxima(float *m, const float *best, float *base, float *keep, int64_t n)
 {
-    float *p = w->p + r * TILE_N, *o = w->o + i * TILE_N;
-    float best = mask_row(p, n_panels, see), m = best > w->m[i] ? best : w->m[i];
-    if (m == -INFINITY) { /* no key so far: weights 0 */
-        exp_row(p, n_panels, 0);
-        return;
+    for (int64_t r = 0; r < n; r += VLEN) {
+        const int lanes = vlanes(r, n);
+        vf before = vload_n(m + r, lanes), now = vmax(vload(best + r), before);
+        vf from = vselect(vgt(now, vset1(-INFINITY)), now, vzero());
+        vstore_n(m + r, now, lanes);
+        vstore(base + r, from);
+        vstore(keep + r, vexp_below(vsub(before, from)));
     }
-    float keep = exp_one(w->m[i] - m);
-    w->l[i] = w->l[i] * keep + exp_row(p, n_panels, m);
-    w->m[i] = m;
-    if (keep != 1) scale_sums(f, o, keep);
+}
+
+/* Rows [i, i + height) of a block of queries with a block of keys, of which they see n_panels. */
+typedef struct tile_rows {
+    int64_t i, height, n_panels;
+    bool first; /* there are no sums yet */
+    visible see[TILE_M];
+} tile_rows;
+
+/* Scores become weights. One kind of step for all rows after the other, so that no row waits for
+ * its own results. */
+static void soften(const forward *f, const workspace *w, const tile_rows *x)
+{
+    float best[STATS], base[STATS], keep[STATS], sum[STATS];
+    const int64_t n = x->height;
+    for (int64_t r = 0; r < STATS; r++) best[r] = -INFINITY, sum[r] = 0;
+    for (int64_t r = 0; r < n; r++) best[r] = mask_row(w->p + r * TILE_N, x->n_panels, &x->see[r]);
+    raise_maxima(w->m + x->i, best, base, keep, n);
+    for (int64_t r = 0; r < n; r++) sum[r] = exp_row(w->p + r * TILE_N, x->n_panels, base[r]);
+    for (int64_t r = 0; r < n; r += VLEN) {
+        float *l = w->l + x->i + r;
+        const int lanes = vlanes(r, n);
+        vstore_n(l, vadd(vmul(vload_n(l, lanes), vload(keep + r)), vload(sum + r)), lanes);
+    }
+    for (int64_t r = 0; r < n && !x->first; r++)
+        if (keep[r] != 1) scale_sums(f, w->o + (x->i + r) * TILE_N, keep[r]);
 }
 
 /* A block of keys with all tiles of the block of queries at t0. */
@@ -113,23 +129,22 @@ static void take_keys(const forward *f, const workspace *w, const int64_t at[2],
     const head_rows v = {f->v + attention_at(a, &a->v, n, first_key, kv_head), a->v.row, keys};
     pack_columns(a, &k, w->keys);
     pack_rows(a, &v, padded(keys, TILE_N), 1, w->values);
-    for (int64_t i = 0; i < rows; i += TILE_M) {
-        int64_t height = least(rows - i, TILE_M);
-        int64_t n_panels = visible_panels(a, n, t0 + i, height, first_key);
-        if (n_panels == 0) continue;
-        for (int64_t c = 0; c < n_panels; c++)
-            score_tile(a, w->q + i * all, height, w->keys + c * a->width * TILE_N,
-                       w->p + c * TILE_M * TILE_N);
-        for (int64_t r = 0; r < height; r++) {
-            visible see = visible_of(a, n, t0 + i + r, first_key);
-            soften_row(f, w, i + r, r, n_panels, &see);
-        }
-        add_weighted(a, &(weighted_sum){.weights = w->p,
+    tile_rows x = {.first = first_key == 0};
+    for (; x.i < rows; x.i += TILE_M) {
+        float *const p = w->p;
+        x.height = least(rows - x.i, TILE_M);
+        x.n_panels = visible_panels(a, n, t0 + x.i, x.height, first_key, x.see);
+        if (x.n_panels == 0) continue;
+        for (int64_t c = 0; c < x.n_panels; c++)
+            score_tile(a, w->q + x.i * all, x.height, w->keys + c * a->width * TILE_N,
+                       p + c * TILE_M * TILE_N);
+        soften(f, w, &x);
+        add_weighted(a, &(weighted_sum){.weights = p,
                                         .rows = w->values,
                                         .panel_rows = TILE_M,
-                                        .n_panels = n_panels,
-                                        .height = height,
-                                        .sums = w->o + i * TILE_N,
+                                        .n_panels = x.n_panels,
+                                        .height = x.height,
+                                        .sums = w->o + x.i * TILE_N,
                                         .sum_rows = QUERIES});
     }
 }
@@ -138,14 +153,17 @@ static void put_queries(const forward *f, const workspace *w, const int64_t at[2
                         int64_t rows)
 {
     const attention *a = &f->a;
-    float log_sum[VLEN];
+    float *lse = f->lse ? f->lse + (at[0] * a->heads + at[1]) * a->t + t0 : NULL;
+    for (int64_t i = 0; i < rows; i += VLEN) { /* l becomes the factor of o */
+        const int lanes = vlanes(i, rows);
+        vf l = vload_n(w->l + i, lanes), log_sum = vadd(vload_n(w->m + i, lanes), vlog(l));
+        vm sees = vm_not(veq(l, vzero()));
+        vstore_n(w->l + i, vselect(sees, vdiv(vset1(1), l), vzero()), lanes);
+        if (lse) vstore_n(lse + i, vselect(sees, log_sum, vzero()), lanes);
+    }
     for (int64_t i = 0; i < rows; i++) {
-        bool sees = w->l[i] != 0;
         float *y = f->y + ((at[0] * a->t + t0 + i) * a->heads + at[1]) * a->width;
-        put_row(a, w->o + i * TILE_N, QUERIES, sees ? 1 / w->l[i] : 0, y);
-        vstore(log_sum, vlog(vset1(w->l[i])));
-        if (f->lse)
-            f->lse[(at[0] * a->heads + at[1]) * a->t + t0 + i] = sees ? w->m[i] + log_sum[0] : 0;
+        put_row(a, w->o + i * TILE_N, QUERIES, w->l[i], y);
     }
 }
 

@@ -38,6 +38,12 @@ typedef struct head_rows {
     int64_t row, n;
 } head_rows;
 
+/* The next head stands behind this one in every row: asked for while this one is worked on. */
+static inline void ask_for_next(const float *row, int64_t width)
+{
+    for (int64_t d = 0; d < width; d += 16) __builtin_prefetch(row + width + d);
+}
+
 /* Times `factor` into [rows][padded width], zeros behind them. */
 static inline void pack_rows(const attention *a, const head_rows *x, int64_t rows, float factor,
                              float *to)
@@ -47,26 +53,39 @@ static inline void pack_rows(const attention *a, const head_rows *x, int64_t row
     const vf scale = vset1(factor);
     for (int64_t i = 0; i < n; i++, from += x->row, to += all) {
         int64_t d = 0;
-        for (; d < width; d += VLEN)
-            vstore(to + d, vmul(vload_n(from + d, vlanes(d, width)), scale));
+        ask_for_next(from, width);
+        for (; d + VLEN <= width; d += VLEN) vstore(to + d, vmul(vload(from + d), scale));
+        if (d < width) vstore(to + d, vmul(vload_n(from + d, (int)(width - d)), scale)), d += VLEN;
         for (; d < all; d += VLEN) vstore(to + d, vzero());
     }
     if (rows > n) memset(to, 0, (size_t)((rows - n) * all) * sizeof *to);
+}
+
+/* Keys [j, j + VLEN) and columns [d, d + VLEN) of x, as far as they are there, as columns of a
+ * panel. */
+ALWAYS_INLINE void pack_square(const head_rows *x, int64_t j, int64_t d, const int there[2],
+                               float *panel)
+{
+    vf r[VLEN];
+    UNROLL for (int i = 0; i < VLEN; i++) r[i] =
+        i < there[0] ? vload_upto(x->from + (j + i) * x->row + d, there[1]) : vzero();
+    vtranspose(r);
+    UNROLL for (int i = 0; i < VLEN; i++) if (i < there[1]) vstore(panel + i * TILE_N, r[i]);
 }
 
 /* Keys as the right side of a product: [panel][d][TILE_N], whole panels. */
 static inline void pack_columns(const attention *a, const head_rows *x, float *to)
 {
     int64_t width = a->width, n = x->n;
+    for (int64_t i = 0; i < n; i++) ask_for_next(x->from + i * x->row, width);
     for (int64_t j = 0; j < padded(n, TILE_N); j += VLEN) {
         float *panel = to + j / TILE_N * width * TILE_N + j % TILE_N;
         for (int64_t d = 0; d < width; d += VLEN) {
-            vf r[VLEN];
-            int lanes = vlanes(d, width);
-            for (int i = 0; i < VLEN; i++)
-                r[i] = j + i < n ? vload_n(x->from + (j + i) * x->row + d, lanes) : vzero();
-            vtranspose(r);
-            for (int i = 0; i < lanes; i++) vstore(panel + (d + i) * TILE_N, r[i]);
+            const int there[2] = {j < n ? vlanes(j, n) : 0, vlanes(d, width)};
+            if (there[0] == VLEN && there[1] == VLEN)
+                pack_square(x, j, d, (const int[2]){VLEN, VLEN}, panel + d * TILE_N);
+            else
+                pack_square(x, j, d, there, panel + d * TILE_N);
         }
     }
 }
@@ -120,7 +139,7 @@ static inline void put_row(const attention *a, const float *sums, int64_t rows, 
     const vf scale = vset1(factor);
     for (int64_t d = 0; d < a->width; d += VLEN) {
         const float *from = sums + d / TILE_N * rows * TILE_N + d % TILE_N;
-        vstore_n(to + d, vmul(vload(from), scale), vlanes(d, a->width));
+        vstore_upto(to + d, vmul(vload(from), scale), vlanes(d, a->width));
     }
 }
 
@@ -128,17 +147,30 @@ static inline void put_row(const attention *a, const float *sums, int64_t rows, 
 typedef struct visible {
     int64_t end;             /* may be below 0 or past the block */
     const int32_t *segments; /* of the block's keys; NULL: all alike */
-    vi segment;
+    int32_t segment;
 } visible;
 
 static inline visible visible_of(const attention *a, int64_t n, int64_t t, int64_t first_key)
 {
-    visible v = {.end = t < a->t ? attention_end(a, n, t) - first_key : 0, .segment = viset1(0)};
+    visible v = {.end = t < a->t ? attention_end(a, n, t) - first_key : 0};
     if (a->segments && t < a->t) {
         v.segments = a->segments + n * a->s + first_key;
-        v.segment = viset1(a->segments[n * a->t + t]);
+        v.segment = a->segments[n * a->t + t];
     }
     return v;
+}
+
+/* What the queries [t, t + n) see of the block at first_key, and in how many panels they together
+ * see something. */
+static inline int64_t visible_panels(const attention *a, int64_t n_sample, int64_t t, int64_t n,
+                                     int64_t first_key, visible see[TILE_M])
+{
+    int64_t end = 0;
+    for (int64_t i = 0; i < n; i++) {
+        see[i] = visible_of(a, n_sample, t + i, first_key);
+        if (see[i].end > end) end = see[i].end;
+    }
+    return (least(end, KEYS) + TILE_N - 1) / TILE_N;
 }
 
 /* Whether some of the VLEN keys from j on may be left out. */
@@ -152,21 +184,8 @@ static inline vm visible_lanes(const visible *v, int64_t j)
     int64_t left = v->end - j;
     int lanes = left <= 0 ? 0 : (int)least(left, VLEN);
     vm m = vmask_n(lanes);
-    return v->segments && lanes > 0 ? vm_and(m, vieq(viload_n(v->segments + j, lanes), v->segment))
-                                    : m;
-}
-
-/* Panels of keys that the queries [t, t + n) together see of the block at first_key. */
-static inline int64_t visible_panels(const attention *a, int64_t n_sample, int64_t t, int64_t n,
-                                     int64_t first_key)
-{
-    int64_t end = 0;
-    for (int64_t i = t; i < least(t + n, a->t); i++) {
-        int64_t e = attention_end(a, n_sample, i);
-        if (e > end) end = e;
-    }
-    int64_t keys = least(end - first_key, KEYS);
-    return keys > 0 ? (keys + TILE_N - 1) / TILE_N : 0;
+    if (!v->segments || lanes == 0) return m;
+    return vm_and(m, vieq(viload_n(v->segments + j, lanes), viset1(v->segment)));
 }
 
 #endif

@@ -61,7 +61,7 @@ static float dot(const float *x, const float *y, int64_t n)
     vf sum = vzero();
     for (int64_t i = 0; i < n; i += VLEN) {
         int lanes = vlanes(i, n);
-        sum = vfma(vload_n(x + i, lanes), vload_n(y + i, lanes), sum);
+        sum = vfma(vload_upto(x + i, lanes), vload_upto(y + i, lanes), sum);
     }
     return vsum(sum);
 }
@@ -76,6 +76,7 @@ static void load_queries(const backward *b, const workspace *w, const queries *x
     pack_rows(a, &q, rows, (float)a->scale, w->q);
     pack_rows(a, &dy, rows, 1, w->dy);
     for (int64_t i = 0; i < x->rows; i++) {
+        ask_for_next(b->y + at + i * columns, a->width);
         w->dot[i] = dot(b->dy + at + i * columns, b->y + at + i * columns, a->width);
         w->lse[i] = b->lse[(x->n * a->heads + x->head) * a->t + x->t0 + i];
     }
@@ -90,7 +91,7 @@ static void weigh_row(const workspace *w, int64_t i, int64_t n_panels, const vis
         float *p = w->p + (c * QUERIES + i) * TILE_N, *ds = w->ds + (c * QUERIES + i) * TILE_N;
         for (int v = 0; v < TILE_N; v += VLEN) {
             int64_t j = c * TILE_N + v;
-            vf e = vexp(vsub(vload(p + v), lse));
+            vf e = vexp_below(vsub(vload(p + v), lse));
             vf d = vmul(e, vsub(vload(ds + v), mean));
             if (visible_cuts(see, j)) {
                 vm m = visible_lanes(see, j);
@@ -102,21 +103,18 @@ static void weigh_row(const workspace *w, int64_t i, int64_t n_panels, const vis
     }
 }
 
-/* Weights and their slopes of one tile of queries, rows [i, i + TILE_M) of the block. */
-static void weigh_tile(const backward *b, const workspace *w, const queries *x, int64_t i,
-                       int64_t first_key, int64_t n_panels)
+/* Weights and their slopes of one tile of queries, rows [i, i + height) of the block. */
+static void weigh_tile(const backward *b, const workspace *w, const int64_t rows[2],
+                       int64_t n_panels, const visible *see)
 {
     const attention *a = &b->a;
-    int64_t all = padded_width(a->width);
+    int64_t all = padded_width(a->width), i = rows[0], height = rows[1];
     for (int64_t c = 0; c < n_panels; c++) {
         int64_t at = (c * QUERIES + i) * TILE_N;
-        score_tile(a, w->q + i * all, TILE_M, w->keys + c * a->width * TILE_N, w->p + at);
-        score_tile(a, w->dy + i * all, TILE_M, w->values + c * a->width * TILE_N, w->ds + at);
+        score_tile(a, w->q + i * all, height, w->keys + c * a->width * TILE_N, w->p + at);
+        score_tile(a, w->dy + i * all, height, w->values + c * a->width * TILE_N, w->ds + at);
     }
-    for (int64_t r = i; r < i + TILE_M; r++) {
-        visible see = visible_of(a, x->n, r < x->rows ? x->t0 + r : a->t, first_key);
-        weigh_row(w, r, n_panels, &see);
-    }
+    for (int64_t r = 0; r < height; r++) weigh_row(w, i + r, n_panels, see + r);
 }
 
 /* sums [panel of d][KEYS][TILE_N] += weights^T rows, for one panel of keys: weights
@@ -139,6 +137,11 @@ static void add_transposed(const attention *a, const float *weights, const float
         }
 }
 
+static void clear_rows(float *panel, int64_t rows)
+{
+    memset(panel, 0, (size_t)(rows * TILE_N) * sizeof *panel);
+}
+
 /* A block of keys with a block of queries. Panels that a tile does not see are zero for it; those
  * before a panel's first tile are left out. */
 static void take_keys(const backward *b, const workspace *w, const queries *x, int64_t first_key)
@@ -146,17 +149,20 @@ static void take_keys(const backward *b, const workspace *w, const queries *x, i
     const attention *a = &b->a;
     int64_t kv_head = x->head / attention_group(a), all = padded_width(a->width);
     int64_t keys = least(a->s - first_key, KEYS), seen = 0, begin[KEYS / TILE_N];
+    const int64_t rows = padded(x->rows, TILE_STEP);
     const head_rows k = {b->k + attention_at(a, &a->k, x->n, first_key, kv_head), a->k.row, keys};
     const head_rows v = {b->v + attention_at(a, &a->v, x->n, first_key, kv_head), a->v.row, keys};
     pack_columns(a, &k, w->keys);
     pack_columns(a, &v, w->values);
     pack_rows(a, &k, padded(keys, TILE_N), 1, w->rows);
-    for (int64_t i = 0; i < x->rows; i += TILE_M) {
-        int64_t n_panels = visible_panels(a, x->n, x->t0 + i, TILE_M, first_key);
-        weigh_tile(b, w, x, i, first_key, n_panels);
+    for (int64_t i = 0; i < rows; i += TILE_M) {
+        const int64_t height = least(rows - i, TILE_M);
+        visible see[TILE_M];
+        int64_t n_panels = visible_panels(a, x->n, x->t0 + i, height, first_key, see);
+        weigh_tile(b, w, (const int64_t[2]){i, height}, n_panels, see);
         for (int64_t c = n_panels; c < seen; c++) {
-            memset(w->p + (c * QUERIES + i) * TILE_N, 0, TILE_M * TILE_N * sizeof(float));
-            memset(w->ds + (c * QUERIES + i) * TILE_N, 0, TILE_M * TILE_N * sizeof(float));
+            clear_rows(w->p + (c * QUERIES + i) * TILE_N, height);
+            clear_rows(w->ds + (c * QUERIES + i) * TILE_N, height);
         }
         for (; seen < n_panels; seen++) begin[seen] = i;
         if (n_panels > 0)
@@ -164,12 +170,12 @@ static void take_keys(const backward *b, const workspace *w, const queries *x, i
                                             .rows = w->rows,
                                             .panel_rows = QUERIES,
                                             .n_panels = n_panels,
-                                            .height = TILE_M,
+                                            .height = height,
                                             .sums = w->dq + i * TILE_N,
                                             .sum_rows = QUERIES});
     }
     for (int64_t c = 0; c < seen; c++) {
-        const int64_t range[2] = {begin[c], padded(x->rows, TILE_M)};
+        const int64_t range[2] = {begin[c], rows};
         int64_t at = first_key * all + c * TILE_N * TILE_N;
         add_transposed(a, w->p + c * QUERIES * TILE_N, w->dy, range, w->dv + at);
         add_transposed(a, w->ds + c * QUERIES * TILE_N, w->q, range, w->dk + at);
