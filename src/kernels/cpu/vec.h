@@ -12,9 +12,12 @@
  *     vf_to_vi(a)     likewise, for |a| < 2^31; vi_to_vf exact below 2^24
  *     vsum(a)         upper half of the lanes added to the lower half, again and again
  *     vselect(m, a, b) a where m, else b
- *     vimulhi(a, b)   upper 32 bits of the unsigned product
+ *     vimul64(a, b)   unsigned products of the even lanes, 64 bits, low half in the even lane
+ *     vihigh64(a)     the odd lanes, each in the even lane before it
+ *     vimerge64(a, b) the even lanes of a, and behind each that of b
  *     vhold(a)        a, which the compiler then keeps in a register instead of loading it again
  *     vtranspose(r)   VLEN vectors as a matrix: row i, lane j to row j, lane i
+ *     vtranspose4(r)  likewise four vectors, every four lanes of them for themselves
  *     vishl, vishr    shifts by a constant or variable count below 32, vishr brings in zeros
  *     vscale2(a, n)   a 2^n, rounded once, for whole n from -252 to 254 and a normal |a| near 1
  * One line an operation, so that the tiers can be read side by side. */

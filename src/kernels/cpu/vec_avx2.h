@@ -91,11 +91,20 @@ static inline void vstore_u8_n(uint8_t *p, vi a, int n)
     memcpy(p, part, (size_t)n);
 }
 
-static inline vi vimulhi(vi a, vi b)
+/* clang-format off */
+static inline vi vimul64(vi a, vi b) { return _mm256_mul_epu32(a, b); }
+static inline vi vihigh64(vi a) { return _mm256_srli_epi64(a, 32); }
+static inline vi vimerge64(vi even, vi odd) { return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA); }
+/* clang-format on */
+
+static inline void vtranspose4(vi r[4])
 {
-    __m256i even = _mm256_srli_epi64(_mm256_mul_epu32(a, b), 32);
-    __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32));
-    return _mm256_blend_epi32(even, odd, 0xAA);
+    __m256i a = _mm256_unpacklo_epi32(r[0], r[1]), b = _mm256_unpackhi_epi32(r[0], r[1]);
+    __m256i c = _mm256_unpacklo_epi32(r[2], r[3]), d = _mm256_unpackhi_epi32(r[2], r[3]);
+    r[0] = _mm256_unpacklo_epi64(a, c);
+    r[1] = _mm256_unpackhi_epi64(a, c);
+    r[2] = _mm256_unpacklo_epi64(b, d);
+    r[3] = _mm256_unpackhi_epi64(b, d);
 }
 
 /* Rows become columns. */

@@ -72,11 +72,20 @@ static inline void vstore_u8(uint8_t *p, vi a) { _mm_storeu_si128((__m128i *)(vo
 static inline void vstore_u8_n(uint8_t *p, vi a, int n) { _mm_mask_storeu_epi8(p, vmask_n(n), _mm512_cvtepi32_epi8(a)); }
 /* clang-format on */
 
-static inline vi vimulhi(vi a, vi b)
+/* clang-format off */
+static inline vi vimul64(vi a, vi b) { return _mm512_mul_epu32(a, b); }
+static inline vi vihigh64(vi a) { return _mm512_srli_epi64(a, 32); }
+static inline vi vimerge64(vi even, vi odd) { return _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32)); }
+/* clang-format on */
+
+static inline void vtranspose4(vi r[4])
 {
-    __m512i even = _mm512_srli_epi64(_mm512_mul_epu32(a, b), 32);
-    __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32));
-    return _mm512_mask_blend_epi32(0xAAAA, even, odd);
+    __m512i a = _mm512_unpacklo_epi32(r[0], r[1]), b = _mm512_unpackhi_epi32(r[0], r[1]);
+    __m512i c = _mm512_unpacklo_epi32(r[2], r[3]), d = _mm512_unpackhi_epi32(r[2], r[3]);
+    r[0] = _mm512_unpacklo_epi64(a, c);
+    r[1] = _mm512_unpackhi_epi64(a, c);
+    r[2] = _mm512_unpacklo_epi64(b, d);
+    r[3] = _mm512_unpackhi_epi64(b, d);
 }
 
 /* Rows become columns. */

@@ -114,13 +114,21 @@ static inline void vstore_u8(uint8_t *p, vi a)
     vstore_u8_n(p, a, 4);
 }
 
-static inline vi vimulhi(vi a, vi b)
+static inline vi vimul64(vi a, vi b)
 {
-    uint32x4_t ua = vreinterpretq_u32_s32(a), ub = vreinterpretq_u32_s32(b);
-    uint64x2_t low = vmull_u32(vget_low_u32(ua), vget_low_u32(ub));
-    uint64x2_t high = vmull_high_u32(ua, ub);
-    return vreinterpretq_s32_u32(
-        vuzp2q_u32(vreinterpretq_u32_u64(low), vreinterpretq_u32_u64(high)));
+    uint32x2_t x = vmovn_u64(vreinterpretq_u64_s32(a)), y = vmovn_u64(vreinterpretq_u64_s32(b));
+    return vreinterpretq_s32_u64(vmull_u32(x, y));
+}
+
+static inline vi vihigh64(vi a)
+{
+    return vreinterpretq_s32_u64(vshrq_n_u64(vreinterpretq_u64_s32(a), 32));
+}
+
+static inline vi vimerge64(vi even, vi odd)
+{
+    uint64x2_t low = vreinterpretq_u64_s32(even), high = vreinterpretq_u64_s32(odd);
+    return vreinterpretq_s32_u64(vsliq_n_u64(low, high, 32));
 }
 
 /* Rows become columns. */
@@ -132,6 +140,14 @@ static inline void vtranspose(vf r[4])
     r[1] = vzip2q_f32(ac_low, bd_low);
     r[2] = vzip1q_f32(ac_high, bd_high);
     r[3] = vzip2q_f32(ac_high, bd_high);
+}
+
+static inline void vtranspose4(vi r[4])
+{
+    vf t[4];
+    for (int i = 0; i < 4; i++) t[i] = vi_as_vf(r[i]);
+    vtranspose(t);
+    for (int i = 0; i < 4; i++) r[i] = vf_as_vi(t[i]);
 }
 
 static inline float vsum(vf a)

@@ -101,11 +101,25 @@ static inline void vstore_u8(uint8_t *p, vi a)
     vstore_u8_n(p, a, 4);
 }
 
-static inline vi vimulhi(vi a, vi b)
+/* The two halves of a lane pair are named, so that the bytes' order does not matter. */
+static inline vi vimul64(vi a, vi b)
 {
     vi r;
-    for (int i = 0; i < 4; i++) r[i] = (int32_t)(((uint64_t)(uint32_t)a[i] * (uint32_t)b[i]) >> 32);
+    for (int i = 0; i < 4; i += 2) {
+        uint64_t p = (uint64_t)(uint32_t)a[i] * (uint32_t)b[i];
+        r[i] = (int32_t)(uint32_t)p, r[i + 1] = (int32_t)(uint32_t)(p >> 32);
+    }
     return r;
+}
+
+static inline vi vihigh64(vi a)
+{
+    return (vi){a[1], 0, a[3], 0};
+}
+
+static inline vi vimerge64(vi even, vi odd)
+{
+    return (vi){even[0], odd[0], even[2], odd[2]};
 }
 
 /* Rows become columns. */
@@ -113,6 +127,14 @@ static inline void vtranspose(vf r[4])
 {
     vf a = r[0], b = r[1], c = r[2], d = r[3];
     for (int i = 0; i < 4; i++) r[i] = (vf){a[i], b[i], c[i], d[i]};
+}
+
+static inline void vtranspose4(vi r[4])
+{
+    vf t[4];
+    for (int i = 0; i < 4; i++) t[i] = vi_as_vf(r[i]);
+    vtranspose(t);
+    for (int i = 0; i < 4; i++) r[i] = vf_as_vi(t[i]);
 }
 
 static inline float vsum(vf a)
