@@ -11,11 +11,12 @@
 #include "kernels/cpu/tile.h"
 #include <assert.h>
 
-#define WEIGHT_BYTES ((int64_t)5 << 19) /* of shared transformed weights at most */
-#define BLOCK_BYTES  ((int64_t)256 << 10)
-#define BLOCK_TILES  64 /* of a task at most */
-#define ROUND_BYTES  ((int64_t)5 << 20)
-#define PIECE        64 /* of k: a chain of additions; what a task transforms of many weights */
+#define WEIGHT_BYTES  ((int64_t)5 << 19) /* of shared transformed weights at most */
+#define BLOCK_BYTES   ((int64_t)384 << 10)
+#define BLOCK_TILES   64 /* of a task at most */
+#define ROUND_BYTES   ((int64_t)5 << 20)
+#define WEIGHTS_AHEAD 8  /* rows */
+#define PIECE         64 /* of k: a chain of additions; what a task transforms of many weights */
 
 typedef struct winograd {
     const gemm *g;
@@ -155,23 +156,39 @@ static int strip_vectors(const winograd *o, int64_t strip)
     return (int)min64(TILE_V, ceil_div(o->g->n - strip * TILE_N, VLEN));
 }
 
-/* The strip's weights for [k0, k0 + nk), to `to` as [place][nk][nv * VLEN]. */
-static void strip_weights(const winograd *o, int64_t strip, int64_t k0, int64_t nk, float *to)
+/* The strip's weights for [k0, k0 + nk), to `to` as [place][nk][nv * VLEN]; rows of w are asked for
+ * before they are used, since they lie far apart. */
+static void straight_weights(const winograd *o, int64_t strip, int64_t k0, int64_t nk, float *to)
 {
-    int64_t n = o->g->n;
-    int nv = strip_vectors(o, strip);
+    const int64_t n = o->g->n, n0 = strip * TILE_N, ahead = WEIGHTS_AHEAD * n;
+    const int nv = strip_vectors(o, strip);
+    const float *from = o->weights->w + k0 * n + n0;
+    for (int64_t k = 0; k < nk; k++, from += n)
+        for (int x = 0; x < nv; x++, to += VLEN) {
+            for (int i = 0; i < 9; i++) __builtin_prefetch(from + i * o->k * n + x * VLEN + ahead);
+            weights_vector(from + x * VLEN, o->k * n, vlanes(n0 + x * VLEN, n), to, o->w_plane);
+        }
+}
+
+static void turned_weights(const winograd *o, int64_t strip, int64_t k0, int64_t nk, float *to)
+{
+    const int nv = strip_vectors(o, strip);
     float turned[9 * VLEN * VLEN];
-    for (int x = 0; x < nv; x++, to += VLEN) {
-        int64_t n0 = strip * TILE_N + x * VLEN;
-        for (int64_t k = 0; k < nk && !o->weights->backward; k++)
-            weights_vector(o->weights->w + (k0 + k) * n + n0, o->k * n, vlanes(n0, n),
-                           to + k * nv * VLEN, o->w_plane);
-        for (int64_t k = 0; k < nk && o->weights->backward; k++) {
-            if (k % VLEN == 0) turn_weights(o, n0, k0 + k, vlanes(k, nk), turned);
-            weights_vector(turned + k % VLEN * VLEN, VLEN * VLEN, VLEN, to + k * nv * VLEN,
+    for (int x = 0; x < nv; x++)
+        for (int64_t k = 0; k < nk; k++) {
+            if (k % VLEN == 0)
+                turn_weights(o, strip * TILE_N + x * VLEN, k0 + k, vlanes(k, nk), turned);
+            weights_vector(turned + k % VLEN * VLEN, VLEN * VLEN, VLEN, to + (k * nv + x) * VLEN,
                            o->w_plane);
         }
-    }
+}
+
+static void strip_weights(const winograd *o, int64_t strip, int64_t k0, int64_t nk, float *to)
+{
+    if (o->weights->backward)
+        turned_weights(o, strip, k0, nk, to);
+    else
+        straight_weights(o, strip, k0, nk, to);
 }
 
 static void weights_task(void *arg, int64_t task, int thread)
@@ -187,16 +204,53 @@ static void weights_task(void *arg, int64_t task, int thread)
 /* ---- tiles -------------------------------------------------------------------------------------
  */
 
-/* Tiles [first, first + n) of the call to tile `at` of `in`; zeros in rows that fill up a step. */
+/* B^T d B for the channels [c, c + lanes): element i of the result to to + i * plane. */
+ALWAYS_INLINE void in_tile(const float *const *pixels, int64_t c, int lanes, float *to,
+                           int64_t plane)
+{
+    vf half[6][6], d[6], v[6];
+    for (int j = 0; j < 6; j++) {
+        for (int i = 0; i < 6; i++)
+            d[i] = lanes == VLEN ? vload(pixels[i * 6 + j] + c)
+                                 : vload_n(pixels[i * 6 + j] + c, lanes);
+        winograd_in(d, v);
+        for (int i = 0; i < 6; i++) half[i][j] = v[i];
+    }
+    for (int i = 0; i < 6; i++) {
+        winograd_in(half[i], v);
+        for (int j = 0; j < 6; j++) vstore(to + (i * 6 + j) * plane, v[j]);
+    }
+}
+
+/* All channels of a tile; those of the next, to the right as a rule, are asked for meanwhile. */
+static void in_channels(const winograd_image *m, const float *const *pixels,
+                        const float *const *next, float *to)
+{
+    int64_t c = m->c;
+    for (; c + VLEN <= m->end; c += VLEN, to += VLEN) {
+        for (int i = 0; i < 6; i++)
+            for (int j = 2; j < 6; j++) __builtin_prefetch(next[i * 6 + j] + c);
+        in_tile(pixels, c, VLEN, to, m->plane);
+    }
+    if (c < m->end) in_tile(pixels, c, (int)(m->end - c), to, m->plane);
+}
+
+void winograd_in_tiles(const winograd_image *m, int64_t first, int64_t n, float *to)
+{
+    const float *pixels[2][WINOGRAD_IN * WINOGRAD_IN];
+    for (int64_t i = 0; i <= n; i++) {
+        window at = winograd_tile(m->grid, first + (i < n ? i : n - 1));
+        at.gy -= m->v->top, at.gx -= m->v->left;
+        winograd_pixels(m->v, &at, WINOGRAD_IN, m->zeros, pixels[i % 2]);
+        if (i > 0) in_channels(m, pixels[(i - 1) % 2], pixels[i % 2], to + (i - 1) * m->row);
+    }
+}
+
+/* Tiles [first, first + n) of the call; zeros in rows that fill up a step. */
 static void in_tiles(const winograd *o, int64_t first, int64_t n, float *in)
 {
-    const float *pixels[WINOGRAD_IN * WINOGRAD_IN];
-    for (int64_t i = 0; i < n; i++) {
-        window at = winograd_tile(&o->grid, first + i);
-        at.gy -= o->v->top, at.gx -= o->v->left;
-        winograd_pixels(o->v, &at, WINOGRAD_IN, o->zeros, pixels);
-        winograd_in_channels(pixels, 0, o->k, in + i * o->row, o->plane);
-    }
+    winograd_in_tiles(&(winograd_image){o->v, &o->grid, o->zeros, 0, o->k, o->row, o->plane}, first,
+                      n, in);
     for (int64_t i = n; i < round_up(n, TILE_STEP); i++)
         for (int64_t p = 0; p < WINOGRAD_PLACES; p++)
             gemm_zero(in + i * o->row + p * o->plane, o->k);
@@ -249,6 +303,14 @@ static void out_vector(const float *sums, int64_t plane, float *to, int64_t down
     }
 }
 
+/* Asks for the vectors of the next tile's pixels, when that of this one is at `to`. */
+static void ask_out(const winograd *o, const float *to)
+{
+    const int64_t ld = o->g->ldc;
+    for (int i = 0; i < WINOGRAD_OUT; i++, to += o->v->grid_w * ld)
+        for (int j = 0; j < WINOGRAD_OUT; j++) __builtin_prefetch(to + (WINOGRAD_OUT + j) * ld, 1);
+}
+
 /* A strip's columns of one tile from its sums to C. */
 static void out_tile(const winograd *o, const window *at, int64_t strip, int nv, const float *sums)
 {
@@ -262,6 +324,7 @@ static void out_tile(const winograd *o, const window *at, int64_t strip, int nv,
     float tile[WINOGRAD_OUT * WINOGRAD_OUT * TILE_N];
     const int64_t ld = nv * VLEN;
     for (int x = 0; x < nv; x++, sums += VLEN) {
+        if (to) ask_out(o, to + x * VLEN);
         if (to)
             out_vector(sums, o->sum_plane, to + x * VLEN, v->grid_w * g->ldc, g->ldc);
         else

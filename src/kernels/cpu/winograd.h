@@ -91,6 +91,20 @@ static inline void winograd_pixels(const windows *v, const window *at, int size,
     }
 }
 
+/* Tiles of an image to be transformed: of channels [c, end), results from tile to tile `row` and
+ * from place to place `plane` floats apart. */
+typedef struct winograd_image {
+    const windows *v;
+    const winograd_tiles *grid;
+    const float *zeros; /* a pixel of them */
+    int64_t c, end, row, plane;
+} winograd_image;
+
+/* B^T d B of the tiles [first, first + n). */
+void SNUG_TIER_SYMBOL(winograd_in_tiles)(const winograd_image *m, int64_t first, int64_t n,
+                                         float *to);
+#define winograd_in_tiles SNUG_TIER_SYMBOL(winograd_in_tiles)
+
 /* ---- transforms, along one edge ---------------------------------------------------------------
  */
 
@@ -165,32 +179,6 @@ ALWAYS_INLINE void winograd_weight(const vf m[6], vf g[3])
     g[0] = vfma(vset1(WINOGRAD_N0), m[0], vadd(even_p, even_q));
     g[1] = vfma(vset1(WINOGRAD_P), odd_p, vmul(vset1(WINOGRAD_Q), odd_q));
     g[2] = vfma(vset1(WINOGRAD_P2), even_p, vfma(vset1(WINOGRAD_Q2), even_q, m[5]));
-}
-
-/* B^T d B for the channels [c, c + lanes): element i of the result to to + i * plane. */
-ALWAYS_INLINE void winograd_in_tile(const float *const *pixels, int64_t c, int lanes, float *to,
-                                    int64_t plane)
-{
-    vf half[6][6], d[6], v[6];
-    for (int j = 0; j < 6; j++) {
-        for (int i = 0; i < 6; i++)
-            d[i] = lanes == VLEN ? vload(pixels[i * 6 + j] + c)
-                                 : vload_n(pixels[i * 6 + j] + c, lanes);
-        winograd_in(d, v);
-        for (int i = 0; i < 6; i++) half[i][j] = v[i];
-    }
-    for (int i = 0; i < 6; i++) {
-        winograd_in(half[i], v);
-        for (int j = 0; j < 6; j++) vstore(to + (i * 6 + j) * plane, v[j]);
-    }
-}
-
-/* Channels [c, end) of a tile. */
-static inline void winograd_in_channels(const float *const *pixels, int64_t c, int64_t end,
-                                        float *to, int64_t plane)
-{
-    for (; c + VLEN <= end; c += VLEN, to += VLEN) winograd_in_tile(pixels, c, VLEN, to, plane);
-    if (c < end) winograd_in_tile(pixels, c, (int)(end - c), to, plane);
 }
 
 #endif

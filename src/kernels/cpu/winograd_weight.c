@@ -111,15 +111,18 @@ ALWAYS_INLINE void slope_tile(const float *const *pixels, int64_t f, int lanes, 
     }
 }
 
-/* The task's filters of tile i of the chunk. */
+/* The task's filters of tile i of the chunk; those of the tile to the right are asked for. */
 static void slope_filters(const share *s, const float *const *pixels, int64_t i)
 {
+    const int64_t right = WINOGRAD_OUT * s->d->g->n;
     for (int64_t strip = 0; strip * TILE_N < s->columns; strip++) {
         int nv = strip_vectors(s, strip);
         float *to = s->y + strip * Y_STRIP + i * nv * VLEN;
         for (int64_t x = 0; x < nv; x++) {
             int64_t f = strip * TILE_N + x * VLEN;
             int lanes = vlanes(f, s->columns);
+            for (int p = 0; p < WINOGRAD_OUT * WINOGRAD_OUT; p++)
+                __builtin_prefetch(pixels[p] + right + s->f0 + f);
             if (lanes == VLEN)
                 slope_tile(pixels, s->f0 + f, VLEN, to + x * VLEN);
             else
@@ -131,14 +134,13 @@ static void slope_filters(const share *s, const float *const *pixels, int64_t i)
 static void transform_chunk(const share *s, int64_t first, int64_t n)
 {
     const gradient *d = s->d;
-    const float *pixels[WINOGRAD_IN * WINOGRAD_IN];
+    const winograd_image x = {d->v, &d->grid, d->zeros, s->c0, s->c0 + s->rows, X_ROW, X_PLANE};
+    const float *pixels[WINOGRAD_OUT * WINOGRAD_OUT];
+    winograd_in_tiles(&x, first, n, s->x);
     for (int64_t i = 0; i < n; i++) {
         window at = winograd_tile(&d->grid, first + i);
         winograd_pixels(&d->dy, &at, WINOGRAD_OUT, d->zeros, pixels);
         slope_filters(s, pixels, i);
-        at.gy -= d->v->top, at.gx -= d->v->left;
-        winograd_pixels(d->v, &at, WINOGRAD_IN, d->zeros, pixels);
-        winograd_in_channels(pixels, s->c0, s->c0 + s->rows, s->x + i * X_ROW, X_PLANE);
     }
 }
 
