@@ -10,11 +10,13 @@
 #include "kernels/cpu/tile.h"
 #include <assert.h>
 
-#define BAND_WINDOWS 256 /* of a band, about */
+#define BAND_WINDOWS 256  /* of a band, about */
+#define SLOT_WINDOWS 4096 /* of a leaf slot; longer ones are halved, if they can be */
 #define BAND_BYTES   ((int64_t)256 << 10)
 #define FEW_CHANNELS 8  /* fewer than these do not fill a tile */
 #define MOST_TILES   16 /* of a task */
-#define FEW_TILES    4  /* a task of fewer spends its time on copying B */
+#define FEW_TILES    4  /* a task of fewer spends its time on B */
+#define COPY_TILES   3  /* which make it worth to copy B */
 
 typedef struct direct {
     const gemm *g;
@@ -91,6 +93,8 @@ static direct direct_of(const gemm *g, const windows *v)
     int64_t area = v->grid_h * v->grid_w;
     d.samples = g->k / area;
     d.leaf_samples = g->leaves ? g->leaf_k / area : d.samples;
+    while (d.leaf_samples % 2 == 0 && d.leaf_samples * area > SLOT_WINDOWS)
+        d.leaf_samples /= 2, d.leaves *= 2;
     d.copies = v->cg < FEW_CHANNELS || v->cg % TILE_STEP != 0;
     d.rows = min64(ceil_div(BAND_WINDOWS, v->grid_w), v->grid_h);
     d.images = d.rows < v->grid_h || d.copies ? 1 : max64(1, BAND_WINDOWS / area);
@@ -202,7 +206,7 @@ static void copy_band(const work *w, const band *b)
     window_zero(w->band + lines * d->line, TILE_M);
 }
 
-/* Columns of B for the band: B itself where they are all it has. */
+/* Columns of B for the band: B itself where they are all it has, or few tiles need them. */
 static const float *columns_of(const work *w, const band *b, int64_t *step)
 {
     const direct *d = w->d;
@@ -212,6 +216,10 @@ static const float *columns_of(const work *w, const band *b, int64_t *step)
     from += (b->first * d->v->grid_h + b->gy) * grid_w * ld;
     *step = w->nv * VLEN;
     if (ld == *step) return from;
+    if (left >= *step && w->tile1 - w->tile0 < COPY_TILES) {
+        *step = ld;
+        return from;
+    }
     gemm_block block = {.ni = min64(left, *step), .nk = n, .out = w->packed};
     gemm_pack_b(&block, from, ld);
     return w->packed;
