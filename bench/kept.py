@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 
+import performance
 from common import ROOT, SNUG
 
 RESULTS = ROOT / "bench" / "results"
@@ -111,3 +112,4 @@ def keep(report):
     path = RESULTS / f"{report['date']}-{report['commit']}.json"
     path.write_text(json.dumps({**report, "time": time.strftime("%H:%M:%S")}, indent=1) + "\n")
     print(f"kept in {path.relative_to(ROOT)}")
+    performance.compare(report)
