@@ -75,6 +75,7 @@ static gemm forward_product(const conv *v)
                   .pack_a = pack_x_rows,
                   .pack_b = pack_w,
                   .lda = pointwise(&v->view) ? v->c : 0,
+                  .inference = v->a->inference,
                   .arg = v};
 }
 
@@ -84,21 +85,33 @@ static bool use_direct(const gemm *g, const windows *v)
     return (g->lda == 0 || g->rows) && direct_suits(g, v);
 }
 
+/* Winograd's way has other bits than all others. At inference, of one sample perhaps, it pays where
+ * its weights can be kept and a sample has a few tiles. */
+static bool use_winograd(const gemm *g, const windows *v)
+{
+    const winograd_tiles t = winograd_tiles_of(v, 1);
+    if (!winograd_suits(g, v)) return false;
+    return !g->inference || (t.down * t.across >= 4 && winograd_keep_bytes(g, v) > 0);
+}
+
 static size_t product_scratch(const gemm *g, const windows *v, int threads)
 {
-    if (winograd_suits(g, v)) return winograd_scratch(g, v, threads);
+    if (use_winograd(g, v)) return winograd_scratch(g, v, threads);
+    if (packed_windows_suit(g, v) && !packed_suits(g)) return packed_windows_scratch(g);
     return use_direct(g, v) ? direct_scratch(g, v, threads) : gemm_scratch(g, threads);
 }
 
 static void run_product(const gemm *g, const windows *v, const winograd_weights *w,
                         const snug_call *call)
 {
-    if (winograd_suits(g, v))
+    if (use_winograd(g, v))
         winograd_run(g, v, w, call);
-    else if (use_direct(g, v))
-        direct_run(g, v, call);
     else if (packed_suits(g))
         packed_run(g, call);
+    else if (packed_windows_suit(g, v))
+        packed_windows_run(g, v, call);
+    else if (use_direct(g, v))
+        direct_run(g, v, call);
     else
         gemm_run(g, call);
 }
@@ -117,7 +130,7 @@ static size_t forward_keep_bytes(const snug_sig *sig)
     conv v = conv_sizes(sig->attrs, &sig->in[0].shape, &sig->in[1].shape, &sig->out[0].shape);
     gemm g = forward_product(&v);
     if (planes_suits(&g, &v.view)) return 0;
-    return winograd_suits(&g, &v.view) ? winograd_keep_bytes(&g, &v.view) : gemm_keep_bytes(&g);
+    return use_winograd(&g, &v.view) ? winograd_keep_bytes(&g, &v.view) : gemm_keep_bytes(&g);
 }
 
 static void k_conv2d_keep_f32(const snug_call *call)
@@ -126,7 +139,7 @@ static void k_conv2d_keep_f32(const snug_call *call)
                         &call->out[0].type.shape);
     v.weights = call->in[1].data;
     gemm g = forward_product(&v);
-    if (winograd_suits(&g, &v.view))
+    if (use_winograd(&g, &v.view))
         winograd_keep(&g, &v.view, &(winograd_weights){v.weights, false}, call);
     else
         gemm_keep(&g, call);

@@ -66,6 +66,7 @@ struct gemm {
     int64_t leaves, leaf_k; /* slots and k a slot; leaves 0: k is no batch */
     bool packed;            /* B is packed already, at `kept` */
     const float *kept;
+    bool inference; /* perhaps of one sample only */
 };
 
 /* Bytes of scratch for products up to these sizes and leaves; reads no pointer of g. */
