@@ -5,8 +5,8 @@ _snug() {
         case ${COMP_WORDS[1]} in
         probe) words=' --json --quiet --threads --tier --help' ;;
         data) words=' --show --test --target --ignore --header --task --context --horizon --kind --json --quiet --help' ;;
-        plan) words=' --graph --json --quiet --help --validation --model --epochs --steps --batch --optimizer --schedule --precision --lr --seed --memory --threads --tier --time --set' ;;
-        train) words=' --out --runs --resume --json --quiet --help --validation --model --epochs --steps --batch --optimizer --schedule --precision --lr --seed --memory --threads --tier --time --set' ;;
+        plan) words=' --graph --json --quiet --help --validation --model --epochs --steps --batch --optimizer --schedule --precision --lr --seed --tune-kernels --memory --threads --tier --time --set' ;;
+        train) words=' --out --runs --resume --json --quiet --help --validation --model --epochs --steps --batch --optimizer --schedule --precision --lr --seed --tune-kernels --memory --threads --tier --time --set' ;;
         eval) words=' --part --test --batch --json --quiet --threads --tier --help' ;;
         predict) words=' --top --part --batch --prompt --tokens --temperature --top-k --top-p --seed --json --quiet --threads --tier --help' ;;
         runs) words=' --runs --json --quiet --help' ;;

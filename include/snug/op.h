@@ -86,6 +86,7 @@ typedef struct snug_sig {
     int n_in, n_out;
     const snug_type *in, *out;
     bool kept; /* the kernel reads what it made of in[1] before, not in[1] */
+    int way; /* that the kernel was told to go; 0: what suits the shape */
 } snug_sig;
 
 /* Gradient rule: appends nodes to `graph` that compute din[i] for every i with need[i], from dout.
@@ -132,6 +133,7 @@ typedef struct snug_call {
     snug_queue *queue; /* through which a kernel runs work in parallel */
     const snug_step *step;
     uint64_t node_key; /* stable number of the node, for random numbers */
+    int way;           /* as in snug_sig */
 } snug_call;
 
 /* Run fn(arg, task, thread) for every task in [0, n_tasks) on the queue's threads and return when

@@ -19,6 +19,10 @@ typedef struct snug_kernel {
      * may read nothing but in[1] and writes call->kept. NULL: nothing */
     size_t (*keep_bytes)(const snug_sig *);
     void (*keep)(const snug_call *);
+    /* Names of the ways a kernel can go where it has several, the last NULL, and whether one (1 for
+     * the first) is open to a shape; sig->way and call->way say which, 0: what suits the shape. */
+    const char *const *ways;
+    bool (*can)(const snug_sig *, int way);
 } snug_kernel;
 
 /* NULL: use the reference. */

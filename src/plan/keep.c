@@ -15,14 +15,16 @@ static bool same_each_step(const snug_node *n, bool *parameter)
     return *parameter || (v->producer && v->producer->section == SECTION_PROLOGUE);
 }
 
-static snug_keep keep_of(const snug_lowering *l, const snug_node *n)
+static snug_status keep_of(const snug_lowering *l, const snug_node *n, snug_keep *out)
 {
-    snug_type in[SNUG_MAX_IN], out[SNUG_MAX_OUT];
+    snug_type in_type[SNUG_MAX_IN], out_type[SNUG_MAX_OUT];
     snug_sig sig;
-    const snug_device *d = l->plan->config.device;
-    snug_node_sig(n, in, out, &sig);
-    const snug_kernel *k = d->driver->find_kernel(d, n->op->name, &sig);
-    return (snug_keep){.bytes = k && k->keep_bytes ? k->keep_bytes(&sig) : 0, .kernel = k};
+    const snug_kernel *k;
+    snug_node_sig(n, in_type, out_type, &sig);
+    TRY(snug_lower_kernel(l, n->op->name, &sig, &k));
+    *out = (snug_keep){
+        .bytes = k && k->keep_bytes ? k->keep_bytes(&sig) : 0, .kernel = k, .way = sig.way};
+    return SNUG_OK;
 }
 
 snug_status snug_lower_keeps(snug_lowering *l, snug_bump *work)
@@ -37,7 +39,8 @@ snug_status snug_lower_keeps(snug_lowering *l, snug_bump *work)
         snug_node *n = g->nodes[i];
         bool parameter;
         if (!same_each_step(n, &parameter)) continue;
-        snug_keep keep = keep_of(l, n);
+        snug_keep keep;
+        TRY(keep_of(l, n, &keep));
         if (keep.bytes == 0 || (parameter && parameters + keep.bytes > KEPT_PARAMETERS)) continue;
         if (parameter) parameters += keep.bytes;
         const snug_node *maker = n->in[1]->producer;

@@ -17,6 +17,7 @@ typedef struct snug_life {
 typedef struct snug_keep {
     size_t bytes; /* 0: nothing */
     const snug_kernel *kernel;
+    int way;         /* that it goes */
     int32_t at;      /* the instruction that makes it */
     snug_node *next; /* the next node that keeps something of the same maker's output */
 } snug_keep;
@@ -37,6 +38,9 @@ snug_value *snug_value_root(snug_value *v);
 snug_status snug_lower_keeps(snug_lowering *l, snug_bump *work) SNUG_MUST_USE;
 /* Fill l->life. */
 void snug_lower_lives(snug_lowering *l);
+/* The kernel for an operator; sig->way is set to the way it was told to go. *out NULL: none. */
+snug_status snug_lower_kernel(const snug_lowering *l, const char *op, snug_sig *sig,
+                              const snug_kernel **out) SNUG_MUST_USE;
 /* Offset of a persistent value, given at first sight. */
 snug_status snug_persistent_add(snug_persistent *p, const snug_value *v,
                                 size_t *offset) SNUG_MUST_USE;

@@ -4,6 +4,7 @@
  * SNUG_ALIGN. */
 #include "plan/estimate.h"
 #include "plan/lower.h"
+#include "plan/ways.h"
 #include <string.h>
 
 int64_t snug_default_leaves(int64_t batch)
@@ -60,14 +61,24 @@ static int32_t count_instr(const snug_lowering *l)
     return n;
 }
 
-static void choose_kernel(snug_lowering *l, snug_instr *in)
+snug_status snug_lower_kernel(const snug_lowering *l, const char *op, snug_sig *sig,
+                              const snug_kernel **out)
+{
+    const snug_plan_config *c = &l->plan->config;
+    *out = c->device->driver->find_kernel(c->device, op, sig);
+    if (*out) TRY(snug_way_find(c->ways, *out, op, sig, &sig->way));
+    return SNUG_OK;
+}
+
+static snug_status choose_kernel(snug_lowering *l, snug_instr *in)
 {
     snug_type in_type[SNUG_MAX_IN], out_type[SNUG_MAX_OUT];
     snug_sig sig;
     const snug_plan_config *c = &l->plan->config;
     snug_node_sig(in->node, in_type, out_type, &sig);
     sig.kept = in->kept.bytes > 0;
-    in->kernel = c->device->driver->find_kernel(c->device, in->node->op->name, &sig);
+    TRY(snug_lower_kernel(l, in->node->op->name, &sig, &in->kernel));
+    in->way = sig.way;
     if (in->node->op->cost && !(in->node->op->flags & SNUG_OP_VIEW)) {
         snug_cost cost = in->node->op->cost(&sig);
         double times = in->node->section == SECTION_BODY ? (double)c->n_micro : 1;
@@ -81,19 +92,21 @@ static void choose_kernel(snug_lowering *l, snug_instr *in)
         in->scratch.bytes = in->kernel->scratch(&sig, c->threads);
     if (!in->kernel && in->node->op->ref_scratch)
         in->scratch.bytes = in->node->op->ref_scratch(&sig);
+    return SNUG_OK;
 }
 
-static void emit_node(snug_lowering *l, const snug_node *n)
+static snug_status emit_node(snug_lowering *l, const snug_node *n)
 {
     snug_program *p = &l->plan->program;
     int32_t at = p->n_instr++;
     p->instr[at] = (snug_instr){.kind = INSTR_COMPUTE, .node = n};
     p->instr[at].kept.bytes = l->keep[n->id].bytes;
-    choose_kernel(l, &p->instr[at]);
+    TRY(choose_kernel(l, &p->instr[at]));
     l->at[n->id] = at;
     for (int j = 0; j < n->n_out; j++)
         if (n->out[j]->expect_finite)
             p->instr[p->n_instr++] = (snug_instr){.kind = INSTR_CHECK, .node = n};
+    return SNUG_OK;
 }
 
 /* What nodes keep of this maker's output. */
@@ -104,6 +117,7 @@ static void emit_keeps(snug_lowering *l, uint32_t maker)
         snug_instr *in = &p->instr[p->n_instr];
         *in = (snug_instr){.kind = INSTR_KEEP, .node = n};
         in->kernel = l->keep[n->id].kernel;
+        in->way = l->keep[n->id].way;
         in->kept.bytes = l->keep[n->id].bytes;
         l->keep[n->id].at = p->n_instr++;
     }
@@ -138,7 +152,7 @@ static snug_status emit(snug_lowering *l)
         section = n->section;
         if (section >= SECTION_BODY && p->body_begin < 0) begin_body(l);
         if (section >= SECTION_EPILOGUE && p->epilogue_begin < 0) p->epilogue_begin = p->n_instr;
-        emit_node(l, n);
+        TRY(emit_node(l, n));
         if (section == SECTION_PROLOGUE) emit_keeps(l, n->id);
     }
     if (p->body_begin < 0) begin_body(l);

@@ -52,6 +52,7 @@ typedef struct snug_instr {
     uint8_t kind;
     const snug_node *node;
     const snug_kernel *kernel; /* NULL: the operator's reference */
+    int way;                   /* of the kernel */
     const snug_place *in[SNUG_MAX_IN], *out[SNUG_MAX_OUT];
     snug_place scratch;
     snug_place kept; /* made by INSTR_KEEP, read by the compute instruction of the same node */
@@ -88,6 +89,7 @@ typedef struct snug_plan_config {
     const snug_device *device; /* whose kernels run */
     bool keep; /* the prologue runs once for many steps: kernels may keep what they make of weights
                 */
+    const char *ways; /* plan/ways.h; NULL: none. Read while the plan is built */
 } snug_plan_config;
 
 typedef struct snug_plan {

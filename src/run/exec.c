@@ -104,7 +104,8 @@ static void bind_instr(snug_exec *e, bound_instr *b, const snug_instr *in)
                           .kept = in->kept.bytes ? address(e, &in->kept, 0) : NULL,
                           .queue = e->device.queue,
                           .step = &e->step,
-                          .node_key = n->id};
+                          .node_key = n->id,
+                          .way = in->way};
 }
 
 static snug_status bind_all(snug_exec *e)

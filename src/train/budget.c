@@ -274,20 +274,38 @@ static void fill_report(snug_trainer *t, const search *s, const candidate *c)
         add_choice(t, s, c->n_micro);
 }
 
-/* Keep the chosen candidate, or the one that needs least when none fits. */
-static snug_status settle_on(snug_trainer *t, search *s, candidate *c)
+/* Plan all and leave the chosen one built, or the one that needs least when none fits. */
+static snug_status find_plan(snug_trainer *t, search *s, candidate *c)
 {
+    TRY(try_all(t, s, c));
+    choose(t, s);
     const int64_t m = s->chosen ? s->chosen : least(s);
-    if (c->n_micro != m) {
-        candidate_free(c);
-        TRY(candidate_build(t, m, c));
-    }
+    if (c->n_micro == m) return SNUG_OK;
+    candidate_free(c);
+    return candidate_build(t, m, c);
+}
+
+/* Time the ways of the kernels of the plan that was found, and plan again. */
+static snug_status tune(snug_trainer *t, search *s, candidate *c)
+{
+    const snug_recipe *r = t->recipe;
+    const bool given = r->train.kernels && r->train.kernels[0];
+    if (!r->train.tune_kernels || given || !s->chosen) return SNUG_OK;
+    TRY(snug_trainer_tune(t, c->train.plan));
+    candidate_free(c);
+    *c = (candidate){0};
+    s->chosen = 0;
+    s->floor = (size_t)snug_os_peak_rss();
+    return find_plan(t, s, c);
+}
+
+static void settle_on(snug_trainer *t, const search *s, candidate *c)
+{
     fill_report(t, s, c);
     t->persistent = c->persistent;
     t->train = c->train;
     t->eval = c->eval;
     *c = (candidate){0};
-    return SNUG_OK;
 }
 
 snug_status snug_trainer_make_plan(snug_trainer *t)
@@ -305,11 +323,9 @@ snug_status snug_trainer_make_plan(snug_trainer *t)
                 .budget = r->budget.memory ? (size_t)r->budget.memory : (size_t)snug_os_memory(),
                 .floor = (size_t)snug_os_peak_rss()};
     candidate c = {0};
-    snug_status status = try_all(t, &s, &c);
-    if (status == SNUG_OK) {
-        choose(t, &s);
-        status = settle_on(t, &s, &c);
-    }
+    snug_status status = find_plan(t, &s, &c);
+    if (status == SNUG_OK) status = tune(t, &s, &c);
+    if (status == SNUG_OK) settle_on(t, &s, &c);
     candidate_free(&c);
     return status;
 }

@@ -3,7 +3,7 @@
  * YAML), "snug.target" (class, value, ...), "snug.sample" (shape, such as 28x28x1), "snug.input"
  * (its element type), "snug.outputs" (shape), "snug.ragged" (yes or no), "snug.loss",
  * "snug.huber_delta", "snug.focal_gamma", "snug.threshold" (numbers), "snug.data", "snug.spec"
- * (JSON), "snug.version". */
+ * (JSON), "snug.kernels" (the ways that kernels were told to go, plan/ways.h), "snug.version". */
 #include "train/model_file.h"
 #include "data/spec.h"
 #include "data/target.h"
@@ -50,6 +50,7 @@ snug_status snug_model_file_write(const char *path, const snug_model_info *info,
         {"snug.threshold", threshold},
         {"snug.data", info->data_path},
         {"snug.spec", info->spec},
+        {"snug.kernels", info->shape.ways ? info->shape.ways : ""},
         {"snug.layers", layers}, /* last: left out when the program built the model */
     };
     const int n_meta = (int)(sizeof meta / sizeof meta[0]) - (layers ? 0 : 1);
@@ -164,6 +165,7 @@ snug_status snug_model_file_parse(const char *path, const snug_safetensors *file
     TRY(need(path, file, "snug.spec", &found.spec));
     TRY(parse_shape(path, file, &found.shape));
     TRY(check_spec(path, &found));
+    TRY(need(path, file, "snug.kernels", &found.shape.ways));
     found.shape.spec = found.spec;
     const char *yaml = snug_safetensors_meta(file, "snug.layers");
     CHECK(yaml, SNUG_EUNSUPPORTED,

@@ -117,9 +117,11 @@ snug_status snug_build(const snug_model_shape *model, const snug_recipe *recipe,
 {
     snug_built b = {0};
     const snug_mode mode = use == USE_TRAIN ? SNUG_MODE_TRAIN : SNUG_MODE_EVAL;
+    snug_plan_config planned = *config;
+    planned.ways = model->ways;
     TRY(snug_graph_create(config->device->ctx, mode, &b.graph));
     snug_status s = build_graph(b.graph, model, recipe, use, config);
-    if (s == SNUG_OK) s = snug_plan_build(b.graph, config, persistent, &b.plan);
+    if (s == SNUG_OK) s = snug_plan_build(b.graph, &planned, persistent, &b.plan);
     if (s != SNUG_OK) {
         snug_built_free(&b);
         TRY(s);

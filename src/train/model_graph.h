@@ -27,6 +27,7 @@ typedef struct snug_model_shape {
     const char *spec; /* the data's, JSON: units of values */
     snug_loss_use loss;
     int64_t frozen;   /* layers from the front that stay; negative: all but the last */
+    const char *ways; /* that kernels were told to go (plan/ways.h); NULL: none */
     double threshold; /* of reconstructions: anomalies' errors are above it; NaN: not known */
 } snug_model_shape;
 

@@ -44,6 +44,8 @@ struct snug_recipe {
         double checkpoint_time;   /* also save every so many seconds; 0: never */
         int64_t keep_checkpoints;
         bool allow_batch_norm_micro; /* consent: statistics per micro-batch */
+        bool tune_kernels;
+        char *kernels; /* plan/ways.h */
     } train;
     struct {
         int64_t memory, threads; /* 0: no bound, one a core */

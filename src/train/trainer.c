@@ -49,6 +49,7 @@ static snug_status take_model(snug_trainer *t)
         .spec = snug_dataset_spec(t->data),
         .threshold = (double)NAN,
         .frozen = r->train.freeze,
+        .ways = r->train.kernels,
         .loss = {.label_smoothing = r->train.label_smoothing,
                  .huber_delta = r->train.huber_delta,
                  .focal_gamma = r->train.focal_gamma,

@@ -76,6 +76,10 @@ snug_status snug_trainer_take_recipe(snug_trainer *t, const snug_recipe *given) 
 /* Fill persistent, train, eval and report: micro-batches chosen so that the budget holds. */
 snug_status snug_trainer_make_plan(snug_trainer *t) SNUG_MUST_USE;
 
+/* ---- tune.c ---- */
+/* Time the ways of the plan's kernels; the fastest into the recipe and t->model. */
+snug_status snug_trainer_tune(snug_trainer *t, const snug_plan *p) SNUG_MUST_USE;
+
 /* ---- weights.c ---- */
 /* Persistent values in name order; all: optimizer state too. Freed with snug_free(w.list). */
 snug_status snug_weights_list(const snug_arena *a, bool all, snug_weights *out) SNUG_MUST_USE;

@@ -204,7 +204,11 @@ static snug_status bench_one(const bench_all *all, const snug_op *op, const snug
                         .in = b.in_type,
                         .out = b.out_type};
     TRY(op->shape(&infer));
-    snug_sig sig = {k->attrs, k->n_in, infer.n_out, b.in_type, b.out_type, false};
+    const snug_sig sig = {.attrs = k->attrs,
+                          .n_in = k->n_in,
+                          .n_out = infer.n_out,
+                          .in = b.in_type,
+                          .out = b.out_type};
     const snug_kernel *kernel = snug_kernel_find(all->ctx->tiers, op->name, &sig);
     if (!kernel) return SNUG_OK;
     timing t = {0};

@@ -33,6 +33,8 @@ USAGE = [
     ("no such model of the zoo", ["plan", GLYPHS, "--model", "lenett"], 2, "lenet"),
     ("no such optimizer", ["plan", GLYPHS, "--optimizer", "adamm"], 2, "adam"),
     ("no such tier", ["probe", "--tier", "mmx"], 2, "scalar, neon, avx2, avx512"),
+    ("no such way", ["plan", "glyphs:n=300", "--model", "lenet", "--set",
+                     "train.kernels=conv2d Nx28x28x1 5x5x1x6 Nx28x28x6=by_foot"], 2, "'by_foot' is no way"),
     ("no such workload", ["bench", "lennet"], 2, "did you mean 'lenet'?"),
     ("no such topic", ["help", "recipes"], 2, "did you mean 'recipe'?"),
     ("no such operator", ["help", "ops", "convolute"], 2, "'snug help ops' lists them"),

@@ -294,6 +294,26 @@ def pairs_of_tokens(folder):
 
 
 @case
+def tuned_kernels(folder):
+    """What was measured once is kept: the recipe of the run gives its bits again."""
+    model = ("[{conv2d: {filters: 16, kernel: 3}}, {conv2d: {filters: 24, kernel: 3, stride: 2}}, flatten, "
+             "{linear: outputs}]")
+    first, again = (os.path.join(folder, name) for name in ("first", "again"))
+    done = judged(snug("train", GLYPHS, "--model", model, "--epochs", 1, "--tune-kernels", "--out", first, "--json"),
+                  "train.json")
+    recipe = os.path.join(first, "recipe.yaml")
+    with open(recipe) as f:
+        kernels = next(line for line in f if line.strip().startswith("kernels:"))
+    for op in ("conv2d ", "conv2d_grad_input ", "conv2d_grad_weight "):
+        check(op in kernels, kernels)
+    more = judged(snug("train", recipe, "--threads", 1, "--out", again, "--json"), "train.json")
+    check(more["state_sha256"] == done["state_sha256"], done, more)
+    check(sanitized() or done["peak_bytes"] <= done["plan_peak_bytes"], done)
+    metrics = judged(snug("eval", first, "--json"), "eval.json")["metrics"]
+    check(abs(metrics["loss"] - done["metrics"]["test"]["loss"]) < 1e-6, metrics, done)
+
+
+@case
 def bench(folder):
     value = judged(snug("bench", "lenet", "--batch", 16, "--seconds", "0.2s", "--json"),
                    "bench.json")

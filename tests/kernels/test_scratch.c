@@ -102,7 +102,7 @@ static size_t scratch_at(const trial *t, const snug_kernel *k, int64_t batch, in
         if (in[i].shape.kind[0] == SNUG_AXIS_BATCH) in[i].shape.dim[0] = batch;
     for (int i = 0; i < t->n_out; i++)
         if (out[i].shape.kind[0] == SNUG_AXIS_BATCH) out[i].shape.dim[0] = batch;
-    return k->scratch(&(snug_sig){t->attrs, t->n_in, t->n_out, in, out, false}, threads);
+    return k->scratch(&(snug_sig){t->attrs, t->n_in, t->n_out, in, out, false, 0}, threads);
 }
 
 static void smaller_batches_need_no_more(void **state)
@@ -117,7 +117,7 @@ static void smaller_batches_need_no_more(void **state)
         draw d = {.seed = seed};
         trial t = {0};
         make[seed % 3](&t, &d);
-        snug_sig sig = {t.attrs, t.n_in, t.n_out, t.in, t.out, false};
+        snug_sig sig = {t.attrs, t.n_in, t.n_out, t.in, t.out, false, 0};
         const snug_kernel *k = device.driver->find_kernel(&device, t.op->name, &sig);
         if (!k || !k->scratch) continue;
         /* without samples there is nothing to make but sums over them, which are zero */

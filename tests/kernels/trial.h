@@ -19,6 +19,8 @@
 #define SKEW 4 /* bytes off a 64-byte boundary */
 #endif
 
+static int trial_way; /* that kernels are told to go; 0: what suits the shape */
+
 typedef struct trial {
     const snug_op *op;
     const snug_case *c;
@@ -204,14 +206,28 @@ static inline snug_sig trial_sig(const trial *t, snug_type in[SNUG_MAX_IN],
 {
     for (int i = 0; i < t->n_in; i++) in[i] = t->in[i].type;
     for (int i = 0; i < t->n_out; i++) out[i] = t->out[i].type;
-    return (snug_sig){.attrs = t->attrs, .n_in = t->n_in, .n_out = t->n_out, .in = in, .out = out};
+    return (snug_sig){.attrs = t->attrs,
+                      .n_in = t->n_in,
+                      .n_out = t->n_out,
+                      .in = in,
+                      .out = out,
+                      .way = trial_way};
+}
+
+/* Whether the kernel has this many ways, and this one is open. */
+static inline bool trial_can(const snug_kernel *k, const snug_sig *sig)
+{
+    int n = 0;
+    while (k->ways && k->ways[n]) n++;
+    return sig->way == 0 || (sig->way <= n && k->can(sig, sig->way));
 }
 
 static inline const snug_kernel *trial_kernel(const trial *t, snug_tier tier)
 {
     snug_type in[SNUG_MAX_IN], out[SNUG_MAX_OUT];
     snug_sig sig = trial_sig(t, in, out);
-    return snug_kernel_find(1u << tier, t->op->name, &sig);
+    const snug_kernel *k = snug_kernel_find(1u << tier, t->op->name, &sig);
+    return k && trial_can(k, &sig) ? k : NULL;
 }
 
 static inline void trial_run_with(trial *t, const snug_kernel *k, snug_pool *pool, void *kept)
@@ -238,7 +254,8 @@ static inline void trial_run_with(trial *t, const snug_kernel *k, snug_pool *poo
                       .kept = kept,
                       .queue = &queue,
                       .step = &t->step,
-                      .node_key = 11};
+                      .node_key = 11,
+                      .way = trial_way};
     int64_t repeats = t->op->flags & SNUG_OP_ACROSS ? trial_attr(t, "n_micro", 1) : 1;
     if (repeats > 1) t->step.n_micro = repeats;
     for (int64_t m = 0; m < repeats; m++) {
@@ -275,7 +292,8 @@ static inline bool trial_run_kept(trial *t, const snug_kernel *k, snug_pool *poo
                          .n_out = t->n_out,
                          .kept = kept,
                          .queue = &queue,
-                         .step = &t->step});
+                         .step = &t->step,
+                         .way = trial_way});
     for (int i = 0; i < GUARD; i++)
         if ((unsigned char)kept[bytes + (size_t)i] != 0xA5) abort();
     t->in[1].data = NULL;

@@ -38,7 +38,7 @@ static inline void *op_attrs(const snug_op *op, const void *given)
 
 static inline snug_sig op_sig(const op_run *r)
 {
-    return (snug_sig){r->attrs, r->n_in, r->n_out, r->in_type, r->out_type, false};
+    return (snug_sig){r->attrs, r->n_in, r->n_out, r->in_type, r->out_type, false, 0};
 }
 
 /* Output types from the shape rule. */

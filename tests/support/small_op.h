@@ -45,7 +45,7 @@ static inline void small_run(small *s, const snug_op *op, const void *attrs)
         if (!s->out[o].data) s->out[o] = op_tensor(&out[o]);
     snug_call c = {.attrs = attrs, .in = s->in, .out = s->out, .n_in = s->n_in};
     c.n_out = op->n_out, c.step = &s->step;
-    snug_sig sig = {attrs, s->n_in, op->n_out, s->type, out, false};
+    snug_sig sig = {attrs, s->n_in, op->n_out, s->type, out, false, 0};
     void *scratch = op_scratch(&c, op, &sig);
     op->ref(&c);
     snug_free(scratch);

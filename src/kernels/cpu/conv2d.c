@@ -45,6 +45,149 @@ static conv conv_sizes(const snug_conv2d_attrs *a, const snug_shape *x, const sn
     return v;
 }
 
+/* ---- ways --------------------------------------------------------------------------------------
+ */
+
+/* A product whose rows, or columns of A, are windows. */
+typedef struct product {
+    gemm g;
+    windows view;
+    winograd_weights weights; /* B again, as it lies */
+} product;
+
+/* A way to multiply. Those of one bits class differ in speed alone. */
+typedef struct way {
+    bool (*can)(const product *p);
+    bool (*suits)(const product *p); /* and is worth it, as far as a shape tells */
+    size_t (*scratch)(const product *p, int threads);
+    void (*run)(const product *p, const snug_call *call);
+    size_t (*keep_bytes)(const product *p); /* NULL: keeps nothing */
+    void (*keep)(const product *p, const snug_call *call);
+} way;
+
+static bool by_product_can(const product *p)
+{
+    (void)p;
+    return true;
+}
+
+static size_t by_product_scratch(const product *p, int threads)
+{
+    return gemm_scratch(&p->g, threads);
+}
+
+static void by_product_run(const product *p, const snug_call *call)
+{
+    if (packed_suits(&p->g))
+        packed_run(&p->g, call);
+    else
+        gemm_run(&p->g, call);
+}
+
+static size_t by_product_keep_bytes(const product *p)
+{
+    return gemm_keep_bytes(&p->g);
+}
+
+static void by_product_keep(const product *p, const snug_call *call)
+{
+    gemm_keep(&p->g, call);
+}
+
+static bool by_direct_can(const product *p)
+{
+    return direct_suits(&p->g, &p->view);
+}
+
+/* Where lda is set, pixels are rows as they lie; rows of C are another matter. */
+static bool by_direct_suit(const product *p)
+{
+    return (p->g.lda == 0 || p->g.rows) && by_direct_can(p);
+}
+
+static size_t by_direct_scratch(const product *p, int threads)
+{
+    return direct_scratch(&p->g, &p->view, threads);
+}
+
+static void by_direct_run(const product *p, const snug_call *call)
+{
+    direct_run(&p->g, &p->view, call);
+}
+
+static bool by_winograd_can(const product *p)
+{
+    return winograd_can(&p->g, &p->view);
+}
+
+static bool by_winograd_suit(const product *p)
+{
+    return winograd_suits(&p->g, &p->view);
+}
+
+static size_t by_winograd_scratch(const product *p, int threads)
+{
+    return winograd_scratch(&p->g, &p->view, threads);
+}
+
+static void by_winograd_run(const product *p, const snug_call *call)
+{
+    winograd_run(&p->g, &p->view, &p->weights, call);
+}
+
+static size_t by_winograd_keep_bytes(const product *p)
+{
+    return winograd_keep_bytes(&p->g, &p->view);
+}
+
+static void by_winograd_keep(const product *p, const snug_call *call)
+{
+    winograd_keep(&p->g, &p->view, &p->weights, call);
+}
+
+static bool by_planes_can(const product *p)
+{
+    return planes_suits(&p->g, &p->view);
+}
+
+static size_t by_planes_scratch(const product *p, int threads)
+{
+    return planes_scratch(&p->g, &p->view, threads);
+}
+
+static void by_planes_run(const product *p, const snug_call *call)
+{
+    planes_run(&p->g, &p->view, call);
+}
+
+#define WAY_PLANES                                                                                 \
+    {                                                                                              \
+        by_planes_can, by_planes_can, by_planes_scratch, by_planes_run, NULL, NULL                 \
+    }
+#define WAY_WINOGRAD                                                                               \
+    {                                                                                              \
+        by_winograd_can, by_winograd_suit, by_winograd_scratch, by_winograd_run,                   \
+            by_winograd_keep_bytes, by_winograd_keep                                               \
+    }
+#define WAY_DIRECT                                                                                 \
+    {                                                                                              \
+        by_direct_can, by_direct_suit, by_direct_scratch, by_direct_run, by_product_keep_bytes,    \
+            by_product_keep                                                                        \
+    }
+#define WAY_PRODUCT                                                                                \
+    {                                                                                              \
+        by_product_can, by_product_can, by_product_scratch, by_product_run, by_product_keep_bytes, \
+            by_product_keep                                                                        \
+    }
+
+/* The way that was asked for, 1 for the first, or the first that suits: the last always does. */
+static const way *way_of(const way *ways, int asked, const product *p)
+{
+    if (asked > 0) return &ways[asked - 1];
+    while (!ways->suits(p)) ways++;
+    return ways;
+}
+
 /* ---- y -----------------------------------------------------------------------------------------
  */
 
@@ -75,62 +218,43 @@ static gemm forward_product(const conv *v)
                   .pack_a = pack_x_rows,
                   .pack_b = pack_w,
                   .lda = pointwise(&v->view) ? v->c : 0,
-                  .inference = v->a->inference,
                   .arg = v};
 }
 
-/* Either way of multiplying windows gives the same bits. */
-static bool use_direct(const gemm *g, const windows *v)
+static const way forward_ways[] = {WAY_PLANES, WAY_WINOGRAD, WAY_DIRECT, WAY_PRODUCT};
+static const char *const forward_names[] = {"planes", "winograd", "direct", "product", NULL};
+
+static product forward_of(const conv *v)
 {
-    return (g->lda == 0 || g->rows) && direct_suits(g, v);
+    return (product){forward_product(v), v->view, {v->weights, false}};
 }
 
-/* Winograd's way has other bits than all others. At inference, of one sample perhaps, it pays where
- * its weights can be kept and a sample has a few tiles. */
-static bool use_winograd(const gemm *g, const windows *v)
+static conv forward_conv(const snug_sig *sig)
 {
-    const winograd_tiles t = winograd_tiles_of(v, 1);
-    if (!winograd_suits(g, v)) return false;
-    return !g->inference || (t.down * t.across >= 4 && winograd_keep_bytes(g, v) > 0);
+    return conv_sizes(sig->attrs, &sig->in[0].shape, &sig->in[1].shape, &sig->out[0].shape);
 }
 
-static size_t product_scratch(const gemm *g, const windows *v, int threads)
+static bool forward_can(const snug_sig *sig, int asked)
 {
-    if (use_winograd(g, v)) return winograd_scratch(g, v, threads);
-    if (packed_windows_suit(g, v) && !packed_suits(g)) return packed_windows_scratch(g);
-    return use_direct(g, v) ? direct_scratch(g, v, threads) : gemm_scratch(g, threads);
-}
-
-static void run_product(const gemm *g, const windows *v, const winograd_weights *w,
-                        const snug_call *call)
-{
-    if (use_winograd(g, v))
-        winograd_run(g, v, w, call);
-    else if (packed_suits(g))
-        packed_run(g, call);
-    else if (packed_windows_suit(g, v))
-        packed_windows_run(g, v, call);
-    else if (use_direct(g, v))
-        direct_run(g, v, call);
-    else
-        gemm_run(g, call);
+    conv v = forward_conv(sig);
+    product p = forward_of(&v);
+    return forward_ways[asked - 1].can(&p);
 }
 
 static size_t forward_scratch(const snug_sig *sig, int threads)
 {
-    conv v = conv_sizes(sig->attrs, &sig->in[0].shape, &sig->in[1].shape, &sig->out[0].shape);
-    gemm g = forward_product(&v);
-    g.packed = sig->kept;
-    if (planes_suits(&g, &v.view)) return planes_scratch(&g, &v.view, threads);
-    return product_scratch(&g, &v.view, threads);
+    conv v = forward_conv(sig);
+    product p = forward_of(&v);
+    p.g.packed = sig->kept;
+    return way_of(forward_ways, sig->way, &p)->scratch(&p, threads);
 }
 
 static size_t forward_keep_bytes(const snug_sig *sig)
 {
-    conv v = conv_sizes(sig->attrs, &sig->in[0].shape, &sig->in[1].shape, &sig->out[0].shape);
-    gemm g = forward_product(&v);
-    if (planes_suits(&g, &v.view)) return 0;
-    return use_winograd(&g, &v.view) ? winograd_keep_bytes(&g, &v.view) : gemm_keep_bytes(&g);
+    conv v = forward_conv(sig);
+    product p = forward_of(&v);
+    const way *w = way_of(forward_ways, sig->way, &p);
+    return w->keep_bytes ? w->keep_bytes(&p) : 0;
 }
 
 static void k_conv2d_keep_f32(const snug_call *call)
@@ -138,11 +262,8 @@ static void k_conv2d_keep_f32(const snug_call *call)
     conv v = conv_sizes(call->attrs, &call->in[0].type.shape, &call->in[1].type.shape,
                         &call->out[0].type.shape);
     v.weights = call->in[1].data;
-    gemm g = forward_product(&v);
-    if (use_winograd(&g, &v.view))
-        winograd_keep(&g, &v.view, &(winograd_weights){v.weights, false}, call);
-    else
-        gemm_keep(&g, call);
+    product p = forward_of(&v);
+    way_of(forward_ways, call->way, &p)->keep(&p, call);
 }
 
 static void k_conv2d_f32(const snug_call *call)
@@ -151,17 +272,14 @@ static void k_conv2d_f32(const snug_call *call)
                         &call->out[0].type.shape);
     v.view.x = call->in[0].data;
     v.weights = call->in[1].data;
-    gemm g = forward_product(&v);
-    g.a = v.view.x;
-    g.b = v.weights, g.ldb = v.f;
-    g.c = call->out[0].data, g.ldc = v.f;
-    g.bias = call->n_in > 2 ? call->in[2].data : NULL;
-    g.act = v.a->act;
-    g.packed = call->kept != NULL, g.kept = call->kept;
-    if (planes_suits(&g, &v.view))
-        planes_run(&g, &v.view, call);
-    else
-        run_product(&g, &v.view, &(winograd_weights){v.weights, false}, call);
+    product p = forward_of(&v);
+    p.g.a = v.view.x;
+    p.g.b = v.weights, p.g.ldb = v.f;
+    p.g.c = call->out[0].data, p.g.ldc = v.f;
+    p.g.bias = call->n_in > 2 ? call->in[2].data : NULL;
+    p.g.act = v.a->act;
+    p.g.packed = call->kept != NULL, p.g.kept = call->kept;
+    way_of(forward_ways, call->way, &p)->run(&p, call);
 }
 
 /* ---- dw ----------------------------------------------------------------------------------------
@@ -190,16 +308,76 @@ static gemm weight_product(const conv *v)
                   .arg = v};
 }
 
+static bool by_planes_weight_can(const product *p)
+{
+    return planes_weight_suits(&p->g, &p->view);
+}
+
+static size_t by_planes_weight_scratch(const product *p, int threads)
+{
+    return planes_weight_scratch(&p->g, &p->view, threads);
+}
+
+static void by_planes_weight_run(const product *p, const snug_call *call)
+{
+    planes_weight_run(&p->g, &p->view, call);
+}
+
+static size_t by_winograd_weight_scratch(const product *p, int threads)
+{
+    return winograd_weight_scratch(&p->g, &p->view, threads);
+}
+
+static void by_winograd_weight_run(const product *p, const snug_call *call)
+{
+    winograd_weight_run(&p->g, &p->view, call);
+}
+
+static bool by_direct_weight_can(const product *p)
+{
+    return direct_weight_suits(&p->g, &p->view);
+}
+
+static size_t by_direct_weight_scratch(const product *p, int threads)
+{
+    return direct_weight_scratch(&p->g, &p->view, threads);
+}
+
+static void by_direct_weight_run(const product *p, const snug_call *call)
+{
+    direct_weight_run(&p->g, &p->view, call);
+}
+
+static const way weight_ways[] = {
+    {by_planes_weight_can, by_planes_weight_can, by_planes_weight_scratch, by_planes_weight_run,
+     NULL, NULL},
+    {by_winograd_can, by_winograd_suit, by_winograd_weight_scratch, by_winograd_weight_run, NULL,
+     NULL},
+    {by_direct_weight_can, by_direct_weight_can, by_direct_weight_scratch, by_direct_weight_run,
+     NULL, NULL},
+    WAY_PRODUCT,
+};
+static const char *const weight_names[] = {"planes", "winograd", "direct", "product", NULL};
+
+static product weight_of(const conv *v)
+{
+    return (product){.g = weight_product(v), .view = v->view};
+}
+
+static bool weight_can(const snug_sig *sig, int asked)
+{
+    conv v = conv_sizes(sig->attrs, &sig->in[0].shape, &sig->out[0].shape, &sig->in[1].shape);
+    product p = weight_of(&v);
+    return weight_ways[asked - 1].can(&p);
+}
+
 static size_t weight_scratch(const snug_sig *sig, int threads)
 {
     const snug_shape *x = &sig->in[0].shape;
     conv v = conv_sizes(sig->attrs, x, &sig->out[0].shape, &sig->in[1].shape);
-    gemm g = weight_product(&v);
-    if (x->kind[0] == SNUG_AXIS_BATCH) g.leaves = gemm_max_leaves(v.n);
-    if (planes_weight_suits(&g, &v.view)) return planes_weight_scratch(&g, &v.view, threads);
-    if (winograd_weight_suits(&g, &v.view)) return winograd_weight_scratch(&g, &v.view, threads);
-    if (direct_weight_suits(&g, &v.view)) return direct_weight_scratch(&g, &v.view, threads);
-    return gemm_scratch(&g, threads);
+    product p = weight_of(&v);
+    if (x->kind[0] == SNUG_AXIS_BATCH) p.g.leaves = gemm_max_leaves(v.n);
+    return way_of(weight_ways, sig->way, &p)->scratch(&p, threads);
 }
 
 static void k_conv2d_grad_weight_f32(const snug_call *call)
@@ -208,18 +386,11 @@ static void k_conv2d_grad_weight_f32(const snug_call *call)
     conv v = conv_sizes(call->attrs, x, &call->out[0].type.shape, &call->in[1].type.shape);
     v.view.x = call->in[0].data;
     v.dy = call->in[1].data;
-    gemm g = weight_product(&v);
-    g.b = v.dy, g.ldb = v.f;
-    g.c = call->out[0].data, g.ldc = v.f;
-    if (x->kind[0] == SNUG_AXIS_BATCH) gemm_leaves(&g, call->step);
-    if (planes_weight_suits(&g, &v.view))
-        planes_weight_run(&g, &v.view, call);
-    else if (winograd_weight_suits(&g, &v.view))
-        winograd_weight_run(&g, &v.view, call);
-    else if (direct_weight_suits(&g, &v.view))
-        direct_weight_run(&g, &v.view, call);
-    else
-        gemm_run(&g, call);
+    product p = weight_of(&v);
+    p.g.b = v.dy, p.g.ldb = v.f;
+    p.g.c = call->out[0].data, p.g.ldc = v.f;
+    if (x->kind[0] == SNUG_AXIS_BATCH) gemm_leaves(&p.g, call->step);
+    way_of(weight_ways, call->way, &p)->run(&p, call);
 }
 
 /* ---- dx ----------------------------------------------------------------------------------------
@@ -317,26 +488,62 @@ static gemm input_product(const phase *h)
 }
 
 /* What the windows of dx add to it, as a product. */
-static gemm scatter_product(const conv *v)
+static product scatter_of(const conv *v)
 {
-    return (gemm){.groups = v->a->groups,
-                  .m = v->n * v->oh * v->ow,
-                  .n = v->kh * v->kw * v->cg,
-                  .k = v->fg,
-                  .lda = v->f,
-                  .ldb = v->f};
+    const gemm g = {.groups = v->a->groups,
+                    .m = v->n * v->oh * v->ow,
+                    .n = v->kh * v->kw * v->cg,
+                    .k = v->fg,
+                    .lda = v->f,
+                    .ldb = v->f};
+    return (product){.g = g, .view = v->view};
+}
+
+/* After the first way, which takes dx as a whole, those of a phase. */
+static const way phase_ways[] = {WAY_WINOGRAD, WAY_DIRECT, WAY_PRODUCT};
+static const char *const input_names[] = {"scatter", "winograd", "direct", "product", NULL};
+enum { SCATTER = 1 };
+
+static bool use_scatter(const product *p, int asked)
+{
+    return asked == SCATTER || (asked == 0 && scatter_suits(&p->g, &p->view));
+}
+
+static const way *phase_way(int asked, const product *p)
+{
+    return way_of(phase_ways, asked > 0 ? asked - SCATTER : 0, p);
+}
+
+static product phase_product(const phase *h)
+{
+    return (product){input_product(h), h->view, {h->v->weights, true}};
+}
+
+static bool input_can(const snug_sig *sig, int asked)
+{
+    conv v = conv_sizes(sig->attrs, &sig->out[0].shape, &sig->in[1].shape, &sig->in[0].shape);
+    product scatter = scatter_of(&v);
+    if (asked == SCATTER) return scatter_suits(&scatter.g, &scatter.view);
+    bool can = true;
+    for (int64_t i = 0; i < n_phases(&v); i++) {
+        phase h = phase_of(&v, i);
+        product p = phase_product(&h);
+        can &= p.g.k == 0 || phase_way(asked, &p)->can(&p);
+    }
+    return can;
 }
 
 static size_t input_scratch(const snug_sig *sig, int threads)
 {
     conv v = conv_sizes(sig->attrs, &sig->out[0].shape, &sig->in[1].shape, &sig->in[0].shape);
-    gemm scatter = scatter_product(&v);
-    if (scatter_suits(&scatter, &v.view)) return scatter_scratch(&scatter, &v.view, threads);
+    product scatter = scatter_of(&v);
+    if (use_scatter(&scatter, sig->way)) return scatter_scratch(&scatter.g, &scatter.view, threads);
     size_t most = 0;
     for (int64_t i = 0; i < n_phases(&v); i++) {
         phase h = phase_of(&v, i);
-        gemm g = input_product(&h);
-        size_t bytes = product_scratch(&g, &h.view, threads);
+        product p = phase_product(&h);
+        if (p.g.k == 0) continue;
+        size_t bytes = phase_way(sig->way, &p)->scratch(&p, threads);
         if (bytes > most) most = bytes;
     }
     return most;
@@ -368,21 +575,21 @@ static void k_conv2d_grad_input_f32(const snug_call *call)
                         &call->in[0].type.shape);
     v.dy = call->in[0].data;
     v.weights = call->in[1].data;
-    gemm scatter = scatter_product(&v);
-    scatter.a = v.dy, scatter.b = v.weights, scatter.c = call->out[0].data;
-    if (scatter_suits(&scatter, &v.view)) {
-        scatter_run(&scatter, &v.view, call);
+    product scatter = scatter_of(&v);
+    scatter.g.a = v.dy, scatter.g.b = v.weights, scatter.g.c = call->out[0].data;
+    if (use_scatter(&scatter, call->way)) {
+        scatter_run(&scatter.g, &scatter.view, call);
         return;
     }
     clear_unseen(&v, call);
     for (int64_t i = 0; i < n_phases(&v); i++) {
         phase h = phase_of(&v, i);
         h.dx = call->out[0].data;
-        gemm g = input_product(&h);
-        if (g.k == 0) continue;
-        g.a = v.dy;
-        g.c = h.dx, g.ldc = v.c;
-        run_product(&g, &h.view, &(winograd_weights){v.weights, true}, call);
+        product p = phase_product(&h);
+        if (p.g.k == 0) continue;
+        p.g.a = v.dy;
+        p.g.c = h.dx, p.g.ldc = v.c;
+        phase_way(call->way, &p)->run(&p, call);
     }
 }
 
@@ -392,18 +599,26 @@ KERNEL_TABLE(conv2d) = {
      .scratch = forward_scratch,
      .run = k_conv2d_f32,
      .keep_bytes = forward_keep_bytes,
-     .keep = k_conv2d_keep_f32},
+     .keep = k_conv2d_keep_f32,
+     .ways = forward_names,
+     .can = forward_can},
     {.op = "conv2d_grad_input",
      .name = "k_conv2d_grad_input_f32",
      .scratch = input_scratch,
-     .run = k_conv2d_grad_input_f32},
+     .run = k_conv2d_grad_input_f32,
+     .ways = input_names,
+     .can = input_can},
     {.op = "conv_transpose2d",
      .name = "k_conv_transpose2d_f32",
      .scratch = input_scratch,
-     .run = k_conv2d_grad_input_f32},
+     .run = k_conv2d_grad_input_f32,
+     .ways = input_names,
+     .can = input_can},
     {.op = "conv2d_grad_weight",
      .name = "k_conv2d_grad_weight_f32",
      .scratch = weight_scratch,
-     .run = k_conv2d_grad_weight_f32},
+     .run = k_conv2d_grad_weight_f32,
+     .ways = weight_names,
+     .can = weight_can},
     {0},
 };

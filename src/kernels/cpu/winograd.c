@@ -87,12 +87,17 @@ static winograd winograd_of(const gemm *g, const windows *v)
     return o;
 }
 
-bool winograd_suits(const gemm *g, const windows *v)
+bool winograd_can(const gemm *g, const windows *v)
 {
     if (v->kh != 3 || v->kw != 3 || v->stride_h != 1 || v->stride_w != 1) return false;
-    if (v->dilation_h != 1 || v->dilation_w != 1 || g->groups != 1) return false;
+    return v->dilation_h == 1 && v->dilation_w == 1 && g->groups == 1 && g->n > 0 && v->cg > 0;
+}
+
+bool winograd_suits(const gemm *g, const windows *v)
+{
     winograd_tiles t = winograd_tiles_of(v, 1);
-    return v->cg >= 16 && g->n >= 16 && 2 * v->grid_h * v->grid_w > t.down * t.across * 16;
+    return winograd_can(g, v) && v->cg >= 16 && g->n >= 16 &&
+           2 * v->grid_h * v->grid_w > t.down * t.across * 16;
 }
 
 static int64_t own_floats(const winograd *o)

@@ -27,7 +27,8 @@ typedef struct winograd_weights {
     bool backward;
 } winograd_weights;
 
-/* Whether a product of this shape is worth it; the batch is not looked at. */
+/* Whether a product of this shape can be done so, and is worth it; the batch is not looked at. */
+bool SNUG_TIER_SYMBOL(winograd_can)(const gemm *g, const windows *v);
 bool SNUG_TIER_SYMBOL(winograd_suits)(const gemm *g, const windows *v);
 size_t SNUG_TIER_SYMBOL(winograd_scratch)(const gemm *g, const windows *v, int threads);
 /* Does not use g's packing functions. */
@@ -38,15 +39,14 @@ size_t SNUG_TIER_SYMBOL(winograd_keep_bytes)(const gemm *g, const windows *v);
 void SNUG_TIER_SYMBOL(winograd_keep)(const gemm *g, const windows *v, const winograd_weights *w,
                                      const snug_call *call);
 /* The gradient of the weights: g's columns of A are v's windows, B is call->in[1]. */
-bool SNUG_TIER_SYMBOL(winograd_weight_suits)(const gemm *g, const windows *v);
 size_t SNUG_TIER_SYMBOL(winograd_weight_scratch)(const gemm *g, const windows *v, int threads);
 void SNUG_TIER_SYMBOL(winograd_weight_run)(const gemm *g, const windows *v, const snug_call *call);
+#define winograd_can            SNUG_TIER_SYMBOL(winograd_can)
 #define winograd_suits          SNUG_TIER_SYMBOL(winograd_suits)
 #define winograd_scratch        SNUG_TIER_SYMBOL(winograd_scratch)
 #define winograd_run            SNUG_TIER_SYMBOL(winograd_run)
 #define winograd_keep_bytes     SNUG_TIER_SYMBOL(winograd_keep_bytes)
 #define winograd_keep           SNUG_TIER_SYMBOL(winograd_keep)
-#define winograd_weight_suits   SNUG_TIER_SYMBOL(winograd_weight_suits)
 #define winograd_weight_scratch SNUG_TIER_SYMBOL(winograd_weight_scratch)
 #define winograd_weight_run     SNUG_TIER_SYMBOL(winograd_weight_run)
 

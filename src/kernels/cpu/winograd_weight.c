@@ -65,14 +65,6 @@ static gradient gradient_of(const gemm *g, const windows *v)
     return d;
 }
 
-bool winograd_weight_suits(const gemm *g, const windows *v)
-{
-    if (v->kh != 3 || v->kw != 3 || v->stride_h != 1 || v->stride_w != 1) return false;
-    if (v->dilation_h != 1 || v->dilation_w != 1 || g->groups != 1) return false;
-    winograd_tiles t = winograd_tiles_of(v, 1);
-    return v->cg >= 16 && g->n >= 16 && 2 * v->grid_h * v->grid_w > t.down * t.across * 16;
-}
-
 static int64_t own_floats(const gradient *d)
 {
     return WINOGRAD_PLACES * (X_PLANE + Y_PLANE + S_PLANE) + TILE_SIZE + d->depth * DW_LEVEL;
