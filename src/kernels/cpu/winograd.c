@@ -31,7 +31,9 @@ typedef struct winograd {
     int64_t sum_plane;
     int64_t first, n_here; /* the round's tiles */
     float *zeros, *in, *w, *own;
-    const float *kept; /* all weights, transformed */
+    const float *transformed; /* few weights: all of them */
+    const float *kept;        /* many weights, as keep_strip leaves them; NULL */
+    int64_t kept_strip;
     int64_t in_floats, w_floats, sum_floats;
 } winograd;
 
@@ -80,6 +82,7 @@ static winograd winograd_of(const gemm *g, const windows *v)
     o.piece = o.shared_weights ? o.k : min64(o.k, PIECE);
     o.w_plane = o.piece * TILE_N + 16;
     o.w_strip = WINOGRAD_PLACES * o.w_plane;
+    o.kept_strip = 9 * o.k * TILE_N;
     o.sum_plane = o.block * TILE_N + 16;
     o.in_floats = WINOGRAD_PLACES * o.plane;
     o.w_floats = o.w_strip * (o.shared_weights ? o.strips : 1);
@@ -161,17 +164,22 @@ static int strip_vectors(const winograd *o, int64_t strip)
     return (int)min64(TILE_V, ceil_div(o->g->n - strip * TILE_N, VLEN));
 }
 
-/* The strip's weights for [k0, k0 + nk), to `to` as [place][nk][nv * VLEN]; rows of w are asked for
- * before they are used, since they lie far apart. */
+/* The strip's weights for [k0, k0 + nk), to `to` as [place][nk][nv * VLEN]: from w, whose rows are
+ * asked for before they are used, since they lie far apart, or from where they are kept. */
 static void straight_weights(const winograd *o, int64_t strip, int64_t k0, int64_t nk, float *to)
 {
-    const int64_t n = o->g->n, n0 = strip * TILE_N, ahead = WEIGHTS_AHEAD * n;
     const int nv = strip_vectors(o, strip);
-    const float *from = o->weights->w + k0 * n + n0;
-    for (int64_t k = 0; k < nk; k++, from += n)
+    int64_t n = o->g->n - strip * TILE_N, row = o->g->n, step = o->k * o->g->n;
+    const float *from = o->weights->w + k0 * row + strip * TILE_N;
+    if (o->kept) {
+        n = step = nv * VLEN, row = 9 * step;
+        from = o->kept + strip * o->kept_strip + k0 * row;
+    }
+    for (int64_t k = 0; k < nk; k++, from += row)
         for (int x = 0; x < nv; x++, to += VLEN) {
-            for (int i = 0; i < 9; i++) __builtin_prefetch(from + i * o->k * n + x * VLEN + ahead);
-            weights_vector(from + x * VLEN, o->k * n, vlanes(n0 + x * VLEN, n), to, o->w_plane);
+            for (int i = 0; i < 9; i++)
+                __builtin_prefetch(from + i * step + x * VLEN + WEIGHTS_AHEAD * row);
+            weights_vector(from + x * VLEN, step, vlanes(x * VLEN, n), to, o->w_plane);
         }
 }
 
@@ -362,7 +370,7 @@ static void block_task(void *arg, int64_t task, int thread)
     s.nk = o->k;
     in_tiles(o, first, s.n, in);
     for (int64_t strip = 0; strip < o->strips; strip++) {
-        s.w = o->kept + strip * o->w_strip;
+        s.w = o->transformed + strip * o->w_strip;
         s.nv = strip_vectors(o, strip);
         multiply(o, &s);
         out_tiles(o, first, strip, &s);
@@ -407,12 +415,13 @@ void winograd_run(const gemm *g, const windows *v, const winograd_weights *w, co
     (void)bytes;
     gemm_zero(o.zeros, o.row);
     if (o.shared_weights) {
-        o.kept = g->packed ? g->kept : o.w;
+        o.transformed = g->packed ? g->kept : o.w;
         if (!g->packed)
             gemm_parallel(g, call->queue, o.strips * ceil_div(o.k, PIECE), weights_task, &o);
         gemm_parallel(g, call->queue, ceil_div(o.n_tiles, o.block), block_task, &o);
         return;
     }
+    o.kept = g->packed ? g->kept : NULL;
     for (; o.first < o.n_tiles; o.first += o.round) {
         o.n_here = min64(o.round, o.n_tiles - o.first);
         gemm_parallel(g, call->queue, ceil_div(o.n_here, TILE_STEP), in_task, &o);
@@ -420,10 +429,21 @@ void winograd_run(const gemm *g, const windows *v, const winograd_weights *w, co
     }
 }
 
+/* Many weights of a strip as [k][3][3][nv * VLEN]. */
+static void keep_strip(const winograd *o, int64_t strip)
+{
+    const int64_t n = o->g->n, n0 = strip * TILE_N, wide = strip_vectors(o, strip) * VLEN;
+    float *to = o->w + strip * o->kept_strip;
+    for (int64_t k = 0; k < o->k; k++)
+        for (int i = 0; i < 9; i++)
+            for (int64_t j = 0; j < wide; j += VLEN, to += VLEN)
+                vstore(to, vload_n(o->weights->w + (i * o->k + k) * n + n0 + j, vlanes(n0 + j, n)));
+}
+
 size_t winograd_keep_bytes(const gemm *g, const windows *v)
 {
     winograd o = winograd_of(g, v);
-    return o.shared_weights ? (size_t)o.w_floats * sizeof(float) : 0;
+    return (size_t)(o.shared_weights ? o.w_floats : o.strips * o.kept_strip) * sizeof(float);
 }
 
 void winograd_keep(const gemm *g, const windows *v, const winograd_weights *w,
@@ -432,5 +452,7 @@ void winograd_keep(const gemm *g, const windows *v, const winograd_weights *w,
     winograd o = winograd_of(g, v);
     o.weights = w;
     o.w = call->kept;
-    for (int64_t i = 0; i < o.strips * ceil_div(o.k, PIECE); i++) weights_task(&o, i, 0);
+    for (int64_t i = 0; i < o.strips && !o.shared_weights; i++) keep_strip(&o, i);
+    for (int64_t i = 0; i < o.strips * ceil_div(o.k, PIECE) && o.shared_weights; i++)
+        weights_task(&o, i, 0);
 }

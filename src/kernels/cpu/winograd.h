@@ -34,7 +34,7 @@ size_t SNUG_TIER_SYMBOL(winograd_scratch)(const gemm *g, const windows *v, int t
 /* Does not use g's packing functions. */
 void SNUG_TIER_SYMBOL(winograd_run)(const gemm *g, const windows *v, const winograd_weights *w,
                                     const snug_call *call);
-/* Transformed weights that g->kept may point to; 0 bytes where they are too many to be kept. */
+/* What g->kept may point to: few weights transformed, many strip by strip. */
 size_t SNUG_TIER_SYMBOL(winograd_keep_bytes)(const gemm *g, const windows *v);
 void SNUG_TIER_SYMBOL(winograd_keep)(const gemm *g, const windows *v, const winograd_weights *w,
                                      const snug_call *call);
