@@ -3,34 +3,42 @@
 #include "kernels/cpu/spans.h"
 #include "ops/dropout_mask.h"
 
-enum { BATCH = 4 * VLEN }; /* positions that one round of calls decides */
+enum {
+    CALLS = 2,               /* vectors of calls at once: one alone waits for its products */
+    BATCH = 4 * CALLS * VLEN /* positions that they decide */
+};
 
 /* The words of positions 4 group .. 4 group + BATCH - 1, as snug_philox makes them. Lane 4 l + i
- * makes call number VLEN / 4 * i + l, so that a transpose of fours puts all words in order. */
-ALWAYS_INLINE void philox_words(const uint32_t key[2], uint64_t a, uint64_t b, vi words[4])
+ * makes call number VLEN / 4 * i + l, so that a transpose of fours puts all words in order. The
+ * calls of even lanes and those of odd ones go apart; what upper halves hold does not matter. */
+ALWAYS_INLINE void philox_words(const uint32_t key[2], uint64_t a, uint64_t b, vi words[4 * CALLS])
 {
     const vi sign = viset1(INT32_MIN), first = viset1((int32_t)(uint32_t)b);
     const vi high = viset1((int32_t)(uint32_t)(b >> 32));
     const vi m0 = viset1((int32_t)SNUG_PHILOX_M0), m1 = viset1((int32_t)SNUG_PHILOX_M1);
     int32_t call[VLEN];
+    vi c[2 * CALLS][4];
     for (int i = 0; i < VLEN; i++) call[i] = VLEN / 4 * (i % 4) + i / 4;
-    vi c2 = viadd(first, viload(call));
-    vm carry = vilt(vixor(c2, sign), vixor(first, sign)); /* an unsigned comparison */
-    vi c3 = viselect(carry, viadd(high, viset1(1)), high);
-    const vi low_a = viset1((int32_t)(uint32_t)a), high_a = viset1((int32_t)(uint32_t)(a >> 32));
-    /* the calls of even lanes and of odd ones; what upper halves hold does not matter */
-    vi c[2][4] = {{low_a, high_a, c2, c3}, {low_a, high_a, vihigh64(c2), vihigh64(c3)}};
+    for (int h = 0; h < 2 * CALLS; h++) {
+        vi c2 = viadd(viadd(first, viload(call)), viset1(h / 2 * VLEN));
+        vm carry = vilt(vixor(c2, sign), vixor(first, sign)); /* an unsigned comparison */
+        vi c3 = viselect(carry, viadd(high, viset1(1)), high);
+        c[h][0] = viset1((int32_t)(uint32_t)a), c[h][1] = viset1((int32_t)(uint32_t)(a >> 32));
+        c[h][2] = h % 2 ? vihigh64(c2) : c2, c[h][3] = h % 2 ? vihigh64(c3) : c3;
+    }
     uint32_t k0 = key[0], k1 = key[1];
     for (int round = 0; round < 10; round++, k0 += SNUG_PHILOX_W0, k1 += SNUG_PHILOX_W1)
-        for (int h = 0; h < 2; h++) {
+        for (int h = 0; h < 2 * CALLS; h++) {
             vi p0 = vimul64(m0, c[h][0]), p1 = vimul64(m1, c[h][2]);
             c[h][0] = vixor(vixor(vihigh64(p1), c[h][1]), viset1((int32_t)k0));
             c[h][2] = vixor(vixor(vihigh64(p0), c[h][3]), viset1((int32_t)k1));
             c[h][1] = p1;
             c[h][3] = p0;
         }
-    for (int k = 0; k < 4; k++) words[k] = vimerge64(c[0][k], c[1][k]);
-    vtranspose4(words);
+    for (int h = 0; h < CALLS; h++) {
+        for (int k = 0; k < 4; k++) words[4 * h + k] = vimerge64(c[2 * h][k], c[2 * h + 1][k]);
+        vtranspose4(words + 4 * h);
+    }
 }
 
 typedef struct keep {
@@ -45,11 +53,11 @@ ALWAYS_INLINE vf keep_of(const keep *k, vi word, vf x)
 }
 
 /* Elements [first, last) of a batch. */
-static void keep_some(const keep *k, const vi words[4], const float *x, float *y, int first,
+static void keep_some(const keep *k, const vi words[4 * CALLS], const float *x, float *y, int first,
                       int last)
 {
     int32_t word[BATCH];
-    for (int v = 0; v < 4; v++) vistore(word + v * VLEN, words[v]);
+    for (int v = 0; v < 4 * CALLS; v++) vistore(word + v * VLEN, words[v]);
     for (int i = first; i < last; i += VLEN) {
         int n = vlanes(i, last);
         vstore_n(y + i, keep_of(k, viload_n(word + i, n), vload_n(x + i, n)), n);
@@ -67,11 +75,11 @@ static void dropout_span(const snug_call *c, int64_t begin, int64_t end)
     snug_rng_key(m.seed, RNG_DROPOUT, key);
     /* `start` is the element at the batch's first position, a multiple of 4 */
     for (int64_t start = begin - (m.first + begin) % 4; start < end; start += BATCH) {
-        vi words[4];
+        vi words[4 * CALLS];
         uint64_t group = (uint64_t)(m.first + start) / 4;
         philox_words(key, m.key, (m.step << 32) + group, words);
         if (start >= begin && end - start >= BATCH) {
-            for (int v = 0; v < 4; v++)
+            for (int v = 0; v < 4 * CALLS; v++)
                 vstore(y + start + v * VLEN, keep_of(&k, words[v], vload(x + start + v * VLEN)));
             continue;
         }

@@ -131,11 +131,24 @@ ALWAYS_INLINE void scatter_vector(const window *w, const float *dy, const uint8_
         vstore_upto(dx + w->at[p], vselect(vieq(place, viset1(p)), v, vzero()), n);
 }
 
-static void scatter_window(const window *w, const float *dy, const uint8_t *index, float *dx)
+static void scatter_window(const window *w, const float *dy, const uint8_t *index, float *dx,
+                           bool whole)
 {
     int64_t j = 0;
-    for (; j + VLEN <= w->n_channels; j += VLEN) scatter_vector(w, dy + j, index + j, dx + j, VLEN);
+    for (; j + VLEN <= w->n_channels || (j == 0 && whole); j += VLEN)
+        scatter_vector(w, dy + j, index + j, dx + j, VLEN);
     if (j < w->n_channels) scatter_vector(w, dy + j, index + j, dx + j, (int)(w->n_channels - j));
+}
+
+/* Of adjacent windows of few channels: so many first ones whose places may be stored as whole
+ * vectors, since what is too much belongs to places behind, which are stored later. */
+static int64_t whole_windows(int64_t n_channels, int64_t n_windows, int64_t kernel_w)
+{
+    int64_t out = n_windows * n_channels - VLEN; /* the last that a whole vector of dy begins at */
+    if (n_channels >= VLEN || out < 0) return 0;
+    int64_t in = (n_windows * kernel_w - (kernel_w - 1)) * n_channels - VLEN;
+    out = out / n_channels + 1, in = in / (kernel_w * n_channels) + 1;
+    return out < in ? out : in;
 }
 
 /* Windows that do not overlap: output rows [begin, end) of all samples, with the input rows from
@@ -144,17 +157,22 @@ static void scatter_rows(const snug_call *c, int64_t begin, int64_t end)
 {
     const int64_t *in = c->out[0].type.shape.dim, *out = c->in[0].type.shape.dim;
     const snug_pool2d_attrs *a = c->attrs;
+    const int64_t x_step = a->stride_w * in[3];
+    const bool adjacent = a->stride_w == a->kernel_w;
+    const bool covered = adjacent && out[2] * a->stride_w == in[2];
     window w;
     window_of(a, in, &w);
+    const int64_t whole = adjacent ? whole_windows(in[3], out[2], a->kernel_w) : 0;
     for (int64_t r = begin; r < end; r++) {
         int64_t oy = r % out[1], top = oy * a->stride_h;
         int64_t bottom = oy + 1 < out[1] ? top + a->stride_h : in[1];
         float *dx = (float *)c->out[0].data + (r / out[1] * in[1] + top) * in[2] * in[3];
-        memset(dx, 0, (size_t)((bottom - top) * in[2] * in[3]) * sizeof *dx);
+        if (!covered || bottom - top > a->kernel_h)
+            memset(dx, 0, (size_t)((bottom - top) * in[2] * in[3]) * sizeof *dx);
         for (int64_t ox = 0; ox < out[2]; ox++) {
             int64_t o = (r * out[2] + ox) * out[3];
             scatter_window(&w, (const float *)c->in[0].data + o, (const uint8_t *)c->in[1].data + o,
-                           dx + ox * a->stride_w * in[3]);
+                           dx + ox * x_step, ox < whole);
         }
     }
 }
