@@ -15,10 +15,11 @@
 #include "kernels/cpu/vmath.h"
 #include "ops/recurrent.h"
 
-#define WALK_ROWS    48 /* samples of a group at most: a strip of weights then serves four tiles */
-#define WALK_STATES  2  /* vectors of H that a sample carries beside the product's input */
-#define WALK_VECTORS 8  /* of columns that one row is multiplied with at a time */
-#define WALK_SERIAL  50000 /* multiply-adds below which waking threads costs more than the work */
+#define WALK_ROWS       48 /* samples of a group at most: a strip of weights then serves four tiles */
+#define WALK_STATES     2     /* vectors of H that a sample carries beside the product's input */
+#define WALK_VECTORS    8     /* of columns that one row is multiplied with at a time */
+#define WALK_SERIAL     50000 /* multiply-adds below which waking threads costs more than the work */
+#define WALK_ROW_SERIAL 40000 /* likewise, of a step of one row: threads are awake then */
 
 typedef struct walk walk;
 
@@ -141,12 +142,31 @@ ALWAYS_INLINE void walk_columns(const walk_group *g, int64_t j, int nv, int lane
     UNROLL for (int v = 0; v < nv; v++) vstore(g->p + j + v * VLEN, sum[v]);
 }
 
+typedef struct walk_row_job {
+    const walk_group *g;
+} walk_row_job;
+
+static inline void walk_row_task(void *arg, int64_t task, int thread)
+{
+    (void)thread;
+    const walk_group *g = ((const walk_row_job *)arg)->g;
+    const int64_t n = g->w->columns;
+    int64_t j = task * WALK_VECTORS * VLEN, end = j + WALK_VECTORS * VLEN;
+    if (end <= n) walk_columns(g, j, WALK_VECTORS, VLEN);
+    for (; end > n && j < n; j += VLEN) walk_columns(g, j, 1, vlanes(j, n));
+}
+
+/* Its columns are worth several threads, each of which then keeps its weights near, when a step
+ * takes longer than they need to meet. */
 static inline void walk_row_product(const walk_group *g)
 {
-    const int64_t n = g->w->columns, whole = WALK_VECTORS * VLEN;
-    int64_t j = 0;
-    for (; j + whole <= n; j += whole) walk_columns(g, j, WALK_VECTORS, VLEN);
-    for (; j < n; j += VLEN) walk_columns(g, j, 1, vlanes(j, n));
+    const walk *w = g->w;
+    walk_row_job job = {g};
+    const int64_t tasks = (w->columns + WALK_VECTORS * VLEN - 1) / (WALK_VECTORS * VLEN);
+    if (w->k * w->columns >= WALK_ROW_SERIAL)
+        snug_parallel(w->call->queue, tasks, walk_row_task, &job);
+    else
+        for (int64_t i = 0; i < tasks; i++) walk_row_task(&job, i, 0);
 }
 
 /* ---- groups ------------------------------------------------------------------------------------
