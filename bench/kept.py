@@ -11,6 +11,7 @@ import time
 
 import performance
 from common import ROOT, SNUG
+from workloads import WORKLOADS
 
 RESULTS = ROOT / "bench" / "results"
 NOISE = 0.10
@@ -26,7 +27,8 @@ def cpu():
 
 
 def surroundings(args):
-    commit = git("rev-parse", "--short", "HEAD") + ("-changed" if git("status", "--porcelain") else "")
+    changed = git("status", "--porcelain", "--", ".", ":!bench/results", ":!docs")
+    commit = git("rev-parse", "--short", "HEAD") + ("-changed" if changed else "")
     return {"date": time.strftime("%Y-%m-%d"), "commit": commit, "cpu": cpu(), "cpus": os.cpu_count(),
             "system": platform.platform(), "load_at_start": os.getloadavg()[0], "threads": args.threads,
             "rounds": args.rounds, "seconds": args.seconds}
@@ -108,8 +110,13 @@ def tell_slower(report, path=None):
 
 
 def keep(report):
+    """Figures of the same commit and day that were kept before are completed."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{report['date']}-{report['commit']}.json"
+    if path.exists():
+        before = {r["workload"]: r for r in json.loads(path.read_text())["results"]}
+        every = {**before, **{r["workload"]: r for r in report["results"]}}
+        report["results"] = [every[w] for w in WORKLOADS if w in every]
     path.write_text(json.dumps({**report, "time": time.strftime("%H:%M:%S")}, indent=1) + "\n")
     print(f"kept in {path.relative_to(ROOT)}")
     performance.compare(report)

@@ -89,8 +89,9 @@ def side_of(column, ours, common):
 
 
 def leaves_cost(ours, one_leaf):
-    """How much longer a step takes for its leaves."""
-    return median(o["step_seconds"] / l["step_seconds"] for o, l in zip(ours, one_leaf)) - 1
+    """How much longer a step takes for its leaves, in multiply-adds that the machine could have done meanwhile: cores
+    change their speed from run to run by more than leaves cost."""
+    return median(l["fraction_of_peak"] / o["fraction_of_peak"] for o, l in zip(ours, one_leaf)) - 1
 
 
 def compare(name, peers, args):

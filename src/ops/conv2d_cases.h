@@ -70,6 +70,7 @@ static const snug_conv2d_attrs valid = {STRIDE(1), .groups = 1},
 /* Depthwise. */
 static const snug_conv2d_attrs eight = {STRIDE(1), PAD(1), .groups = 8, .act = ACT_RELU},
                                wide5 = {STRIDE(1), PAD(2), .groups = 24, .act = ACT_GELU},
+                               halved5 = {STRIDE(2), PAD(2), .groups = 70},
                                wide7 = {STRIDE(1), PAD(3), .groups = 16},
                                halved = {STRIDE(2), PAD(1), .groups = 17},
                                far = {STRIDE(1), .pad_top = 3, .pad_left = 4, .groups = 9},
@@ -132,6 +133,11 @@ static const snug_case conv2d_cases[] = {
      .no_grad = true,
      .n_in = 3,
      .in = INPUTS(BATCH(2, 6, 19, 24), FIXED(5, 5, 1, 24), FIXED(24))},
+    {.name = "depthwise 5x5 halved",
+     .attrs = &halved5,
+     .no_grad = true,
+     .n_in = 2,
+     .in = INPUTS(BATCH(2, 7, 37, 70), FIXED(5, 5, 1, 70))},
     {.name = "depthwise 7x7",
      .attrs = &wide7,
      .no_grad = true,
@@ -349,6 +355,7 @@ BACK(g_scattered, 9, 24, 4, 5, .stride_h = 1, .stride_w = 2, DILATION(3, 2), .pa
      .pad_bottom = 2, .pad_left = 3, .groups = 33);
 BACK(g_eight, 5, 21, 3, 3, STRIDE(1), PAD(1), .groups = 8);
 BACK(g_wide5, 6, 19, 5, 5, STRIDE(1), PAD(2), .groups = 24);
+BACK(g_halved5, 7, 37, 5, 5, STRIDE(2), PAD(2), .groups = 70);
 BACK(g_wide7, 4, 17, 7, 7, STRIDE(1), PAD(3), .groups = 16);
 BACK(g_halved, 9, 35, 3, 3, STRIDE(2), PAD(1), .groups = 17);
 BACK(g_far, 4, 6, 3, 3, STRIDE(1), .pad_top = 3, .pad_left = 4, .groups = 9);
@@ -419,6 +426,10 @@ static const snug_case grad_input_cases[] = {
      .attrs = &g_wide5,
      .n_in = 2,
      .in = INPUTS(BATCH(2, 6, 19, 24), FIXED(5, 5, 1, 24))},
+    {.name = "depthwise 5x5 halved",
+     .attrs = &g_halved5,
+     .n_in = 2,
+     .in = INPUTS(BATCH(2, 4, 19, 70), FIXED(5, 5, 1, 70))},
     {.name = "depthwise 7x7",
      .attrs = &g_wide7,
      .n_in = 2,
@@ -597,6 +608,10 @@ static const snug_case grad_weight_cases[] = {
      .attrs = &g_wide5,
      .n_in = 2,
      .in = INPUTS(BATCH(2, 6, 19, 24), BATCH(2, 6, 19, 24))},
+    {.name = "depthwise 5x5 halved",
+     .attrs = &g_halved5,
+     .n_in = 2,
+     .in = INPUTS(BATCH(2, 7, 37, 70), BATCH(2, 4, 19, 70))},
     {.name = "depthwise 7x7",
      .attrs = &g_wide7,
      .n_in = 2,

@@ -137,6 +137,7 @@ static inline void put_row(const attention *a, const float *sums, int64_t rows, 
                            float *to)
 {
     const vf scale = vset1(factor);
+    for (int64_t d = 0; d < a->width; d += 16) __builtin_prefetch(to + a->width + d, 1);
     for (int64_t d = 0; d < a->width; d += VLEN) {
         const float *from = sums + d / TILE_N * rows * TILE_N + d % TILE_N;
         vstore_upto(to + d, vmul(vload(from), scale), vlanes(d, a->width));

@@ -12,6 +12,7 @@
 
 enum {
     BAND_ROWS = 32,        /* rows that a task walks together */
+    MAX_PHASES = 4,        /* whose rows' axes are found once a task */
     CHANNEL_BLOCK = 128,   /* channels that a strip walks together */
     TASK_ELEMENTS = 16384, /* of results */
     STRIP_BYTES = 24 << 10 /* of the image, that stay in the first-level cache */
@@ -362,15 +363,30 @@ static axis down_axis(const job *d, int64_t place)
     return phase_of(place % a->stride_h, steps, d->kh, (int64_t[]){d->out_h, d->h});
 }
 
-static row_view view_of(const job *d, int64_t row)
+/* How rows look at the image: all alike, or stride_h kinds of them in turn. */
+typedef struct row_axes {
+    axis of[MAX_PHASES];
+    int64_t n;
+} row_axes;
+
+static void find_axes(const job *d, row_axes *y)
+{
+    y->n = d->back ? at_most(d->a->stride_h, MAX_PHASES) : 1;
+    for (int64_t i = 0; i < y->n; i++) y->of[i] = down_axis(d, i);
+}
+
+static row_view view_of(const job *d, const row_axes *axes, int64_t row)
 {
     const int64_t sample = row / d->out_h, place = row % d->out_h;
-    const axis y = down_axis(d, place);
-    int64_t o = d->back ? place / d->a->stride_h : place, begin, end;
-    axis_taps(&y, o, &begin, &end);
-    int64_t first = sample * d->h + o * y.step + begin * y.dilation - y.before;
+    const int64_t stride = d->back ? d->a->stride_h : 1;
+    const int64_t o = stride == 1 ? place : place / stride, phase = place - o * stride;
+    const axis far = phase < axes->n ? (axis){0} : down_axis(d, phase);
+    const axis *y = phase < axes->n ? &axes->of[phase] : &far;
+    int64_t begin, end;
+    axis_taps(y, o, &begin, &end);
+    int64_t first = sample * d->h + o * y->step + begin * y->dilation - y->before;
     return (row_view){.x = d->image + first * d->w * d->c,
-                      .w = d->weights + (y.w0 + begin * y.w_step) * d->kw * d->w_tap,
+                      .w = d->weights + (y->w0 + begin * y->w_step) * d->kw * d->w_tap,
                       .y = d->out + row * d->out_w * d->c,
                       .n_rows = (int)(end - begin)};
 }
@@ -412,18 +428,20 @@ static void rows_task(void *arg, int64_t task, int thread)
     float wide[(MAX_TAPS + 1) * VLEN];
     row_view rows[BAND_ROWS];
     if (fold_of(d) > 1) widen(d, wide);
-    const axis y = down_axis(d, 0);
+    row_axes axes;
+    find_axes(d, &axes);
+    const axis *y = &axes.of[0];
     const int64_t end = at_most((task + 1) * d->grain, d->samples * d->out_h);
     for (int64_t row = task * d->grain; row < end; row += BAND_ROWS) {
         band b = {.d = d};
         b.t = (tile){.rows = rows,
                      .n_rows = (int)at_most(BAND_ROWS, end - row),
-                     .x_row = y.dilation * d->w * d->c,
-                     .w_row = y.w_step * d->kw * d->w_tap,
+                     .x_row = y->dilation * d->w * d->c,
+                     .w_row = y->w_step * d->kw * d->w_tap,
                      .x_step = d->c,
                      .y_step = d->c,
                      .act = d->back ? ACT_NONE : d->a->act};
-        for (int r = 0; r < b.t.n_rows; r++) rows[r] = view_of(d, row + r);
+        for (int r = 0; r < b.t.n_rows; r++) rows[r] = view_of(d, &axes, row + r);
         run_rows(d, &b);
     }
 }

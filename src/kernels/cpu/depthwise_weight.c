@@ -12,9 +12,13 @@ enum {
     BAND_PIXELS = 128, /* of dy in a band, or a whole row */
     BAND_ROWS = 32,
     AT_ONCE = VLEN == 8 ? 4 : 8, /* pixels of dy in registers: 16 of them where VLEN is 8 */
-    CHANNEL_BLOCK = 64,          /* channels of a task */
-    MANY_CHANNELS = 4 * CHANNEL_BLOCK,
+    CHANNEL_BLOCK = 64,          /* channels of a task by channels, half of them if they are few */
+    MANY_CHANNELS = 2 * CHANNEL_BLOCK,
     FEW_TAPS = 9, /* whose leaves fit on the stack */
+    FEW_PIXELS = 64,
+    SAMPLE_BLOCK = 512, /* channels of a task by samples, of few samples: */
+    SAMPLE_BLOCK_LEAST = 64,
+    MANY_SAMPLES = 8,
     TAPS_AT_ONCE = 4
 };
 
@@ -26,7 +30,8 @@ typedef struct job {
     float *out;
     float *partials; /* a sample each */
     axis down, across;
-    int64_t blocks, grain;
+    int64_t block, blocks; /* channels of a task, tasks of a sample */
+    int64_t grain;
 } job;
 
 /* A row of dy, and where row 0 of its window lies; rows [begin, end) of it are inside the image. */
@@ -65,27 +70,41 @@ ALWAYS_INLINE int form_columns(form f)
     return (AT_ONCE - 1) * f.step + f.taps;
 }
 
-/* Pixels of dy from `o` on. */
-ALWAYS_INLINE void add_pixels(const band *b, form f, const row_view *r, int64_t o, int lanes,
-                              vf sum[3][5])
+/* Up to AT_ONCE adjacent pixels of each row of dy. */
+typedef struct piece {
+    int64_t x, dy;  /* their first column and the first pixel, in floats from a row's */
+    int n;          /* pixels */
+    int begin, end; /* columns that they see and the image has */
+} piece;
+
+ALWAYS_INLINE piece piece_of(const band *b, form f, int64_t o, int64_t j)
 {
     const axis *x = b->x;
-    const int64_t column = o * x->step - x->before, n = x->n - o < AT_ONCE ? x->n - o : AT_ONCE;
-    const int64_t begin = -column, room = x->extent - column - (b->fold - 1),
-                  seen = (n - 1) * f.step + f.taps, end = seen < room ? seen : room;
-    const float *dy = r->dy + o * b->dy_step;
+    const int64_t column = o * x->step - x->before, n = at_most(x->n - o, AT_ONCE);
+    const int64_t room = x->extent - column - (b->fold - 1);
+    return (piece){.x = b->at[0] * b->x_row + column * b->x_step + j,
+                   .dy = o * b->dy_step + j,
+                   .n = (int)n,
+                   .begin = column < 0 ? (int)-column : 0,
+                   .end = (int)at_most(room, (n - 1) * f.step + f.taps)};
+}
+
+ALWAYS_INLINE void add_pixels(const band *b, form f, const row_view *r, const piece *t, int lanes,
+                              vf sum[3][5])
+{
+    const int first = (int)(r->begin - b->at[0]), last = (int)(r->end - b->at[0]);
+    const float *dy = r->dy + t->dy, *x = r->x + t->x;
     vf v[AT_ONCE];
     UNROLLED for (int p = 0; p < AT_ONCE; p++) v[p] =
-        f.edge && p >= n ? vzero() : vload_upto(dy + p * b->dy_step, lanes);
-    UNROLLED for (int k = 0; k < f.rows; k++)
+        f.edge && p >= t->n ? vzero() : vload_upto(dy + p * b->dy_step, lanes);
+    UNROLLED for (int k = 0; k < f.rows; k++, x += b->x_row)
     {
-        if (b->at[0] + k < r->begin || b->at[0] + k >= r->end) continue;
-        const float *row = r->x + (b->at[0] + k) * b->x_row + column * b->x_step;
+        if (k < first || k >= last) continue;
         UNROLLED for (int c = 0; c < form_columns(f); c++)
         {
-            if (f.edge && c < f.taps - 1 && c < begin) continue;
-            if (f.edge && c >= end) break;
-            vf pixel = vhold(vload_upto(row + c * b->x_step, lanes));
+            if (f.edge && c < f.taps - 1 && c < t->begin) continue;
+            if (f.edge && c >= t->end) break;
+            vf pixel = vhold(vload_upto(x + c * b->x_step, lanes));
             UNROLLED for (int i = 0; i < f.taps; i++)
             {
                 int p = c - i;
@@ -96,41 +115,36 @@ ALWAYS_INLINE void add_pixels(const band *b, form f, const row_view *r, int64_t 
     }
 }
 
-/* The same for a row of any window. */
-ALWAYS_INLINE void add_any(const band *b, const row_view *r, int lanes, vf sum[5])
+/* A row of any window. */
+ALWAYS_INLINE void add_any(const band *b, const row_view *r, int64_t j, int lanes, vf sum[5])
 {
     const axis *x = b->x;
     const int64_t k = b->at[0];
     if (k < r->begin || k >= r->end) return;
     for (int64_t o = 0; o < x->n; o++) {
         int64_t column = o * x->step - x->before + b->at[1] * x->dilation;
-        vf v = vload_upto(r->dy + o * b->dy_step, lanes);
+        vf v = vload_upto(r->dy + o * b->dy_step + j, lanes);
         UNROLLED for (int i = 0; i < TAPS_AT_ONCE; i++)
         {
             int64_t c = column + i * x->dilation;
             if (i >= b->taps || c < 0 || c >= x->extent - (b->fold - 1)) continue;
-            const float *pixel = r->x + k * b->x_row + c * b->x_step;
+            const float *pixel = r->x + k * b->x_row + c * b->x_step + j;
             sum[i] = vfma(vload_upto(pixel, lanes), v, sum[i]);
         }
     }
 }
 
-ALWAYS_INLINE void add_row(const band *b, form f, const row_view *r, int lanes, vf sum[3][5])
+/* All rows of a band, piece by piece. */
+ALWAYS_INLINE void add_pieces(const band *b, form f, int64_t j, int lanes, vf sum[3][5])
 {
     const form edge = {f.rows, f.taps, f.step, true};
-    const axis *x = b->x;
-    if (f.taps == 0) {
-        add_any(b, r, lanes, sum[0]);
-        return;
-    }
-    for (int64_t o = 0; o < x->n; o += AT_ONCE) {
-        int64_t column = o * x->step - x->before;
-        bool inside = column >= 0 && column + form_columns(f) <= x->extent - (b->fold - 1) &&
-                      o + AT_ONCE <= x->n;
+    for (int64_t o = 0; o < b->x->n; o += AT_ONCE) {
+        const piece t = piece_of(b, f, o, j);
+        bool inside = t.begin == 0 && t.end == form_columns(f) && t.n == AT_ONCE;
         if (inside && lanes == VLEN)
-            add_pixels(b, f, r, o, VLEN, sum);
+            for (int r = 0; r < b->n_rows; r++) add_pixels(b, f, &b->rows[r], &t, VLEN, sum);
         else
-            add_pixels(b, edge, r, o, lanes, sum);
+            for (int r = 0; r < b->n_rows; r++) add_pixels(b, edge, &b->rows[r], &t, lanes, sum);
     }
 }
 
@@ -140,11 +154,10 @@ ALWAYS_INLINE void add_vector(const band *b, form f, int64_t j, int lanes)
     const int taps = f.taps ? f.taps : TAPS_AT_ONCE;
     vf sum[3][5];
     UNROLLED for (int k = 0; k < 3; k++) UNROLLED for (int i = 0; i < 5; i++) sum[k][i] = vzero();
-    for (int i = 0; i < b->n_rows; i++) {
-        row_view r = b->rows[i];
-        r.x += j, r.dy += j;
-        add_row(b, f, &r, lanes, sum);
-    }
+    if (f.taps)
+        add_pieces(b, f, j, lanes, sum);
+    else
+        for (int r = 0; r < b->n_rows; r++) add_any(b, &b->rows[r], j, lanes, sum[0]);
     UNROLLED for (int k = 0; k < f.rows; k++)
     {
         if (b->at[0] + k >= b->kh) continue;
@@ -288,8 +301,8 @@ static void sample_task(void *arg, int64_t task, int thread)
 {
     (void)thread;
     const job *d = arg;
-    const int64_t sample = task / d->blocks, c0 = task % d->blocks * CHANNEL_BLOCK;
-    const int64_t block[] = {c0, at_most(CHANNEL_BLOCK, d->c - c0)};
+    const int64_t sample = task / d->blocks, c0 = task % d->blocks * d->block;
+    const int64_t block[] = {c0, at_most(d->block, d->c - c0)};
     const int64_t rows[] = {sample * d->oh, (sample + 1) * d->oh};
     sum_rows(d, rows, block, d->partials + sample * d->kh * d->kw * d->c + c0, d->c);
 }
@@ -334,6 +347,8 @@ static void combine_task(void *arg, int64_t task, int thread)
 static void by_samples(job *d, const snug_call *call)
 {
     const int64_t n = d->kh * d->kw * d->c;
+    d->block = d->samples < MANY_SAMPLES ? SAMPLE_BLOCK_LEAST : SAMPLE_BLOCK;
+    d->blocks = (d->c + d->block - 1) / d->block;
     d->grain = SPAN_STREAM / (d->samples > 0 ? d->samples : 1) / VLEN * VLEN + VLEN;
     if (d->samples > 0) snug_parallel(call->queue, d->samples * d->blocks, sample_task, d);
     if (n > 0) snug_parallel(call->queue, (n + d->grain - 1) / d->grain, combine_task, d);
@@ -353,8 +368,8 @@ static void channel_task(void *arg, int64_t task, int thread)
 {
     (void)thread;
     const job *d = arg;
-    const int64_t c0 = task * CHANNEL_BLOCK, taps = d->kh * d->kw;
-    const int64_t block[] = {c0, at_most(CHANNEL_BLOCK, d->c - c0)};
+    const int64_t c0 = task * d->block, taps = d->kh * d->kw;
+    const int64_t block[] = {c0, at_most(d->block, d->c - c0)};
     channel_sums stack[SNUG_LEAF_DEPTH];
     int depth = 0;
     const int64_t slots = d->step ? d->step->leaves_here : 1;
@@ -376,10 +391,11 @@ static void channel_task(void *arg, int64_t task, int thread)
 /* ---- dw ---------------------------------------------------------------------------------------
  */
 
-/* Enough channels keep the threads busy, and need no scratch. */
-static bool by_channels(const int64_t w[4])
+/* Enough channels keep the threads busy, and need no scratch; but images of them that are large are
+ * better read as they lie. */
+static bool by_channels(const int64_t w[4], const int64_t dy[4])
 {
-    return w[3] >= MANY_CHANNELS && w[0] * w[1] <= FEW_TAPS;
+    return w[3] >= MANY_CHANNELS && w[0] * w[1] <= FEW_TAPS && dy[1] * dy[2] <= FEW_PIXELS;
 }
 
 static bool weight_fits(const snug_sig *sig)
@@ -391,7 +407,7 @@ static size_t weight_scratch(const snug_sig *sig, int threads)
 {
     (void)threads;
     const snug_shape *w = &sig->out[0].shape;
-    if (by_channels(w->dim)) return 0;
+    if (by_channels(w->dim, sig->in[1].shape.dim)) return 0;
     return (size_t)(sig->in[0].shape.dim[0] * snug_shape_elements(w)) * sizeof(float);
 }
 
@@ -415,12 +431,13 @@ static void k_depthwise_grad_weight_f32(const snug_call *call)
              .out = call->out[0].data,
              .partials = call->scratch,
              .down = axis_down(a, in[1], w[0], dy[1]),
-             .across = axis_across(a, in[2], w[1], dy[2]),
-             .blocks = (in[3] + CHANNEL_BLOCK - 1) / CHANNEL_BLOCK};
-    if (by_channels(w))
-        snug_parallel(call->queue, d.blocks, channel_task, &d);
-    else
+             .across = axis_across(a, in[2], w[1], dy[2])};
+    if (by_channels(w, dy)) {
+        d.block = d.c < 2 * MANY_CHANNELS ? CHANNEL_BLOCK / 2 : CHANNEL_BLOCK;
+        snug_parallel(call->queue, (d.c + d.block - 1) / d.block, channel_task, &d);
+    } else {
         by_samples(&d, call);
+    }
 }
 
 KERNEL_TABLE(depthwise_weight) = {

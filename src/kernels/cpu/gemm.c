@@ -11,7 +11,8 @@
 #define TASK_MACS      500000 /* that a task should have at least */
 #define TASKS_A_THREAD 4
 #define PREPACK_BYTES  ((int64_t)1 << 20)
-#define LINE           16  /* floats of a cache line */
+#define LINE           16                                  /* floats of a cache line */
+#define LINES          (TILE_N > LINE ? TILE_N / LINE : 1) /* across a strip */
 #define STRAIGHT_K     512 /* of k at a time, where no block packs its own; BLOCK_K elsewhere */
 #define STRAIGHT_LDA   (STRAIGHT_K + 16)
 #define STRAIGHT_TILES 8 /* of a strip, at most, that read B where it is */
@@ -140,6 +141,12 @@ typedef struct block {
     float *acc;           /* stacks of tiles */
 } block;
 
+/* Tiles down a block at most: rows that fill no step are a tile apart where A is read in place. */
+static int64_t tiles_down(int64_t rows, bool straight_a)
+{
+    return ceil_div(rows, TILE_M) + straight_a;
+}
+
 /* The next piece from k0 on, in whole slots where several fit, else cutting a slot evenly. */
 static piece next_piece(const block *b, int64_t k0)
 {
@@ -158,28 +165,34 @@ static piece next_piece(const block *b, int64_t k0)
     return p;
 }
 
-/* One tile over a piece: a run for each leaf slot. `stack` is the tile's; the last run's result may
- * go to C at once. */
-static void run_tile(const block *b, const piece *p, const tile_run *whole, float *stack,
-                     tile_fn fn)
+/* One tile over a piece: a run for each leaf slot, or one for all where they are whole. `stack` is
+ * the tile's; the last run's result may go to C at once. */
+static void run_tile(const block *b, const piece *p, tile_run *run, float *stack, tile_fn fn)
 {
     const work *w = b->w;
-    tile_run run = *whole;
+    const int64_t leaf = w->leaf_k, n_slots = p->slot1 - p->slot0;
+    const bool whole = p->k0 == p->slot0 * leaf && p->k1 == p->slot1 * leaf;
+    float *const out = run->out;
+    const float *const begin_b = run->b;
+    run->more_slots = 0;
     for (int64_t slot = p->slot0; slot < p->slot1; slot++) {
-        int64_t begin = slot * w->leaf_k, end = min64(begin + w->leaf_k, w->g->k);
+        int64_t begin = slot * leaf, end = min64(begin + leaf, w->g->k);
         int64_t k = begin < p->k0 ? p->k0 : begin, stop = end < p->k1 ? end : p->k1;
-        int64_t number = slot - b->slot0, done = stop > k ? k - p->k0 : 0;
-        run.n = stop > k ? stop - k : 0;
-        run.a = whole->a + done * run.a_step;
-        run.b = whole->b + done * run.b_step;
-        if (whole->ahead) run.ahead = whole->ahead + done * run.ahead_step;
-        run.pack = whole->pack ? whole->pack + done * run.pack_step : NULL;
-        run.acc = stack + __builtin_popcountll((unsigned long long)number) * TILE_SIZE;
-        run.carry = k > begin && begin < end;
-        run.merges = stop >= end ? snug_leaf_merges(number) : 0;
-        run.out = slot + 1 == p->slot1 ? whole->out : NULL;
-        fn(&run);
+        int64_t number = slot - b->slot0;
+        run->n = stop > k ? stop - k : 0;
+        run->acc = stack + __builtin_popcountll((unsigned long long)number) * TILE_SIZE;
+        run->carry = k > begin && begin < end;
+        run->slot = number;
+        if (whole) run->more_slots = n_slots - 1, slot = p->slot1 - 1, number += n_slots - 1;
+        run->merges = stop >= end ? snug_leaf_merges(number) : 0;
+        run->out = slot + 1 == p->slot1 ? out : NULL;
+        fn(run);
+        run->a += run->n * run->a_step;
+        run->b += run->n * run->b_step;
+        if (run->ahead) run->ahead += run->n * run->ahead_step;
+        if (run->pack) run->pack += run->n * run->pack_step;
     }
+    run->b = begin_b;
 }
 
 /* Whether a strip of B can be read from where B is: it ends with whole vectors. */
@@ -220,17 +233,17 @@ static void ask_ahead(const block *b, const piece *p, int64_t s, int64_t i, tile
     const gemm *g = b->w->g;
     run->ahead = NULL, run->ahead_step = 0, run->ahead_more = 0;
     if (!g->b || b->w->cut.prepack) return;
-    const int64_t lines = TILE_N > LINE ? TILE_N / LINE : 1, next = (s + 1) * TILE_N;
+    const int64_t next = (s + 1) * TILE_N;
     const bool more = next < b->nj;
     if (i == 0) {
         run->ahead = run->b + TILE_AHEAD * run->b_step;
         run->ahead_step = run->b_step;
-        run->ahead_more = (lines - 1) * LINE;
-    } else if (i <= lines && (more || p->k1 < g->k)) {
+        run->ahead_more = (LINES - 1) * LINE;
+    } else if (i <= LINES && (more || p->k1 < g->k)) {
         run->ahead = g->b + b->group * g->n + (more ? p->k0 : p->k1) * g->ldb + b->j0 +
                      (more ? next : 0) + (i - 1) * LINE;
         run->ahead_step = g->ldb;
-        if (b->ni <= lines * TILE_M) run->ahead_more = LINE;
+        if (b->ni <= LINES * TILE_M) run->ahead_more = LINE;
     }
 }
 
@@ -256,7 +269,8 @@ static tile_fn tile_at(const block *b, const piece *p, int64_t i, int nv, int64_
     *rows = min64(TILE_M, left);
     /* A low tile at the end is slow: two of half the height. */
     if (left > TILE_M && left < 2 * TILE_M) *rows = round_up(ceil_div(left, 2), TILE_STEP);
-    run->a_step = run->a_row = straight ? g->lda : p->a_ld;
+    run->a_row = straight ? g->lda : p->a_ld;
+    run->a_step = g->a_by_k ? run->a_row : 1;
     if (straight)
         run->a = g->a + (g->a_by_k ? p->k0 * g->lda + b->i0 + i : (b->i0 + i) * g->lda + p->k0);
     else
@@ -264,27 +278,35 @@ static tile_fn tile_at(const block *b, const piece *p, int64_t i, int nv, int64_
     return tile_of(how, *rows, nv);
 }
 
-static void run_piece(const block *b, const piece *p)
+static void run_strip(const block *b, const piece *p, int64_t s, bool last, float *stack)
 {
     const work *w = b->w;
     const gemm *g = w->g;
-    const bool last = p->k1 == min64(b->slot1 * w->leaf_k, g->k);
-    int64_t number = 0;
+    const int64_t stack_step = w->cut.many_pieces ? w->cut.depth * TILE_SIZE : 0;
+    tile_run run = {.runs = 1, .out_ld = g->ldc, .act = g->act};
+    gemm_tile t = {.group = b->group, .j0 = b->j0 + s * TILE_N};
+    t.nv = (int)min64(TILE_V, ceil_div(b->nj - s * TILE_N, VLEN));
+    if (g->bias) run.bias = g->bias + t.group * g->n + t.j0;
+    for (int64_t i = 0, number = 0; i < b->ni; i += t.n, number++, stack += stack_step) {
+        if (number <= 1) strip_of_b(b, p, s, number == 0, &run);
+        if (number <= LINES + 1) ask_ahead(b, p, s, number, &run);
+        tile_fn fn = tile_at(b, p, i, t.nv, &t.n, &run);
+        t.i0 = b->i0 + i, t.sums = stack;
+        run.out = last && w->cut.parts == 1 ? gemm_place_finished(g, &t) : NULL;
+        run_tile(b, p, &run, stack, fn);
+        if (last && !run.out) finish_tile(b, &t);
+    }
+}
+
+static void run_piece(const block *b, const piece *p)
+{
+    const work *w = b->w;
+    const bool last = p->k1 == min64(b->slot1 * w->leaf_k, w->g->k);
+    float *stack = b->acc;
     for (int64_t s = 0; s * TILE_N < b->nj; s++) {
-        tile_run run = {.runs = 1};
-        int nv = (int)min64(TILE_V, ceil_div(b->nj - s * TILE_N, VLEN));
-        int64_t tile = 0;
-        for (int64_t i = 0, rows; i < b->ni; i += rows, number++) {
-            strip_of_b(b, p, s, i == 0, &run);
-            tile_fn fn = tile_at(b, p, i, nv, &rows, &run);
-            ask_ahead(b, p, s, tile++, &run);
-            float *stack = b->acc + (w->cut.many_pieces ? number * w->cut.depth * TILE_SIZE : 0);
-            const gemm_tile t = {stack, b->group, b->i0 + i, rows, b->j0 + s * TILE_N, nv};
-            run.out = last && w->cut.parts == 1 ? gemm_place(g, &t) : NULL;
-            run.out_ld = g->ldc;
-            run_tile(b, p, &run, stack, fn);
-            if (last && !run.out) finish_tile(b, &t);
-        }
+        run_strip(b, p, s, last, stack);
+        if (w->cut.many_pieces)
+            stack += tiles_down(b->ni, w->cut.straight_a) * w->cut.depth * TILE_SIZE;
     }
 }
 
@@ -368,8 +390,7 @@ static size_t lay_out(work *w, const gemm *g, int threads, float *scratch)
     int64_t by_row = c->straight_a ? TILE_STEP * STRAIGHT_LDA : bm * BLOCK_LDA;
     int64_t by_k = (c->straight_a ? TILE_STEP * far : bm * bk) + VLEN;
     int64_t strips = bk * bn > far * TILE_N ? bk * bn : far * TILE_N;
-    int64_t tiles_m = bm / TILE_M + c->straight_a; /* rows that fill no step are a tile apart */
-    int64_t stacks = c->many_pieces ? tiles_m * (bn / TILE_N) : 1;
+    int64_t stacks = c->many_pieces ? tiles_down(bm, c->straight_a) * (bn / TILE_N) : 1;
     w->a_floats = (size_t)round_up(g->a_by_k ? by_k : by_row, 16);
     w->b_floats = (size_t)round_up(strips, 16);
     w->own_floats = w->a_floats + w->b_floats + (size_t)(stacks * c->depth * TILE_SIZE);

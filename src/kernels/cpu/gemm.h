@@ -86,13 +86,19 @@ typedef struct gemm_tile {
     int nv;
 } gemm_tile;
 
-/* Where a finished tile belongs as it stands in registers, rows ldc apart: it is whole and nothing
- * is to be added. NULL: gemm_store. */
-static inline float *gemm_place(const gemm *g, const gemm_tile *t)
+/* Where a tile belongs, rows ldc apart, when it is whole and the activation one that tiles apply on
+ * the way (tile.h). NULL: gemm_store. */
+static inline float *gemm_place_finished(const gemm *g, const gemm_tile *t)
 {
-    if (g->rows || g->bias || g->act != ACT_NONE) return NULL;
+    if (g->rows || g->act == ACT_GELU) return NULL;
     if (t->n % TILE_STEP != 0 || t->j0 + t->nv * VLEN > g->n) return NULL;
     return g->c + t->group * g->n + t->i0 * g->ldc + t->j0;
+}
+
+/* The same when nothing is to be added either. */
+static inline float *gemm_place(const gemm *g, const gemm_tile *t)
+{
+    return g->bias || g->act != ACT_NONE ? NULL : gemm_place_finished(g, t);
 }
 
 /* Through bias and activation to where C's rows go. */

@@ -14,11 +14,28 @@ ALWAYS_INLINE void row_sums(int64_t n, row_term term, const void *arg, float out
 {
     vf s[4][2];
     int64_t i = 0;
-    for (int v = 0; v < 4; v++) s[v][0] = s[v][1] = vzero();
+    UNROLL for (int v = 0; v < 4; v++) s[v][0] = s[v][1] = vzero();
     for (; i + 4 * VLEN <= n; i += 4 * VLEN)
-        for (int v = 0; v < 4; v++) term(arg, i + v * VLEN, VLEN, s[v]);
-    for (int v = 0; i < n; v++, i += VLEN) term(arg, i, vlanes(i, n), s[v]);
-    for (int k = 0; k < 2; k++) out[k] = vsum(vadd(vadd(s[0][k], s[1][k]), vadd(s[2][k], s[3][k])));
+        UNROLL for (int v = 0; v < 4; v++) term(arg, i + v * VLEN, VLEN, s[v]);
+    UNROLL for (int v = 0; v < 4; v++)
+    {
+        if (i < n) term(arg, i, vlanes(i, n), s[v]);
+        i += VLEN;
+    }
+    UNROLL for (int k = 0; k < 2; k++) out[k] =
+        vsum(vadd(vadd(s[0][k], s[1][k]), vadd(s[2][k], s[3][k])));
+}
+
+/* Rows that go through each pass together, so that none waits for its own sums. The next ones to be
+ * read and written are asked for meanwhile. */
+enum { ROWS = 8 };
+
+static inline void ask_for(const float *in, const float *out, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += 16) {
+        __builtin_prefetch(in + i, 0);
+        __builtin_prefetch(out + i, 1);
+    }
 }
 
 static const float *floats(const snug_call *c, int input)
@@ -86,38 +103,65 @@ static norm_row norm_row_of(const snug_call *c, int64_t r, int64_t n)
                       .mean = vzero()};
 }
 
-static void layer_norm_rows(const snug_call *c, int64_t begin, int64_t end)
+static void layer_norm_some(const snug_call *c, int64_t first, int n_rows)
 {
     int64_t n = snug_shape_last(&c->in[0].type.shape);
-    float *means = c->out[1].data, *inv_stds = c->out[2].data, sum[2];
-    for (int64_t r = begin; r < end; r++) {
-        norm_row k = norm_row_of(c, r, n);
-        row_sums(n, sum_term, &k, sum);
-        float pivot = sum[0] / (float)n;
-        k.mean = vset1(pivot);
-        row_sums(n, deviation_term, &k, sum);
-        double drift = (double)sum[0] / (double)n;
-        double var = ((double)sum[1] - (double)sum[0] * drift) / (double)n;
-        float mean = (float)((double)pivot + drift), inv_std = inverse_root(var, epsilon_of(c));
-        k.mean = vset1(mean), k.inv_std = vset1(inv_std);
+    float *means = c->out[1].data, *inv_stds = c->out[2].data;
+    float pivot[ROWS], sum[ROWS][2], mean[ROWS], inv_std[ROWS];
+    for (int i = 0; i < n_rows; i++) {
+        norm_row k = norm_row_of(c, first + i, n);
+        ask_for(k.x + ROWS * n, k.y + ROWS * n, n);
+        row_sums(n, sum_term, &k, sum[i]);
+        pivot[i] = sum[i][0] / (float)n;
+    }
+    for (int i = 0; i < n_rows; i++) {
+        norm_row k = norm_row_of(c, first + i, n);
+        k.mean = vset1(pivot[i]);
+        row_sums(n, deviation_term, &k, sum[i]);
+    }
+    for (int i = 0; i < n_rows; i++) {
+        double drift = (double)sum[i][0] / (double)n;
+        double var = ((double)sum[i][1] - (double)sum[i][0] * drift) / (double)n;
+        mean[i] = (float)((double)pivot[i] + drift);
+        inv_std[i] = inverse_root(var, epsilon_of(c));
+        if (means) means[first + i] = mean[i];
+        if (inv_stds) inv_stds[first + i] = inv_std[i];
+    }
+    for (int i = 0; i < n_rows; i++) {
+        norm_row k = norm_row_of(c, first + i, n);
+        k.mean = vset1(mean[i]), k.inv_std = vset1(inv_std[i]);
         span_each(0, n, norm_at, &k);
-        if (means) means[r] = mean;
-        if (inv_stds) inv_stds[r] = inv_std;
+    }
+}
+
+static void layer_norm_rows(const snug_call *c, int64_t begin, int64_t end)
+{
+    for (int64_t r = begin; r < end; r += ROWS)
+        layer_norm_some(c, r, end - r < ROWS ? (int)(end - r) : ROWS);
+}
+
+static void rms_norm_some(const snug_call *c, int64_t first, int n_rows)
+{
+    int64_t n = snug_shape_last(&c->in[0].type.shape);
+    float *inv_rms = c->out[1].data, sum[ROWS][2];
+    for (int i = 0; i < n_rows; i++) {
+        norm_row k = norm_row_of(c, first + i, n);
+        ask_for(k.x + ROWS * n, k.y + ROWS * n, n);
+        row_sums(n, square_term, &k, sum[i]);
+    }
+    for (int i = 0; i < n_rows; i++) {
+        norm_row k = norm_row_of(c, first + i, n);
+        float scale = inverse_root((double)sum[i][0] / (double)n, epsilon_of(c));
+        k.inv_std = vset1(scale);
+        span_each(0, n, norm_at, &k);
+        if (inv_rms) inv_rms[first + i] = scale;
     }
 }
 
 static void rms_norm_rows(const snug_call *c, int64_t begin, int64_t end)
 {
-    int64_t n = snug_shape_last(&c->in[0].type.shape);
-    float *inv_rms = c->out[1].data, sum[2];
-    for (int64_t r = begin; r < end; r++) {
-        norm_row k = norm_row_of(c, r, n);
-        row_sums(n, square_term, &k, sum);
-        float scale = inverse_root((double)sum[0] / (double)n, epsilon_of(c));
-        k.inv_std = vset1(scale);
-        span_each(0, n, norm_at, &k);
-        if (inv_rms) inv_rms[r] = scale;
-    }
+    for (int64_t r = begin; r < end; r += ROWS)
+        rms_norm_some(c, r, end - r < ROWS ? (int)(end - r) : ROWS);
 }
 
 static void run_rows(const snug_call *c, span_fn fn)
@@ -187,21 +231,38 @@ ALWAYS_INLINE void grad_at(const void *arg, int64_t i, int n)
     vstore_upto(r->dx + i, vmul(d, r->inv_std), n);
 }
 
-static void grad_rows(const snug_call *c, int64_t begin, int64_t end)
+static grad_row grad_row_of(const snug_call *c, const grad_in *in, int64_t r, int64_t n)
+{
+    return (grad_row){.dy = in->dy + r * n,
+                      .x = in->x + r * n,
+                      .weight = in->weight,
+                      .dx = (float *)c->out[0].data + r * n,
+                      .mean = vset1(in->mean ? in->mean[r] : 0),
+                      .inv_std = vset1(in->inv_std[r])};
+}
+
+static void grad_some(const snug_call *c, const grad_in *in, int64_t first, int n_rows)
 {
     int64_t n = snug_shape_last(&c->in[0].type.shape);
-    grad_in in = grad_in_of(c);
-    float sum[2];
-    for (int64_t r = begin; r < end; r++) {
-        grad_row k = {.dy = in.dy + r * n, .x = in.x + r * n, .weight = in.weight};
-        k.dx = (float *)c->out[0].data + r * n;
-        k.mean = vset1(in.mean ? in.mean[r] : 0);
-        k.inv_std = vset1(in.inv_std[r]);
-        row_sums(n, grad_term, &k, sum);
-        k.mean_u = vset1(in.mean ? sum[0] / (float)n : 0);
-        k.mean_ux = vset1(sum[1] / (float)n);
+    float sum[ROWS][2];
+    for (int i = 0; i < n_rows; i++) {
+        grad_row k = grad_row_of(c, in, first + i, n);
+        ask_for(k.x + ROWS * n, k.dx + ROWS * n, n);
+        row_sums(n, grad_term, &k, sum[i]);
+    }
+    for (int i = 0; i < n_rows; i++) {
+        grad_row k = grad_row_of(c, in, first + i, n);
+        k.mean_u = vset1(in->mean ? sum[i][0] / (float)n : 0);
+        k.mean_ux = vset1(sum[i][1] / (float)n);
         span_each(0, n, grad_at, &k);
     }
+}
+
+static void grad_rows(const snug_call *c, int64_t begin, int64_t end)
+{
+    const grad_in in = grad_in_of(c);
+    for (int64_t r = begin; r < end; r += ROWS)
+        grad_some(c, &in, r, end - r < ROWS ? (int)(end - r) : ROWS);
 }
 
 /* Sums of dy and dy * xhat of up to four vectors of columns, row after row. */
@@ -209,19 +270,23 @@ ALWAYS_INLINE void group_sums_of_rows(const grad_in *in, const column_block *b, 
                                       int64_t column, int width, float *const out[2])
 {
     vf sum[4][2];
-    for (int v = 0; v < 4; v++) sum[v][0] = sum[v][1] = vzero();
+    UNROLL for (int v = 0; v < 4; v++) sum[v][0] = sum[v][1] = vzero();
     for (int64_t r = b->row; r < b->row + b->n_rows; r++) {
         grad_row k = {.dy = in->dy + r * n + column, .x = in->x + r * n + column};
         k.mean = vset1(in->mean ? in->mean[r] : 0);
         k.inv_std = vset1(in->inv_std[r]);
-        for (int v = 0; v * VLEN < width; v++)
+        UNROLL for (int v = 0; v < 4; v++) if (v * VLEN < width)
             grad_term(&k, v * VLEN, vlanes(v * VLEN, width), sum[v]);
     }
-    for (int v = 0; v * VLEN < width; v++)
+    UNROLL for (int v = 0; v < 4; v++)
+    {
+        if (v * VLEN >= width) continue;
         for (int k = 0; k < 2; k++)
             vstore_upto(out[k] + v * VLEN, sum[v][k], vlanes(v * VLEN, width));
+    }
 }
 
+/* Where a task has all columns of its rows, it goes on to their dx while they are near. */
 static void grad_block(const column_job *j, const column_block *b, float *const out[2])
 {
     grad_in in = grad_in_of(j->arg);
@@ -232,6 +297,7 @@ static void grad_block(const column_job *j, const column_block *b, float *const 
     if (c < b->end)
         group_sums_of_rows(&in, b, n, c, (int)(b->end - c),
                            (float *const[]){out[0] + c - b->begin, out[1] + c - b->begin});
+    if (j->partials && b->end == n) grad_rows(j->arg, b->row, b->row + b->n_rows);
 }
 
 static void grad_finish(const column_job *j, int64_t begin, int64_t end, const column_state *s)
@@ -244,11 +310,11 @@ static void grad_finish(const column_job *j, int64_t begin, int64_t end, const c
     }
 }
 
-/* dx may be dy: sums over rows come first. */
+/* dx may be dy: sums over a row come before its dx. */
 static void k_norm_grad_f32(const snug_call *c)
 {
+    column_job j = columns_job(c, &c->in[0].type.shape);
     if (c->out[1].data || (c->n_out == 3 && c->out[2].data)) {
-        column_job j = columns_job(c, &c->in[0].type.shape);
         j.block = grad_block;
         j.merge = column_merge_sums;
         j.round = true;
@@ -256,7 +322,7 @@ static void k_norm_grad_f32(const snug_call *c)
         j.arg = c;
         columns_reduce(c, &j, c->scratch, c->scratch_bytes);
     }
-    run_rows(c, grad_rows);
+    if (!j.partials) run_rows(c, grad_rows);
 }
 
 static size_t norm_grad_scratch(const snug_sig *s, int threads)

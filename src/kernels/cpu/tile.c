@@ -2,9 +2,10 @@
 /* The functions of tile.h. */
 #include "kernels/cpu/tile.h"
 
-/* How far a tile has come in A and B. */
+/* How far a tile has come in A, B and what it asks for and packs. */
 typedef struct tile_place {
     const float *a, *b, *ahead;
+    float *pack;
 } tile_place;
 
 /* One run of k. `q` holds a pointer for every three rows: with a base, twice and four times a
@@ -14,7 +15,7 @@ ALWAYS_INLINE void tile_k(const tile_run *t, int mr, int nv, int how, tile_place
 {
     const int layout = how % TILE_LAYOUTS;
     const bool packs = how >= TILE_LAYOUTS;
-    float *pack = t->pack;
+    float *pack = at->pack;
     const int64_t row = layout == TILE_BY_K ? 1 : t->a_row;
     const int64_t step = layout == TILE_BY_K ? t->a_step : 1;
     const float *q[(TILE_M + 2) / 3], *b = at->b, *ahead = at->ahead;
@@ -44,31 +45,72 @@ ALWAYS_INLINE void tile_k(const tile_run *t, int mr, int nv, int how, tile_place
     at->a += t->n * step;
     at->b = b;
     at->ahead = ahead;
+    at->pack = pack;
+}
+
+ALWAYS_INLINE void tile_runs(const tile_run *t, int mr, int nv, int how, tile_place *at,
+                             vf c[TILE_M][TILE_V])
+{
+    int64_t until_jump = t->runs;
+    for (int64_t left = t->runs * (t->again + 1); left > 0; left--) {
+        tile_k(t, mr, nv, how, at, c);
+        at->a += t->a_skip, at->b += t->b_skip;
+        if (--until_jump > 0) continue;
+        at->a += t->a_jump, at->b += t->b_jump;
+        until_jump = t->runs;
+    }
+}
+
+/* To C. */
+ALWAYS_INLINE void tile_finish(const tile_run *t, int mr, int nv, vf c[TILE_M][TILE_V])
+{
+    if (t->bias) {
+        vf bias[TILE_V];
+        UNROLL for (int v = 0; v < nv; v++) bias[v] = vload(t->bias + v * VLEN);
+        UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++) c[i][v] =
+            vadd(c[i][v], bias[v]);
+    }
+    if (t->act != ACT_NONE)
+        UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++) c[i][v] =
+            vmax(vzero(), c[i][v]);
+    if (t->act == ACT_RELU6)
+        UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++) c[i][v] =
+            vmin(vset1(6), c[i][v]);
+    float *out = t->out;
+    UNROLL for (int i = 0; i < mr; i++)
+    {
+        UNROLL for (int v = 0; v < nv; v++) vstore(out + v * VLEN, c[i][v]);
+        out += t->out_ld;
+    }
 }
 
 ALWAYS_INLINE void tile_any(const tile_run *t, int mr, int nv, int how)
 {
     vf c[TILE_M][TILE_V];
-    tile_place at = {t->a, t->b, t->ahead ? t->ahead : t->b};
+    tile_place at = {t->a, t->b, t->ahead ? t->ahead : t->b, t->pack};
     float *acc = t->acc;
-    UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++) c[i][v] =
-        t->carry ? vload(acc + (i * nv + v) * VLEN) : vzero();
-    for (int64_t again = t->again; again >= 0; again--) {
-        for (int64_t r = t->runs; r > 0; r--) {
-            tile_k(t, mr, nv, how, &at, c);
-            at.a += t->a_skip, at.b += t->b_skip;
-        }
-        at.a += t->a_jump, at.b += t->b_jump;
-    }
-    for (int m = t->merges; m > 0; m--) {
-        acc -= TILE_SIZE;
+    bool carry = t->carry;
+    for (int64_t slot = t->slot, last = slot + t->more_slots;; slot++) {
         UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++) c[i][v] =
-            vadd(vload(acc + (i * nv + v) * VLEN), c[i][v]);
+            carry ? vload(acc + (i * nv + v) * VLEN) : vzero();
+        tile_runs(t, mr, nv, how, &at, c);
+        for (int m = slot < last ? snug_leaf_merges(slot) : t->merges; m > 0; m--) {
+            acc -= TILE_SIZE;
+            UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++) c[i][v] =
+                vadd(vload(acc + (i * nv + v) * VLEN), c[i][v]);
+        }
+        if (slot == last) break;
+        UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++)
+            vstore(acc + (i * nv + v) * VLEN, c[i][v]);
+        acc += TILE_SIZE;
+        carry = false;
     }
-    float *out = t->out ? t->out : acc;
-    const int64_t ld = t->out ? t->out_ld : nv * VLEN;
+    if (t->out) {
+        tile_finish(t, mr, nv, c);
+        return;
+    }
     UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++)
-        vstore(out + i * ld + v * VLEN, c[i][v]);
+        vstore(acc + (i * nv + v) * VLEN, c[i][v]);
 }
 
 /* clang-format off */

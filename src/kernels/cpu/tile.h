@@ -28,8 +28,11 @@ typedef struct tile_run {
     float *acc; /* partials, TILE_SIZE floats apart: this, before it those it merges with */
     float *out; /* where the result goes, rows out_ld apart: NULL: to acc */
     int64_t out_ld;
-    bool carry; /* *acc holds the chain so far; else it starts at zero */
-    int merges; /* then add the partials before, the last first */
+    const float *bias;        /* added to what goes to out; NULL */
+    int64_t act;              /* then of it; ACT_GELU is not among those known here */
+    int64_t slot, more_slots; /* leaf slots, each all of the above; merges are of the last */
+    bool carry;               /* *acc holds the chain so far; else it starts at zero */
+    int merges;               /* then add the partials before, the last first */
 } tile_run;
 
 typedef void (*tile_fn)(const tile_run *);
