@@ -101,6 +101,26 @@ static void training_graph_is_fused(void **state)
     net_close(&n);
 }
 
+/* A batch norm takes the bias before it away: its gradient is not computed, and it stays. */
+static void biases_before_batch_norms_stay(void **state)
+{
+    (void)state;
+    const snug_op *sum = &snug_op_sum_rows;
+    net_config c = {.batch = 8, .leaves = 1, .n_micro = 1, .batch_norm = true, .classes = 4};
+    net n;
+    net_open(&n, c, 1);
+    int sums = count(n.graph, sum);
+    for (uint64_t s = 0; s < 3; s++) ok(net_step(&n, s, c.batch));
+    snug_tensor bias = snug_arena_tensor(&n.arena, "conv1.bias");
+    for (int64_t i = 0; i < snug_shape_elements(&bias.type.shape); i++)
+        assert_true(snug_load(&bias, i) == 0);
+    net_close(&n);
+    c.disabled = 1ULL << pass_index("cancel");
+    net_open(&n, c, 1);
+    assert_int_equal(count(n.graph, sum), sums + 1);
+    net_close(&n);
+}
+
 /* Behind a batch norm both an activation and its mask disappear. */
 static void activations_fuse_both_ways(void **state)
 {
@@ -296,6 +316,7 @@ int main(void)
         cmocka_unit_test(bits_stay_where_promised),
         cmocka_unit_test(batch_norms_are_made_again),
         cmocka_unit_test(training_graph_is_fused),
+        cmocka_unit_test(biases_before_batch_norms_stay),
         cmocka_unit_test(activations_fuse_both_ways),
         cmocka_unit_test(batch_norm_folds_at_inference),
         cmocka_unit_test(constants_fold_and_dead_code_goes),
