@@ -59,7 +59,7 @@ def snug_start(folder, workload):
         write_text(data, workload.batch, workload.sample[0])
     else:
         write_arrays(data, workload.batch, workload.sample, workload.classes)
-    write_recipe(folder / "model.yaml", workload.zoo)
+    write_recipe(folder / "model.yaml", workload.small or workload.zoo)
     args = ["train", folder / "model.yaml", "--set", f"data.path={data}", "--batch", workload.batch, "--optimizer",
             workload.optimizer, "--set", "train.schedule=constant", "--set", "train.weight_decay=0", "--quiet"]
     if workload.frozen:

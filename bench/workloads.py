@@ -14,6 +14,7 @@ class Workload:
     zoo: str = ""  # as `snug train --model` has it; empty: as `snug bench`
     rate: str = ""  # learning rate; empty: 0.001, with momentum 0.02
     gentle_rate: str = ""  # while losses are compared, where rounding would soon be seen
+    small: str = ""  # of the same family, to compare losses with
     tokens: bool = False  # a text
     frozen: int = 0  # layers of Snug's list that stay; negative: all but the last
     peer: tuple = ()  # more arguments of the peers
@@ -43,7 +44,7 @@ WORKLOADS = {
     "autoencoder": Workload("autoencoder", "autoencoder", 512, "adam", (640,), 0),
     "lstm": Workload("lstm", "lstm", 32, "adam", (64, 16)),
     "gpt": Workload("gpt", "gpt", 12, "adamw", (64,), 65, tokens=True),
-    "gpt2-124M": Workload("gpt2", "gpt2", 4, "adamw", (64,), 50257, tokens=True, slow=True),
-    "gpt2-124M-256": Workload("gpt2-256", "gpt2", 1, "adamw", (256,), 50257, zoo="gpt2", tokens=True,
-                              peer=("--context", "256"), slow=True),
+    "gpt2-124M": Workload("gpt2", "gpt2", 4, "adamw", (64,), 50257, small="gpt2:layers=2", tokens=True, slow=True),
+    "gpt2-124M-256": Workload("gpt2-256", "gpt2", 1, "adamw", (256,), 50257, small="gpt2:layers=2",
+                              tokens=True, peer=("--context", "256"), slow=True),
 }

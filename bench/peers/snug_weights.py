@@ -73,6 +73,9 @@ def follow_layout(module, same):
 @torch.no_grad()
 def load(model, name, path):
     weights = read(path)
+    if isinstance(model, Gpt):  # of as many tokens and blocks as the file
+        model.tokens = nn.Embedding(*weights["embedding1.weight"].shape)
+        model.blocks = model.blocks[:sum(n.endswith(".qkv.weight") for n in weights)]
     for place, module in named(model):
         for key, parameter in module.named_parameters(recurse=False):
             if key == "bias_hh_l0":  # Snug has one bias
