@@ -92,20 +92,24 @@ static snug_status noise_read(snug_source *s, snug_raw_part part, int64_t first,
     return SNUG_OK;
 }
 
-/* Series: floats from 0 to 1. */
+/* Series: floats from 0 to 1, of 16 bits each. */
 static snug_status noise_steps(snug_source *s, snug_raw_part part, int64_t first, int64_t n,
                                void *out)
 {
+    enum { TOGETHER = 2 * LANES };
     const noise_source *g = (const noise_source *)s;
     const size_t each = s->record_bytes / sizeof(float);
     (void)part;
     for (int64_t i = 0; i < n; i++) {
-        float *sample = (float *)out + (size_t)i * each, made[LANES];
+        float *sample = (float *)out + (size_t)i * each, made[TOGETHER];
         stream words = open_stream(g, first + i);
-        for (size_t at = 0; at < each; at += LANES) {
+        for (size_t at = 0; at < each; at += TOGETHER) {
             next_words(&words);
-            for (int j = 0; j < LANES; j++) made[j] = snug_rng_float(words.lane[j]);
-            memcpy(sample + at, made, (each - at < LANES ? each - at : LANES) * sizeof *made);
+            for (int j = 0; j < LANES; j++) {
+                made[j] = (float)(int32_t)(words.lane[j] >> 16) * 0x1p-16f;
+                made[j + LANES] = (float)(int32_t)(words.lane[j] & 0xffff) * 0x1p-16f;
+            }
+            memcpy(sample + at, made, (each - at < TOGETHER ? each - at : TOGETHER) * sizeof *made);
         }
     }
     return SNUG_OK;
