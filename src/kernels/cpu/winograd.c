@@ -11,6 +11,7 @@
 #include "kernels/cpu/tile.h"
 #include <assert.h>
 
+#define FEW_CHANNELS  12                 /* below this, transforms cost more than products */
 #define WEIGHT_BYTES  ((int64_t)5 << 19) /* of shared transformed weights at most */
 #define BLOCK_BYTES   ((int64_t)384 << 10)
 #define BLOCK_TILES   64 /* of a task at most */
@@ -96,11 +97,14 @@ bool winograd_can(const gemm *g, const windows *v)
     return v->dilation_h == 1 && v->dilation_w == 1 && g->groups == 1 && g->n > 0 && v->cg > 0;
 }
 
+/* Tiles that are mostly outside the image cost more than they save, sooner for weights, whose sums
+ * are transformed back for few tiles. */
 bool winograd_suits(const gemm *g, const windows *v)
 {
+    const int64_t most = g->a_by_k ? 2 : 3; /* times the pixels there are */
     winograd_tiles t = winograd_tiles_of(v, 1);
-    return winograd_can(g, v) && v->cg >= 16 && g->n >= 16 &&
-           2 * v->grid_h * v->grid_w > t.down * t.across * 16;
+    return winograd_can(g, v) && v->cg >= FEW_CHANNELS && g->n >= FEW_CHANNELS &&
+           most * v->grid_h * v->grid_w > t.down * t.across * WINOGRAD_OUT * WINOGRAD_OUT;
 }
 
 static int64_t own_floats(const winograd *o)
