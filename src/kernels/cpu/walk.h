@@ -2,8 +2,9 @@
 /* How recurrent kernels walk the steps of a sequence. Samples are cut into groups; one task walks
  * all steps of one group, so that threads meet once a call and not once a step. Each step is a
  * product of the group's rows with the recurrent weights, which are packed once, and then a cell
- * for each sample that still has a step. Rows do not see each other, and an element of the product
- * is one chain in the order of k: bits depend neither on groups nor on threads.
+ * for each sample that still has a step. A single sample's product goes straight from the weights,
+ * its columns by threads. Rows do not see each other, and an element of the product is one chain in
+ * the order of k: bits depend neither on groups nor on threads.
  *
  * The k-th step walked is step k of a sample, or, in reverse, step length - 1 - k: samples begin
  * together and end apart. */
