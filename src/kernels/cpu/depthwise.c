@@ -172,25 +172,30 @@ ALWAYS_INLINE void run_tiles(const tile *t, form f, int64_t n_channels, int64_t 
 }
 
 /* clang-format off */
+#ifndef SNUG_SCALAR /* which has few registers for tiles, and is to be small */
 static void inside_3_1(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 1, false, false}, c, n); }
 static void inside_3_2(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, false, false}, c, n); }
 static void inside_5_1(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){5, 1, false, false}, c, n); }
 static void inside_5_2(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){5, 2, false, false}, c, n); }
-static void inside_up(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, true, false}, c, n); }
-static void inside_any(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){0, 1, false, false}, c, n); }
 static void edge_3_1(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 1, false, true}, c, n); }
 static void edge_3_2(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, false, true}, c, n); }
 static void edge_5_1(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){5, 1, false, true}, c, n); }
 static void edge_5_2(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){5, 2, false, true}, c, n); }
+#endif
+static void inside_up(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, true, false}, c, n); }
 static void edge_up(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, true, true}, c, n); }
+static void inside_any(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){0, 1, false, false}, c, n); }
 static void edge_any(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){0, 1, false, true}, c, n); }
 /* clang-format on */
 
-static const tile_kind kinds[] = {{3, 1, inside_3_1, edge_3_1, PIXELS + 2},
-                                  {3, 2, inside_3_2, edge_3_2, 2 * PIXELS + 1},
-                                  {5, 1, inside_5_1, edge_5_1, PIXELS + 4},
-                                  {5, 2, inside_5_2, edge_5_2, 2 * PIXELS + 3},
-                                  {0, 0, inside_any, edge_any, 0}};
+static const tile_kind kinds[] = {
+#ifndef SNUG_SCALAR
+    {3, 1, inside_3_1, edge_3_1, PIXELS + 2},
+    {3, 2, inside_3_2, edge_3_2, 2 * PIXELS + 1},
+    {5, 1, inside_5_1, edge_5_1, PIXELS + 4},
+    {5, 2, inside_5_2, edge_5_2, 2 * PIXELS + 3},
+#endif
+    {0, 0, inside_any, edge_any, 0}};
 static const tile_kind kind_up = {3, 2, inside_up, edge_up, PIXELS / 2 + 1};
 
 static const tile_kind *kind_of(const axis *x)

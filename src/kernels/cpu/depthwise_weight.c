@@ -179,10 +179,10 @@ ALWAYS_INLINE void add_channels(const band *b, form f, int64_t n_channels)
 }
 
 /* clang-format off */
+#ifndef SNUG_SCALAR /* which has few registers for windows, and is to be small */
 static void add_3_1(const band *b, int64_t n) { add_channels(b, (form){3, 3, 1, false}, n); }
 static void add_3_2(const band *b, int64_t n) { add_channels(b, (form){3, 3, 2, false}, n); }
-static void add_5_1(const band *b, int64_t n) { add_channels(b, (form){2, 5, 1, false}, n); }
-static void add_5_2(const band *b, int64_t n) { add_channels(b, (form){2, 5, 2, false}, n); }
+#endif
 static void add_window(const band *b, int64_t n) { add_channels(b, (form){1, 0, 1, false}, n); }
 /* clang-format on */
 
@@ -190,11 +190,12 @@ static const struct kind {
     int64_t taps, step;
     int rows; /* of a window at a time */
     void (*add)(const band *b, int64_t n_channels);
-} kinds[] = {{3, 1, 3, add_3_1},
-             {3, 2, 3, add_3_2},
-             {5, 1, 2, add_5_1},
-             {5, 2, 2, add_5_2},
-             {0, 0, 1, add_window}};
+} kinds[] = {
+#ifndef SNUG_SCALAR
+    {3, 1, 3, add_3_1},
+    {3, 2, 3, add_3_2},
+#endif
+    {0, 0, 1, add_window}};
 
 /* All taps of the window, as many as the registers hold at a time. */
 static void add_band(const band *whole, const axis *x, int64_t fold, int64_t n_channels)
