@@ -83,7 +83,7 @@ def part(ours, theirs):
 
 
 def check(workload, run_peer, peers):
-    """run_peer(workload, peer, *arguments) is a peer's JSON. For each peer its losses and where they part from Snug's."""
+    """For each peer its losses and where they part from Snug's; run_peer(workload, peer, *arguments) is its JSON."""
     batch = max(workload.batch, 16) if workload.classes and not workload.tokens else workload.batch  # several classes
     workload = dataclasses.replace(workload, batch=batch, rate=workload.gentle_rate or workload.rate)
     with tempfile.TemporaryDirectory() as folder:

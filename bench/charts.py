@@ -53,15 +53,18 @@ def lines(path, series, x_label, y_label, w=720, h=430):
     path.write_text(out + "</svg>\n")
 
 
-def bars(path, values, unit, w=720):
-    """values: {name: [(colour's number, value), ...]}, a bar each, with a mark at 1."""
+def bars(path, values, unit, legend, w=720):
+    """values: {name: [(colour's number, value), ...]}, a bar each, with a mark at 1; legend: a name a colour."""
     left, right, row = 150, 60, 15
     most = max(v for group in values.values() for _, v in group)
-    h = sum(row * len(g) + 8 for g in values.values()) + 20
+    h = sum(row * len(g) + 8 for g in values.values()) + 44
 
     def x_of(v):
         return left + v / most * (w - left - right)
-    out, y = HEAD.format(w=w, h=h), 10
+    out, y = HEAD.format(w=w, h=h), 34
+    for i, name in enumerate(legend):
+        x = left + 220 * i
+        out += f'<rect x="{x}" y="10" width="12" height="12" fill="{COLOURS[i]}"/>\n' + text(x + 18, 20, name)
     for name, group in values.items():
         out += text(left - 8, y + row * len(group) / 2 + 4, name, "end")
         for colour, v in group:
@@ -69,5 +72,5 @@ def bars(path, values, unit, w=720):
                     f'fill="{COLOURS[colour]}"/>\n' + text(x_of(v) + 5, y + row - 4, f"{v:.2f} {unit}"))
             y += row
         y += 8
-    out += line(x_of(1), 4, x_of(1), h - 12, "#1a202c", 'stroke-dasharray="3 3"')
+    out += line(x_of(1), 28, x_of(1), h - 12, "#1a202c", 'stroke-dasharray="3 3"')
     path.write_text(out + "</svg>\n")

@@ -145,8 +145,8 @@ def main():
     performance.FIGURES.mkdir(exist_ok=True)
     chart(curves, probe["gflops_f32"])
     body = [performance.machine(probe), curve_table(curves), verdict(curves) +
-            " The exponent is that of the time against the arithmetic over the last points; below 1 the fixed part of a "
-            "step (updates of all weights, calls) still counts.", "![step time against arithmetic](figures/curves.svg)"]
+            " The exponent is that of the time against the arithmetic over the last points; below 1 the fixed part of "
+            "a step (updates of all weights, calls) still counts.", "![step time against arithmetic](figures/curves.svg)"]
     body.append(performance.table(["threads", *(str(t) for t, _ in next(iter(counts.values())))],
                                   [[name, *(f"{s * 1e3:.3g} ms ({points[0][1] / s:.2f} x)" for _, s in points)]
                                    for name, points in counts.items()]))

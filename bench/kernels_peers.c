@@ -14,6 +14,7 @@
 /* As the plan places tensors. */
 #define SKEW 0
 #include "kernels/trial.h"
+#include "plan/plan.h"
 #include <cblas.h>
 #include <dnnl.h>
 #include <stdio.h>
@@ -261,10 +262,11 @@ static void measure(const snug_op *op, const snug_case *c, snug_pool *pool)
     int64_t samples = 0;
     for (int i = 0; i < c->n_in; i++)
         if (c->in[i].batch) samples = c->in[i].dim[0];
+    const int64_t leaves = snug_default_leaves(samples);
     snug_step step = {.n_step = samples,
                       .n_here = samples,
-                      .leaf_samples = 16,
-                      .leaves_here = samples >= 16 ? samples / 16 : 1,
+                      .leaf_samples = (samples + leaves - 1) / leaves,
+                      .leaves_here = leaves,
                       .n_micro = 1};
     trial t;
     if (!trial_make(&t, op, c, &step)) return;

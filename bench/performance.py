@@ -59,7 +59,8 @@ def compare(report):
             "first step", "peak", "latency us: Snug / PyTorch / ONNX Runtime"]
     FIGURES.mkdir(exist_ok=True)
     charts.bars(FIGURES / "compared.svg",
-                {r["workload"]: [(i, s["ratio"]) for i, s in enumerate(r["sides"][1:])] for r in report["results"]}, "x")
+                {r["workload"]: [(i, s["ratio"]) for i, s in enumerate(r["sides"][1:])] for r in report["results"]},
+                "x", [s["who"] for s in report["results"][0]["sides"][1:]])
     sizes = ", ".join(f"{who} {size / 1e6:.1f} MB" for who, size in report["installed_bytes"].items())
     write("compared", [
         f"Measured on {report['date']} at {report['commit']}: {report['cpu']}, {report['threads']} threads, medians of "

@@ -28,8 +28,9 @@ def latency_torch():
 
 @row("latency-onnx", "one sample: >= 1 x ONNX Runtime, every model")
 def latency_onnx():
-    known = [n for n in MODELS if pairs(n)[0][1].get("onnx_latency_batch1_s")]
-    return figures({n: median(t["onnx_latency_batch1_s"] / o["latency_batch1_s"] for o, t in pairs(n)) for n in known}, 1)
+    known = {n: pairs(n) for n in MODELS if pairs(n)[0][1].get("onnx_latency_batch1_s")}
+    return figures({n: median(t["onnx_latency_batch1_s"] / o["latency_batch1_s"] for o, t in runs)
+                    for n, runs in known.items()}, 1)
 
 
 @row("first-step", "process start to first step: >= 30 x newest PyTorch")
