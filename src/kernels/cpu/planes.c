@@ -82,20 +82,19 @@ static const tile_fn tiles[4][2] = {
 static void store(const gemm *g, const float *sums, int lanes, float *to)
 {
     const int n = (int)g->n;
-    vf r[VLEN];
-    PLANES_UNROLL for (int i = 0; i < VLEN; i++)
+    vf r[PLANES_MOST];
+    PLANES_UNROLL for (int i = 0; i < PLANES_MOST; i++)
     {
         r[i] = i < n ? vload(sums + i * VLEN) : vzero();
         if (g->bias && i < n) r[i] = vadd(r[i], vset1(g->bias[i]));
-        if (i < n) r[i] = vactivate(g->act, r[i]);
+        if (g->act != ACT_NONE && i < n) r[i] = vactivate(g->act, r[i]);
     }
-    vtranspose(r);
-    for (int j = 0; j < lanes; j++, to += g->ldc) {
-        /* what it writes too much the next ones overwrite */
-        if (g->ldc == n && (lanes - j) * n >= VLEN)
-            vstore(to, r[j]);
-        else
-            vstore_n(to, r[j], n);
+    vtranspose2(r);
+    PLANES_UNROLL for (int i = 0; i < PLANES_MOST; i++)
+    {
+        const int other = i + PLANES_MOST;
+        vstore2(to + i * g->ldc, i < lanes ? n : 0, to + other * g->ldc, other < lanes ? n : 0,
+                r[i]);
     }
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Convolutions of few filters, whose vectors run along the pixels of a row: a filter to a lane
  * would leave most lanes empty. For that the image is copied as planes: of every line, for every
- * channel, its pixels side by side, with the padding's zeros. */
+ * phase of the horizontal stride, for every channel, the pixels that windows side by side see side
+ * by side, with the padding's zeros. */
 #ifndef KERNELS_CPU_PLANES_H
 #define KERNELS_CPU_PLANES_H
 
@@ -33,8 +34,8 @@ static inline planes planes_of(const windows *v)
     p.bands = (v->grid_h + rows - 1) / rows;
     p.rows = p.bands > 0 ? (v->grid_h + p.bands - 1) / p.bands : 0;
     p.width = (v->grid_w + VLEN - 1) / VLEN * VLEN;
-    p.pitch = (p.width + (v->kw - 1) * v->dilation_w + VLEN - 1) / VLEN * VLEN;
-    p.line = v->c * p.pitch;
+    p.pitch = (p.width + (v->kw - 1) * v->dilation_w / v->stride_w + VLEN - 1) / VLEN * VLEN;
+    p.line = v->stride_w * v->c * p.pitch;
     p.lines = (p.rows - 1) * v->stride_h + (v->kh - 1) * v->dilation_h + 1;
     return p;
 }
@@ -43,7 +44,7 @@ static inline planes planes_of(const windows *v)
 static inline bool planes_suit(const windows *v, int64_t n)
 {
     if (v->cg != v->c || n > PLANES_MOST || v->grid_w < VLEN / 2 || v->grid_h == 0) return false;
-    if (v->stride_w > 1 || v->kh == 0 || v->kw == 0 || v->c == 0) return false;
+    if (v->kh == 0 || v->kw == 0 || v->c == 0 || v->stride_w > 2) return false;
     const planes p = planes_of(v);
     return p.places <= 1024 && p.lines * p.line <= PLANES_MAX;
 }
@@ -54,7 +55,7 @@ static inline int64_t planes_place(const planes *p, int64_t place)
     const windows *v = p->v;
     const int64_t c = place % v->c, tap = place / v->c;
     const int64_t ky = tap / v->kw * v->dilation_h, kx = tap % v->kw * v->dilation_w;
-    return ky * p->line + c * p->pitch + kx;
+    return ky * p->line + (kx % v->stride_w * v->c + c) * p->pitch + kx / v->stride_w;
 }
 
 /* VLEN pixels `step` floats apart, of which those before `end` from `begin` on exist, into planes
@@ -64,26 +65,58 @@ typedef struct planes_turn {
     int64_t step, begin, end, channels, pitch;
 } planes_turn;
 
+/* How many channels of pixel i are to be loaded. */
+static inline int planes_lanes(const planes_turn *t, int i, int lanes)
+{
+    return i >= t->begin && i < t->end ? lanes : 0;
+}
+
+/* Few channels. */
+static inline void planes_half(const planes_turn *t, float *to)
+{
+    enum { HALF = VLEN / 2 };
+    const int n = (int)t->channels;
+    const float *low = t->from, *high = t->from + HALF * t->step;
+    vf r[HALF];
+    if (t->begin <= 0 && t->end >= VLEN) {
+        PLANES_UNROLL for (int i = 0; i < HALF; i++) r[i] =
+            vload2(low + i * t->step, n, high + i * t->step, n);
+    } else {
+        PLANES_UNROLL for (int i = 0; i < HALF; i++) r[i] =
+            vload2(low + i * t->step, planes_lanes(t, i, n), high + i * t->step,
+                   planes_lanes(t, i + HALF, n));
+    }
+    vtranspose2(r);
+    PLANES_UNROLL for (int i = 0; i < HALF; i++) if (i < n) vstore(to + i * t->pitch, r[i]);
+}
+
 static inline void planes_block(const planes_turn *t, float *to)
 {
+    if (t->channels <= VLEN / 2) {
+        planes_half(t, to);
+        return;
+    }
     for (int64_t c = 0; c < t->channels; c += VLEN) {
         const int lanes = vlanes(c, t->channels);
         vf r[VLEN];
-        PLANES_UNROLL for (int i = 0; i < VLEN; i++)
-        {
-            const int n = i >= t->begin && i < t->end ? lanes : 0;
-            r[i] = vload_n(t->from + i * t->step + c, n);
-        }
+        PLANES_UNROLL for (int i = 0; i < VLEN; i++) r[i] =
+            vload_n(t->from + i * t->step + c, planes_lanes(t, i, lanes));
         vtranspose(r);
         for (int i = 0; i < lanes; i++) vstore(to + (c + i) * t->pitch, r[i]);
     }
+}
+
+/* Asks for n floats which are read soon. */
+static inline void planes_ask(const float *p, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(p + i);
 }
 
 /* Line y of the image, which may be outside, from the pixel where windows begin. */
 static inline void planes_line(const planes *p, int64_t sample, int64_t y, float *to)
 {
     const windows *v = p->v;
-    if (v->c == 1) {
+    if (v->c == 1 && v->stride_w == 1) {
         window_line(v, 0, sample, y, p->pitch, to);
         return;
     }
@@ -92,11 +125,13 @@ static inline void planes_line(const planes *p, int64_t sample, int64_t y, float
         gemm_zero(to, p->line);
         return;
     }
-    for (int64_t i = 0; i < p->pitch; i += VLEN) {
-        const int64_t first = i - v->left;
-        planes_block(
-            &(planes_turn){line + first * v->c, v->c, -first, v->w - first, v->c, p->pitch},
-            to + i);
+    planes_ask(line + v->w * v->c, v->w * v->c);
+    for (int64_t i = 0; i < v->stride_w * p->pitch; i += VLEN) {
+        const int64_t phase = i / p->pitch, first = i % p->pitch * v->stride_w + phase - v->left;
+        planes_turn t = {line + first * v->c, v->stride_w * v->c, 0, 0, v->c, p->pitch};
+        if (first < 0) t.begin = (v->stride_w - 1 - first) / v->stride_w;
+        if (first < v->w) t.end = (v->w - first + v->stride_w - 1) / v->stride_w;
+        planes_block(&t, to + phase * v->c * p->pitch + i % p->pitch);
     }
 }
 

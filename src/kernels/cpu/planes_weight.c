@@ -137,6 +137,7 @@ static void copy_dy(const work *w, int64_t sample, int64_t gy, int64_t rows)
     const int64_t plane = d->p.rows * d->p.width;
     for (int64_t r = 0; r < rows; r++) {
         const float *from = d->g->b + ((sample * v->grid_h + gy + r) * v->grid_w) * d->g->ldb;
+        planes_ask(from + v->grid_w * d->g->ldb, v->grid_w * d->g->ldb);
         for (int64_t x = 0; x < v->grid_w; x += VLEN)
             planes_block(
                 &(planes_turn){from + x * d->g->ldb, d->g->ldb, 0, v->grid_w - x, d->g->n, plane},

@@ -18,6 +18,9 @@
  *     vhold(a)        a, which the compiler then keeps in a register instead of loading it again
  *     vtranspose(r)   VLEN vectors as a matrix: row i, lane j to row j, lane i
  *     vtranspose4(r)  likewise four vectors, every four lanes of them for themselves
+ *     vtranspose2(r)  likewise VLEN / 2 vectors, either half of their lanes for itself
+ *     vload2(p, n, q, m), vstore2(p, n, q, m, a)  the lower half of the lanes at p, the first n of
+ *                     them, the upper half at q, the first m
  *     vishl, vishr    shifts by a constant or variable count below 32, vishr brings in zeros
  *     vscale2(a, n)   a 2^n, rounded once, for whole n from -252 to 254 and a normal |a| near 1
  * One line an operation, so that the tiers can be read side by side. */

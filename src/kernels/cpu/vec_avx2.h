@@ -107,6 +107,29 @@ static inline void vtranspose4(vi r[4])
     r[3] = _mm256_unpackhi_epi64(b, d);
 }
 
+static inline __m128i vimask4_n(int n)
+{
+    return _mm_cmpgt_epi32(_mm_set1_epi32(n), _mm_setr_epi32(0, 1, 2, 3));
+}
+
+static inline vf vload2(const float *p, int n, const float *q, int m)
+{
+    return _mm256_set_m128(_mm_maskload_ps(q, vimask4_n(m)), _mm_maskload_ps(p, vimask4_n(n)));
+}
+
+static inline void vstore2(float *p, int n, float *q, int m, vf a)
+{
+    _mm_maskstore_ps(p, vimask4_n(n), _mm256_castps256_ps128(a));
+    _mm_maskstore_ps(q, vimask4_n(m), _mm256_extractf128_ps(a, 1));
+}
+
+static inline void vtranspose2(vf r[4])
+{
+    vi t[4] = {vf_as_vi(r[0]), vf_as_vi(r[1]), vf_as_vi(r[2]), vf_as_vi(r[3])};
+    vtranspose4(t);
+    r[0] = vi_as_vf(t[0]), r[1] = vi_as_vf(t[1]), r[2] = vi_as_vf(t[2]), r[3] = vi_as_vf(t[3]);
+}
+
 /* Rows become columns. */
 static inline void vtranspose(vf r[8])
 {

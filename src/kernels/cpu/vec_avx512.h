@@ -88,6 +88,42 @@ static inline void vtranspose4(vi r[4])
     r[3] = _mm512_unpackhi_epi64(b, d);
 }
 
+static inline vf vload2(const float *p, int n, const float *q, int m)
+{
+    const __m256 a = _mm256_maskz_loadu_ps((__mmask8)vmask_n(n), p);
+    const __m256 b = _mm256_maskz_loadu_ps((__mmask8)vmask_n(m), q);
+    return _mm512_insertf32x8(_mm512_castps256_ps512(a), b, 1);
+}
+
+static inline void vstore2(float *p, int n, float *q, int m, vf a)
+{
+    _mm256_mask_storeu_ps(p, (__mmask8)vmask_n(n), _mm512_castps512_ps256(a));
+    _mm256_mask_storeu_ps(q, (__mmask8)vmask_n(m), _mm512_extractf32x8_ps(a, 1));
+}
+
+/* Lanes 0 to 3 and 8 to 11 of a and b, or the others, to where columns want them. */
+static inline vf vcolumn_even(vi a, vi b)
+{
+    return vi_as_vf(_mm512_permutex2var_epi64(a, _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13), b));
+}
+
+static inline vf vcolumn_odd(vi a, vi b)
+{
+    return vi_as_vf(_mm512_permutex2var_epi64(a, _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15), b));
+}
+
+static inline void vtranspose2(vf r[8])
+{
+    vi a[4] = {vf_as_vi(r[0]), vf_as_vi(r[1]), vf_as_vi(r[2]), vf_as_vi(r[3])};
+    vi b[4] = {vf_as_vi(r[4]), vf_as_vi(r[5]), vf_as_vi(r[6]), vf_as_vi(r[7])};
+    vtranspose4(a);
+    vtranspose4(b);
+    r[0] = vcolumn_even(a[0], b[0]), r[4] = vcolumn_odd(a[0], b[0]);
+    r[1] = vcolumn_even(a[1], b[1]), r[5] = vcolumn_odd(a[1], b[1]);
+    r[2] = vcolumn_even(a[2], b[2]), r[6] = vcolumn_odd(a[2], b[2]);
+    r[3] = vcolumn_even(a[3], b[3]), r[7] = vcolumn_odd(a[3], b[3]);
+}
+
 /* Rows become columns. */
 static inline void vtranspose(vf r[16])
 {

@@ -150,6 +150,24 @@ static inline void vtranspose4(vi r[4])
     for (int i = 0; i < 4; i++) r[i] = vf_as_vi(t[i]);
 }
 
+static inline vf vload2(const float *p, int n, const float *q, int m)
+{
+    return vcombine_f32(vget_low_f32(vload_n(p, n)), vget_low_f32(vload_n(q, m)));
+}
+
+static inline void vstore2(float *p, int n, float *q, int m, vf a)
+{
+    vstore_n(p, a, n);
+    vstore_n(q, vextq_f32(a, a, 2), m);
+}
+
+static inline void vtranspose2(vf r[2])
+{
+    vf a = r[0], b = r[1];
+    r[0] = vtrn1q_f32(a, b);
+    r[1] = vtrn2q_f32(a, b);
+}
+
 static inline float vsum(vf a)
 {
     float32x2_t half = vadd_f32(vget_low_f32(a), vget_high_f32(a));

@@ -137,6 +137,25 @@ static inline void vtranspose4(vi r[4])
     for (int i = 0; i < 4; i++) r[i] = vf_as_vi(t[i]);
 }
 
+static inline vf vload2(const float *p, int n, const float *q, int m)
+{
+    vf a = vload_n(p, n), b = vload_n(q, m);
+    return (vf){a[0], a[1], b[0], b[1]};
+}
+
+static inline void vstore2(float *p, int n, float *q, int m, vf a)
+{
+    vstore_n(p, a, n);
+    vstore_n(q, (vf){a[2], a[3], 0, 0}, m);
+}
+
+static inline void vtranspose2(vf r[2])
+{
+    vf a = r[0], b = r[1];
+    r[0] = (vf){a[0], b[0], a[2], b[2]};
+    r[1] = (vf){a[1], b[1], a[3], b[3]};
+}
+
 static inline float vsum(vf a)
 {
     return (a[0] + a[2]) + (a[1] + a[3]);
