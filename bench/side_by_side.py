@@ -29,6 +29,9 @@ FIGURES = ("step_seconds", "samples_per_s", "first_step_began_s", "first_step_s"
            "onnx_latency_batch1_s")
 
 
+LEAVES_FROM = 32  # the batch from which on there are several
+
+
 def has_torch(peer):
     return os.path.exists(peer.python) and subprocess.run([peer.python, "-c", "import torch"],
                                                           capture_output=True).returncode == 0
@@ -62,11 +65,12 @@ def check_alike(w, peers):
 # ---- rounds -----------------------------------------------------------------------------------------
 
 def turns(w, peers, args):
-    """One round: Snug, each peer; then what is asked for less often: one leaf, and the first peer on one thread."""
-    sides = [run_snug(w, args.threads, args.seconds), *(run_peer(p, w, args.threads, args.seconds) for p in peers)]
-    more = {}
-    if not args.quick:
+    """One round: Snug, with one leaf too where it has several, each peer; then Snug and the first peer on one thread."""
+    ours, more = run_snug(w, args.threads, args.seconds), {}
+    if not args.quick and w.batch >= LEAVES_FROM:
         more["one_leaf"] = run_snug(w, args.threads, args.seconds, "--leaves", 1)
+    sides = [ours, *(run_peer(p, w, args.threads, args.seconds) for p in peers)]
+    if not args.quick:
         more["one_thread"] = [run_snug(w, 1, args.seconds),
                               *(run_peer(p._replace(arguments=()), w, 1, args.seconds) for p in peers[:1])]
     return sides, more
@@ -89,9 +93,9 @@ def side_of(column, ours, common):
 
 
 def leaves_cost(ours, one_leaf):
-    """How much longer a step takes for its leaves, in multiply-adds that the machine could have done meanwhile: cores
-    change their speed from run to run by more than leaves cost."""
-    return median(l["fraction_of_peak"] / o["fraction_of_peak"] for o, l in zip(ours, one_leaf)) - 1
+    """How much longer a step takes for its leaves. Of the least times over all rounds: cores change their speed from
+    run to run by more than leaves cost."""
+    return min(o["step_seconds_min"] for o in ours) / min(l["step_seconds_min"] for l in one_leaf) - 1
 
 
 def compare(name, peers, args):
@@ -105,7 +109,8 @@ def compare(name, peers, args):
     for peer, side in zip(peers, sides[1:]):
         side["who"] += " compiled" if peer == COMPILED else ""
     if not args.quick:
-        result["leaves_cost"] = leaves_cost(ours, [more["one_leaf"] for _, more in rounds])
+        if "one_leaf" in rounds[0][1]:
+            result["leaves_cost"] = leaves_cost(ours, [more["one_leaf"] for _, more in rounds])
         for column, side in zip(zip(*(more["one_thread"] for _, more in rounds)), sides):
             side["one_thread_step_seconds"] = middle(column, "step_seconds")
     return {**result, "sides": sides}

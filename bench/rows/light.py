@@ -3,7 +3,7 @@
 import functools
 
 from common import median, row
-from side_by_side import NEWEST, leaves_cost, pairs_of, run_snug
+from side_by_side import LEAVES_FROM, NEWEST, leaves_cost, pairs_of, run_snug
 from workloads import WORKLOADS
 
 ROUNDS, SECONDS = 3, 0.3
@@ -47,7 +47,7 @@ def peak_memory():
 def leaves():
     costs = {}
     for name, w in WORKLOADS.items():
-        if w.batch > 16 and not w.slow:  # below, there is one leaf
+        if w.batch >= LEAVES_FROM and not w.slow:
             runs = [(run_snug(w, 2, 0.4), run_snug(w, 2, 0.4, "--leaves", 1)) for _ in range(5)]
             costs[name] = leaves_cost(*zip(*runs))
     return ", ".join(f"{n} {c:+.1%}" for n, c in costs.items()), all(c < 0.05 for c in costs.values())
