@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Element-wise kernels of several inputs with broadcasting: spans of the output are walked run by
- * run, a run being elements along which every input either moves by one or stands still. Inputs of
- * one shape are one run. Every one reads an element of each input before it writes that element of
- * the output, so the output may share the bytes of an input as large as it. */
+ * run, a run being elements along which every input either moves by one or stands still, and runs
+ * row by row along the axis before. Inputs of one shape are one run. Every one reads an element of
+ * each input before it writes that element of the output, so the output may share the bytes of an
+ * input as large as it. */
 #ifndef KERNELS_CPU_BROADCAST_TMPL_H
 #define KERNELS_CPU_BROADCAST_TMPL_H
 
 #include "kernels/cpu/spans.h"
 #include "ops/broadcast.h"
 
-/* A run of n elements. */
+/* Runs of n elements, one behind the other in the output. */
 typedef struct run {
     const float *in[BROADCAST_MAX_IN];
-    bool moves[BROADCAST_MAX_IN]; /* else in[i] is one number */
+    int64_t step[BROADCAST_MAX_IN]; /* from one run to the next */
+    bool moves[BROADCAST_MAX_IN];   /* else in[i] is one number */
     float *y;
-    int64_t n;
+    int64_t n, n_runs;
 } run;
 
 /* n elements of input k from i on. */
@@ -56,7 +58,23 @@ ALWAYS_INLINE void walk_on(walk *w)
     }
 }
 
-/* Elements [begin, end), run by run. */
+/* Of `whole` runs, so many as lie along the axis before the last one; the walk goes to the last of
+ * them. */
+ALWAYS_INLINE void walk_along(walk *w, int64_t whole, run *r)
+{
+    const int d = w->b.n_dims - 2;
+    r->n_runs = 1;
+    if (d < 0 || whole < 2) return;
+    const int64_t left = w->b.dim[d] - w->coordinate[d];
+    r->n_runs = left < whole ? left : whole;
+    w->coordinate[d] += r->n_runs - 1;
+    for (int k = 0; k < BROADCAST_MAX_IN; k++) {
+        r->step[k] = w->b.step[k][d];
+        w->at[k] += (r->n_runs - 1) * w->b.step[k][d];
+    }
+}
+
+/* Elements [begin, end), runs by runs. */
 ALWAYS_INLINE void runs_each(const snug_call *c, int64_t begin, int64_t end,
                              void (*f)(const run *r))
 {
@@ -65,14 +83,16 @@ ALWAYS_INLINE void runs_each(const snug_call *c, int64_t begin, int64_t end,
     run r = {.y = (float *)c->out[0].data + begin};
     for (int k = 0; k < c->n_in; k++)
         r.moves[k] = w.b.n_dims > 0 && w.b.step[k][w.b.n_dims - 1] != 0;
-    for (int64_t skip = begin % w.length; begin < end; begin += r.n, r.y += r.n, skip = 0) {
+    for (int64_t skip = begin % w.length; begin < end; skip = 0) {
         r.n = w.length - skip < end - begin ? w.length - skip : end - begin;
         for (int k = 0; k < BROADCAST_MAX_IN; k++) {
             int in = k < c->n_in ? k : 0; /* a pointer for what is not used */
             r.in[k] = (const float *)c->in[in].data + w.at[in] + (r.moves[in] ? skip : 0);
         }
+        walk_along(&w, skip > 0 ? 1 : (end - begin) / w.length, &r);
         f(&r);
         walk_on(&w);
+        begin += r.n * r.n_runs, r.y += r.n * r.n_runs;
     }
 }
 
@@ -91,7 +111,11 @@ ALWAYS_INLINE void runs_each(const snug_call *c, int64_t begin, int64_t end,
     }                                                                                              \
     static void name##_run(const run *r)                                                           \
     {                                                                                              \
-        span_each(0, r->n, name##_at, r);                                                          \
+        run one = *r;                                                                              \
+        for (; one.n_runs > 0; one.n_runs--, one.y += one.n) {                                     \
+            span_each(0, one.n, name##_at, &one);                                                  \
+            for (int k = 0; k < BROADCAST_MAX_IN; k++) one.in[k] += one.step[k];                   \
+        }                                                                                          \
     }                                                                                              \
     static void name##_span(const snug_call *c, int64_t begin, int64_t end)                        \
     {                                                                                              \
