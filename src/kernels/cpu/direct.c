@@ -40,7 +40,8 @@ static direct direct_of(const gemm *g, const windows *v)
     d.bands = d.rows > 0 ? ceil_div(v->grid_h, d.rows) : 0;
     const int64_t across = (v->grid_w - 1) * v->stride_w + (v->kw - 1) * v->dilation_w + 1;
     /* low tiles of one vector are slow, so rows are read on into the next line for one high tile */
-    const bool low = v->grid_w < TILE_M && v->grid_w % TILE_STEP != 0 && g->n <= VLEN;
+    const bool low =
+        v->grid_w < TILE_M && v->grid_w % TILE_STEP != 0 && g->n <= VLEN && v->kw > v->stride_w;
     d.straight = v->cg == v->c && v->left == 0 && across <= v->w && !low;
     d.line = d.straight ? v->w * v->c : across * v->cg;
     d.lines = (d.rows - 1) * v->stride_h + (v->kh - 1) * v->dilation_h + 1;
