@@ -69,7 +69,9 @@ static bool cut_finer(const gemm *g, blocking *c)
 {
     const bool n = g->n > c->n_n * TILE_N, m = g->m > c->n_m * TILE_M;
     if (!n && !m) return false;
-    const int64_t again_a = c->straight_a ? 0 : g->m, again_b = c->prepack ? 0 : g->n;
+    int64_t again_a = c->straight_a ? 0 : g->m, again_b = c->prepack ? 0 : g->n;
+    /* Nothing is copied: the longer side. */
+    if (again_a + again_b == 0) again_a = g->m / c->n_m, again_b = g->n / c->n_n;
     if (n && (!m || again_a <= again_b))
         c->n_n *= 2;
     else
@@ -226,13 +228,11 @@ static void strip_of_b(const block *b, const piece *p, int64_t s, bool first, ti
     }
 }
 
-/* What the i-th tile of a strip asks for: the first its own B somewhat ahead, those behind it the
- * strip to come, so that B arrives while tiles work on what is near. */
-static void ask_ahead(const block *b, const piece *p, int64_t s, int64_t i, tile_run *run)
+/* B is asked for by the tiles before those that need it: by the first of a strip somewhat ahead, by
+ * those behind it for the strip to come, so that it arrives while tiles work on what is near. */
+static void ask_for_b(const block *b, const piece *p, int64_t s, int64_t i, tile_run *run)
 {
     const gemm *g = b->w->g;
-    run->ahead = NULL, run->ahead_step = 0, run->ahead_more = 0;
-    if (!g->b || b->w->cut.prepack) return;
     const int64_t next = (s + 1) * TILE_N;
     const bool more = next < b->nj;
     if (i == 0) {
@@ -244,6 +244,20 @@ static void ask_ahead(const block *b, const piece *p, int64_t s, int64_t i, tile
                      (more ? next : 0) + (i - 1) * LINE;
         run->ahead_step = g->ldb;
         if (b->ni <= LINES * TILE_M) run->ahead_more = LINE;
+    }
+}
+
+/* What the i-th tile of a strip asks for. Where B is packed, the next tile's rows of A, if they lie
+ * one behind the other. */
+static void ask_ahead(const block *b, const piece *p, int64_t s, int64_t i, tile_run *run)
+{
+    const gemm *g = b->w->g;
+    run->ahead = NULL, run->ahead_step = 0, run->ahead_more = 0;
+    if (g->b && !b->w->cut.prepack) {
+        ask_for_b(b, p, s, i, run);
+    } else if (s == 0 && p->straight > 0 && !g->a_by_k && g->lda == p->k1 - p->k0) {
+        run->ahead = run->a + TILE_M * g->lda;
+        run->ahead_step = TILE_M;
     }
 }
 
@@ -289,8 +303,8 @@ static void run_strip(const block *b, const piece *p, int64_t s, bool last, floa
     if (g->bias) run.bias = g->bias + t.group * g->n + t.j0;
     for (int64_t i = 0, number = 0; i < b->ni; i += t.n, number++, stack += stack_step) {
         if (number <= 1) strip_of_b(b, p, s, number == 0, &run);
-        if (number <= LINES + 1) ask_ahead(b, p, s, number, &run);
         tile_fn fn = tile_at(b, p, i, t.nv, &t.n, &run);
+        if (number <= LINES + 1 || s == 0) ask_ahead(b, p, s, number, &run);
         t.i0 = b->i0 + i, t.sums = stack;
         run.out = last && w->cut.parts == 1 ? gemm_place_finished(g, &t) : NULL;
         run_tile(b, p, &run, stack, fn);
@@ -406,11 +420,62 @@ static size_t lay_out(work *w, const gemm *g, int threads, float *scratch)
     return (own + b + parts) * sizeof(float);
 }
 
-size_t gemm_scratch(const gemm *g, int threads)
+/* ---- C transposed ------------------------------------------------------------------------------
+ *
+ * C = A B with B's rows along k is computed as the transpose of B^T A^T where turning A and C
+ * copies less than turning B: B^T is read where it is. The chains are the same. */
+
+static void pack_across_a(const gemm *g, const gemm_block *p)
+{
+    const float *from = g->a + p->i0 * g->lda + p->k0;
+    for (int64_t i = 0; i < p->ni; i++) gemm_copy(p->out + i * p->ld, from + i * g->lda, p->nk);
+}
+
+static void pack_across_b(const gemm *g, const gemm_block *p)
+{
+    const gemm *of = g->arg;
+    gemm_pack_bt(p, of->a + p->i0 * of->lda + p->k0, of->lda, 0, p->nk);
+}
+
+/* Whether it pays, from more than half a vector of rows on; the largest m for which it may. */
+static int64_t most_across(const gemm *g)
+{
+    if (!g->b_by_n || g->a_by_k || g->packed || g->groups != 1 || g->lda == 0) return 0;
+    return (g->n * g->k - 1) / (g->n + g->k);
+}
+
+static gemm turn(const gemm *g)
+{
+    return (gemm){.groups = 1,
+                  .m = g->n,
+                  .n = g->m,
+                  .k = g->k,
+                  .pack_a = pack_across_a,
+                  .pack_b = pack_across_b,
+                  .arg = g,
+                  .a = g->bt,
+                  .lda = g->b_by_n ? g->k : 0,
+                  .c = g->c,
+                  .ldc = g->ldc,
+                  .bias = g->bias,
+                  .act = g->act,
+                  .across = true};
+}
+
+static size_t bytes_of(const gemm *g, int threads)
 {
     work w = {.g = g, .cut = cut_product(g, threads)};
     static float nowhere[1];
     return lay_out(&w, g, threads, nowhere);
+}
+
+size_t gemm_scratch(const gemm *g, int threads)
+{
+    size_t bytes = bytes_of(g, threads);
+    gemm h = turn(g);
+    h.n = min64(g->m, most_across(g));
+    const size_t across = h.n > 0 ? bytes_of(&h, threads) : 0;
+    return across > bytes ? across : bytes;
 }
 
 size_t gemm_keep_bytes(const gemm *g)
@@ -424,9 +489,8 @@ void gemm_keep(const gemm *g, const snug_call *call)
     snug_parallel(call->queue, g->groups * ceil_div(g->n, TILE_N), prepack_task, &w);
 }
 
-void gemm_run(const gemm *g, const snug_call *call)
+static void run_blocks(const gemm *g, const snug_call *call)
 {
-    if (g->groups * g->m * g->n == 0) return;
     const int threads = snug_queue_threads(call->queue);
     work w = {.g = g, .cut = cut_product(g, threads), .leaves = 1, .leaf_k = g->k > 0 ? g->k : 1};
     if (g->leaves) w.leaves = g->leaves, w.leaf_k = g->leaf_k;
@@ -443,4 +507,11 @@ void gemm_run(const gemm *g, const snug_call *call)
         gemm_parallel(g, call->queue, g->groups * ceil_div(g->n, TILE_N), prepack_task, &w);
     gemm_parallel(g, call->queue, g->groups * c->n_m * c->n_n * c->parts, block_task, &w);
     if (c->parts > 1) gemm_combine(g, call->queue, w.parts, c->parts);
+}
+
+void gemm_run(const gemm *g, const snug_call *call)
+{
+    if (g->groups * g->m * g->n == 0 || gemm_few(g, call->queue)) return;
+    const gemm h = turn(g);
+    run_blocks(2 * g->m > VLEN && g->m <= most_across(g) ? &h : g, call);
 }

@@ -59,11 +59,14 @@ struct gemm {
     int64_t lda;
     const float *b; /* B itself, rows of ldb, for pack_b NULL or few rows of C; NULL: always pack */
     int64_t ldb;
+    bool b_by_n;     /* B's rows run along k: */
+    const float *bt; /* B itself then, element (k, n) at n * ldb + k; else NULL */
     float *c;
     int64_t ldc;
     const float *bias; /* [groups * n] or NULL */
     int64_t act;
     int64_t leaves, leaf_k; /* slots and k a slot; leaves 0: k is no batch */
+    bool across;            /* C is stored transposed: element (m, n) at c + n * ldc + m */
     bool packed;            /* B is packed already, at `kept` */
     const float *kept;
 };
@@ -71,6 +74,9 @@ struct gemm {
 /* Bytes of scratch for products up to these sizes and leaves; reads no pointer of g. */
 size_t SNUG_TIER_SYMBOL(gemm_scratch)(const gemm *g, int threads);
 void SNUG_TIER_SYMBOL(gemm_run)(const gemm *g, const snug_call *call);
+/* Runs products of few rows or few k (gemm_few.c); false: not one of those. */
+bool SNUG_TIER_SYMBOL(gemm_few)(const gemm *g, snug_queue *q);
+#define gemm_few SNUG_TIER_SYMBOL(gemm_few)
 /* All of B packed once for many calls: its bytes, and the packing. */
 size_t SNUG_TIER_SYMBOL(gemm_keep_bytes)(const gemm *g);
 void SNUG_TIER_SYMBOL(gemm_keep)(const gemm *g, const snug_call *call);
@@ -90,7 +96,7 @@ typedef struct gemm_tile {
  * the way (tile.h). NULL: gemm_store. */
 static inline float *gemm_place_finished(const gemm *g, const gemm_tile *t)
 {
-    if (g->rows || g->act == ACT_GELU) return NULL;
+    if (g->rows || g->across || g->act == ACT_GELU) return NULL;
     if (t->n % TILE_STEP != 0 || t->j0 + t->nv * VLEN > g->n) return NULL;
     return g->c + t->group * g->n + t->i0 * g->ldc + t->j0;
 }

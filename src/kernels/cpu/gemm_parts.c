@@ -63,8 +63,32 @@ static void store_rows(const gemm *g, const gemm_tile *t, float *const *rows)
     }
 }
 
+/* Squares of the tile are turned; bias belongs to the rows. */
+static void store_across(const gemm *g, const gemm_tile *t)
+{
+    for (int64_t i = 0; i < t->n; i += VLEN) {
+        const int n = vlanes(i, t->n);
+        const vf bias = g->bias ? vload_n(g->bias + t->i0 + i, n) : vzero();
+        for (int v = 0; v < t->nv; v++) {
+            const float *sums = t->sums + (i * t->nv + v) * VLEN;
+            float *to = g->c + (t->j0 + v * VLEN) * g->ldc + t->i0 + i;
+            vf r[VLEN];
+            for (int c = 0; c < VLEN; c++) r[c] = c < n ? vload(sums + c * t->nv * VLEN) : vzero();
+            vtranspose(r);
+            for (int c = 0; c < vlanes(t->j0 + v * VLEN, g->n); c++, to += g->ldc) {
+                if (g->bias) r[c] = vadd(r[c], bias);
+                vstore_n(to, vactivate(g->act, r[c]), n);
+            }
+        }
+    }
+}
+
 void gemm_store(const gemm *g, const gemm_tile *t)
 {
+    if (g->across) {
+        store_across(g, t);
+        return;
+    }
     float *rows[TILE_M];
     if (g->rows) g->rows(g, t->group, t->i0, t->n, rows);
     for (int64_t r = 0; r < t->n && !g->rows; r++)

@@ -44,6 +44,7 @@ static gemm product(const snug_matmul_attrs *attrs, const snug_shape *a, const s
                   .k = attrs->trans_a ? rows : last,
                   .n = b->dim[attrs->trans_b ? 0 : b->n_dims - 1],
                   .a_by_k = attrs->trans_a,
+                  .b_by_n = attrs->trans_b,
                   .lda = last};
 }
 
@@ -85,7 +86,8 @@ static void k_matmul_f32(const snug_call *call)
     g.arg = &x;
     g.pack_a = attrs->trans_a ? pack_columns : pack_rows;
     g.pack_b = attrs->trans_b ? pack_bt : pack_b;
-    if (!attrs->trans_b) g.b = x.b, g.ldb = x.ldb;
+    g.ldb = x.ldb;
+    *(attrs->trans_b ? &g.bt : &g.b) = x.b;
     g.a = x.a;
     g.c = call->out[0].data, g.ldc = g.n;
     g.bias = call->n_in > 2 ? call->in[2].data : NULL;
