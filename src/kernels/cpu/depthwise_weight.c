@@ -19,7 +19,7 @@ enum {
     SAMPLE_BLOCK = 512, /* channels of a task by samples, of few samples: */
     SAMPLE_BLOCK_LEAST = 64,
     MANY_SAMPLES = 8,
-    TAPS_AT_ONCE = 4
+    TAPS_AT_ONCE = 5
 };
 
 typedef struct job {
@@ -115,23 +115,37 @@ ALWAYS_INLINE void add_pixels(const band *b, form f, const row_view *r, const pi
     }
 }
 
-/* A row of any window. */
-ALWAYS_INLINE void add_any(const band *b, const row_view *r, int64_t j, int lanes, vf sum[5])
+/* Pixels [from, to) of a row of any window; `edge`: columns may be missing. */
+ALWAYS_INLINE void add_some(const band *b, const piece *t, const row_view *r, bool edge, int lanes,
+                            vf sum[5])
 {
     const axis *x = b->x;
-    const int64_t k = b->at[0];
-    if (k < r->begin || k >= r->end) return;
-    for (int64_t o = 0; o < x->n; o++) {
+    for (int64_t o = t->begin; o < t->end; o++) {
         int64_t column = o * x->step - x->before + b->at[1] * x->dilation;
-        vf v = vload_upto(r->dy + o * b->dy_step + j, lanes);
+        vf v = vload_upto(r->dy + t->dy + o * b->dy_step, lanes);
         UNROLLED for (int i = 0; i < TAPS_AT_ONCE; i++)
         {
             int64_t c = column + i * x->dilation;
-            if (i >= b->taps || c < 0 || c >= x->extent - (b->fold - 1)) continue;
-            const float *pixel = r->x + k * b->x_row + c * b->x_step + j;
-            sum[i] = vfma(vload_upto(pixel, lanes), v, sum[i]);
+            if (i >= t->n || (edge && (c < 0 || c >= x->extent - (b->fold - 1)))) continue;
+            sum[i] = vfma(vload_upto(r->x + t->x + c * b->x_step, lanes), v, sum[i]);
         }
     }
+}
+
+/* A row of any window. */
+ALWAYS_INLINE void add_any(const band *b, const row_view *r, int64_t j, int lanes, vf sum[5])
+{
+    const int64_t k = b->at[0];
+    int64_t begin, end;
+    if (k < r->begin || k >= r->end) return;
+    axis_interior(b->x, &begin, &end);
+    if (b->fold > 1) begin = end = 0;
+    piece t = {.x = k * b->x_row + j, .dy = j, .n = (int)b->taps, .end = (int)begin};
+    add_some(b, &t, r, true, lanes, sum);
+    t.begin = (int)begin, t.end = (int)end;
+    add_some(b, &t, r, false, lanes, sum);
+    t.begin = (int)end, t.end = (int)b->x->n;
+    add_some(b, &t, r, true, lanes, sum);
 }
 
 /* All rows of a band, piece by piece. */
