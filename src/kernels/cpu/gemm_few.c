@@ -9,7 +9,7 @@
 #include "kernels/cpu/gemm.h"
 
 #define FEW_ROWS   2   /* of C */
-#define FEW_TURNED 4   /* of C, where B's squares are turned */
+#define FEW_TURNED 8   /* of C, where B's squares are turned */
 #define FEW_K      4   /* with more rows of C than that */
 #define CHUNK      512 /* columns of C at a time: eight such pieces of B stay in the nearest cache */
 #define DEEP       8   /* rows of B in a step */
@@ -106,7 +106,7 @@ typedef struct square {
     int n, nk;
 } square;
 
-/* To the sums of `rows` rows of C. */
+/* To the sums of `rows` rows of C; those behind the last are made like it and dropped. */
 ALWAYS_INLINE void add_square(const gemm *g, square s, int rows, vf sum[FEW_TURNED])
 {
     const float *b = g->bt + s.j * g->ldb + s.k;
@@ -117,7 +117,7 @@ ALWAYS_INLINE void add_square(const gemm *g, square s, int rows, vf sum[FEW_TURN
     }
     vtranspose(t);
     for (int r = 0; r < rows; r++) {
-        const float *a = g->a + r * g->lda + s.k;
+        const float *a = g->a + min64(r, g->m - 1) * g->lda + s.k;
         for (int d = 0; d < s.nk; d++) sum[r] = vfma(vset1(a[d]), t[d], sum[r]);
     }
 }
@@ -139,7 +139,7 @@ ALWAYS_INLINE void turned_columns(const gemm *g, int64_t j, int n, int rows)
         }
     }
     for (int v = 0; v * VLEN < n; v++)
-        for (int r = 0; r < rows; r++)
+        for (int r = 0; r < rows && r < g->m; r++)
             vstore_n(g->c + r * g->ldc + j + v * VLEN, sum[v][r], vlanes(v * VLEN, n));
 }
 
@@ -151,10 +151,12 @@ static void turned_task(void *arg, int64_t task, int thread)
     int64_t j0 = task * t->columns, end = min64(j0 + t->columns, g->n);
     for (int64_t j = j0; j < end; j += 2 * VLEN) {
         const int n = (int)min64(2 * VLEN, end - j);
-        if (g->m == 1 && n == 2 * VLEN)
-            turned_columns(g, j, 2 * VLEN, 1);
+        if (g->m == 1)
+            turned_columns(g, j, n, 1);
+        else if (g->m <= 4)
+            turned_columns(g, j, n, 4);
         else
-            turned_columns(g, j, n, (int)g->m);
+            turned_columns(g, j, n, FEW_TURNED);
     }
     for (int64_t i = 0; i < g->m; i++) finish_row(g, i, j0, end - j0);
 }
