@@ -26,7 +26,11 @@
         ATTR_INT(snug_conv2d_attrs, groups, 1, MAX_STEP, 1,                                        \
                  "groups of channels that do not see each other")
 
-static const snug_attr conv2d_attrs[] = {CONV_ROWS, ATTR_ACT(snug_conv2d_attrs, ACT_GELU), {0}};
+static const snug_attr conv2d_attrs[] = {
+    CONV_ROWS,
+    ATTR_ACT(snug_conv2d_attrs, ACT_GELU),
+    ATTR_BOOL(snug_conv2d_attrs, inference, "made to suit few samples; the last bits may differ"),
+    {0}};
 
 static const snug_attr grad_input_attrs[] = {
     CONV_ROWS,

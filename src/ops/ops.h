@@ -37,6 +37,7 @@ typedef struct snug_conv2d_attrs {
     int64_t stride_h, stride_w, dilation_h, dilation_w;
     int64_t pad_top, pad_bottom, pad_left, pad_right, groups, act;
     int64_t in_h, in_w, kernel_h, kernel_w; /* of the gradients' outputs; 0 in conv2d itself */
+    int64_t inference;                      /* kernels are to suit few samples */
 } snug_conv2d_attrs;
 
 /* max_pool2d(x) -> y, index (u8: which of the window's kernel*kernel places won, the first on a

@@ -73,6 +73,8 @@ static bool by_product_can(const product *p)
 
 static size_t by_product_scratch(const product *p, int threads)
 {
+    if (packed_suits(&p->g)) return 0;
+    if (packed_windows_suit(&p->g, &p->view)) return packed_windows_scratch(&p->g);
     return gemm_scratch(&p->g, threads);
 }
 
@@ -80,6 +82,8 @@ static void by_product_run(const product *p, const snug_call *call)
 {
     if (packed_suits(&p->g))
         packed_run(&p->g, call);
+    else if (packed_windows_suit(&p->g, &p->view))
+        packed_windows_run(&p->g, &p->view, call);
     else
         gemm_run(&p->g, call);
 }
@@ -102,6 +106,7 @@ static bool by_direct_can(const product *p)
 /* Where lda is set, pixels are rows as they lie; rows of C are another matter. */
 static bool by_direct_suit(const product *p)
 {
+    if (packed_windows_suit(&p->g, &p->view)) return false;
     return (p->g.lda == 0 || p->g.rows) && by_direct_can(p);
 }
 
@@ -120,9 +125,11 @@ static bool by_winograd_can(const product *p)
     return winograd_can(&p->g, &p->view);
 }
 
+/* At inference, of one sample perhaps, it pays where a sample has a few tiles. */
 static bool by_winograd_suit(const product *p)
 {
-    return winograd_suits(&p->g, &p->view);
+    const winograd_tiles t = winograd_tiles_of(&p->view, 1);
+    return winograd_suits(&p->g, &p->view) && (!p->g.inference || t.down * t.across >= 4);
 }
 
 static size_t by_winograd_scratch(const product *p, int threads)
@@ -218,6 +225,7 @@ static gemm forward_product(const conv *v)
                   .pack_a = pack_x_rows,
                   .pack_b = pack_w,
                   .lda = pointwise(&v->view) ? v->c : 0,
+                  .inference = v->a->inference,
                   .arg = v};
 }
 

@@ -69,6 +69,7 @@ struct gemm {
     bool across;            /* C is stored transposed: element (m, n) at c + n * ldc + m */
     bool packed;            /* B is packed already, at `kept` */
     const float *kept;
+    bool inference; /* perhaps of one sample only */
 };
 
 /* Bytes of scratch for products up to these sizes and leaves; reads no pointer of g. */

@@ -236,9 +236,68 @@ static job cut(const gemm *g, int threads)
     return best;
 }
 
+static void multiply(const gemm *g, snug_queue *q)
+{
+    job w = cut(g, snug_queue_threads(q));
+    snug_parallel(q, w.of_rows * w.of_strips, range_task, &w);
+}
+
 void packed_run(const gemm *g, const snug_call *call)
 {
-    if (g->m * g->n == 0) return;
-    job w = cut(g, snug_queue_threads(call->queue));
-    snug_parallel(call->queue, w.of_rows * w.of_strips, range_task, &w);
+    if (g->m * g->n > 0) multiply(g, call->queue);
+}
+
+/* ---- windows -----------------------------------------------------------------------------------
+ */
+
+/* Rows of windows as a matrix, some rows at a time. */
+typedef struct gathering {
+    const windows *v;
+    float *to;
+    int64_t k, ld, first, rows;
+} gathering;
+
+#define GATHERED_BYTES ((int64_t)1 << 20)
+#define GATHER_ROWS    8 /* of a task */
+
+/* window_gather may write a vector too much. */
+static int64_t gathered_ld(const gemm *g)
+{
+    return (g->k + 15) / 16 * 16 + 16;
+}
+
+static int64_t gathered_rows(const gemm *g)
+{
+    const int64_t most = GATHERED_BYTES / 4 / gathered_ld(g) / TALLEST * TALLEST;
+    return min64(g->m, most > TALLEST ? most : TALLEST);
+}
+
+static void gather_task(void *arg, int64_t task, int thread)
+{
+    const gathering *w = arg;
+    const int64_t begin = task * GATHER_ROWS, end = min64(begin + GATHER_ROWS, w->rows);
+    const window_part part = window_part_of(w->v, 0, w->k);
+    window at = window_at(w->v, w->first + begin);
+    (void)thread;
+    for (int64_t i = begin; i < end; i++, window_next(w->v, &at))
+        window_gather(w->v, 0, &at, &part, w->to + i * w->ld);
+}
+
+size_t packed_windows_scratch(const gemm *g)
+{
+    return (size_t)(gathered_rows(g) * gathered_ld(g)) * sizeof(float);
+}
+
+void packed_windows_run(const gemm *g, const windows *v, const snug_call *call)
+{
+    const int64_t rows = gathered_rows(g);
+    gathering w = {.v = v, .to = call->scratch, .k = g->k, .ld = gathered_ld(g)};
+    for (; w.first < g->m && g->n > 0; w.first += rows) {
+        gemm part = *g;
+        part.m = w.rows = min64(rows, g->m - w.first);
+        part.a = w.to, part.lda = w.ld;
+        part.c = g->c + w.first * g->ldc;
+        snug_parallel(call->queue, ceil_div(w.rows, GATHER_ROWS), gather_task, &w);
+        multiply(&part, call->queue);
+    }
 }

@@ -5,7 +5,7 @@
 #ifndef KERNELS_CPU_PACKED_H
 #define KERNELS_CPU_PACKED_H
 
-#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/windows.h"
 
 /* Whether packed_run can do it: else gemm_run. */
 static inline bool packed_suits(const gemm *g)
@@ -13,7 +13,18 @@ static inline bool packed_suits(const gemm *g)
     return g->packed && g->lda > 0 && g->groups == 1 && !g->a_by_k && !g->rows && g->k > 0;
 }
 
+/* Whether windows of this shape, rows of g, are worth gathering for it: grids so narrow that tiles
+ * of one grid row would be low. */
+static inline bool packed_windows_suit(const gemm *g, const windows *v)
+{
+    return g->packed && g->groups == 1 && !g->rows && g->k > 0 && v->grid_w < 8;
+}
+
 void SNUG_TIER_SYMBOL(packed_run)(const gemm *g, const snug_call *call);
-#define packed_run SNUG_TIER_SYMBOL(packed_run)
+size_t SNUG_TIER_SYMBOL(packed_windows_scratch)(const gemm *g);
+void SNUG_TIER_SYMBOL(packed_windows_run)(const gemm *g, const windows *v, const snug_call *call);
+#define packed_run             SNUG_TIER_SYMBOL(packed_run)
+#define packed_windows_scratch SNUG_TIER_SYMBOL(packed_windows_scratch)
+#define packed_windows_run     SNUG_TIER_SYMBOL(packed_windows_run)
 
 #endif
