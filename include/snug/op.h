@@ -86,7 +86,7 @@ typedef struct snug_sig {
     int n_in, n_out;
     const snug_type *in, *out;
     bool kept; /* the kernel reads what it made of in[1] before, not in[1] */
-    int way; /* that the kernel was told to go; 0: what suits the shape */
+    int way;   /* that the kernel was told to go; 0: what suits the shape */
 } snug_sig;
 
 /* Gradient rule: appends nodes to `graph` that compute din[i] for every i with need[i], from dout.

@@ -433,7 +433,7 @@ static void rows_task(void *arg, int64_t task, int thread)
     float wide[(MAX_TAPS + 1) * VLEN];
     row_view rows[BAND_ROWS];
     if (fold_of(d) > 1) widen(d, wide);
-    row_axes axes;
+    row_axes axes = {.n = 0};
     find_axes(d, &axes);
     const axis *y = &axes.of[0];
     const int64_t end = at_most((task + 1) * d->grain, d->samples * d->out_h);

@@ -283,6 +283,7 @@ static void add_rows(const job *d, int64_t begin, int64_t end, const int64_t blo
             add_part(b, last, d->ow, 1, d->c);
         }
     }
+    b->rows = NULL;
 }
 
 /* The sums over rows [begin, end) of dy, taps sum_tap floats apart. */

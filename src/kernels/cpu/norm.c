@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Batch normalisation over rows of channels (ops/batch_norm.c has the formulas), in two passes over
  * memory: one for the statistics or sums, one for the result. Statistics of a block are its mean
- * and the sum of squares about that mean, from sums of deviations from a number near it; blocks are
- * merged by Chan, Golub and LeVeque's formula (1979) in double, which loses nothing to a mean
+ * and the sum of squares about that mean, taken while the block is in the first-level cache; blocks
+ * are merged by Chan, Golub and LeVeque's formula (1979) in double, which loses nothing to a mean
  * that is large beside the deviation.
  *
  * Forward, gradient and inference compute y = fma(x - mean, scale, beta), scale = gamma * inv_std,
@@ -113,6 +113,13 @@ typedef struct deviations {
     int64_t begin;
 } deviations;
 
+ALWAYS_INLINE void sum_term(const void *arg, int64_t at, int64_t j, int n, vf sum[2])
+{
+    const deviations *d = arg;
+    (void)j;
+    sum[0] = vadd(sum[0], vload_upto(d->x + at, n));
+}
+
 ALWAYS_INLINE void square_term(const void *arg, int64_t at, int64_t j, int n, vf sum[2])
 {
     const deviations *d = arg;
@@ -122,31 +129,18 @@ ALWAYS_INLINE void square_term(const void *arg, int64_t at, int64_t j, int n, vf
     sum[1] = vfma(v, v, sum[1]);
 }
 
-enum { PIVOT_ROWS = 32 };
-
-/* Means of the block's first rows: near its mean, however large that is beside the deviation. */
-static void find_pivot(const columns *l, const column_block *b, const float *x, float *pivot)
-{
-    int64_t n_rows = b->n_rows < PIVOT_ROWS ? b->n_rows : PIVOT_ROWS;
-    vf scale = vset1(1 / (float)n_rows);
-    for (int64_t j = b->begin; j < b->end; j += VLEN) {
-        int lanes = vlanes(j, b->end);
-        vf sum = vzero();
-        for (int64_t r = 0; r < n_rows; r++)
-            sum = vadd(sum, vload_upto(x + r * l->n_columns + j, lanes));
-        vstore_upto(pivot + j - b->begin, vmul(sum, scale), lanes);
-    }
-    columns_repeat(l, pivot);
-}
-
-/* Mean and sum of squared deviations of a block, from deviations from the pivot. */
+/* Mean and sum of squared deviations of a block: the sum first, then deviations from the mean that
+ * it gives, whose own sum makes up for its rounding. */
 static void statistics_block(const column_job *j, const column_block *b, float *const out[2])
 {
     const snug_call *c = j->arg;
     const columns *l = &j->layout;
-    float pivot[COLUMN_FOLDED], scale = 1 / (float)b->n_rows;
+    float pivot[COLUMN_FOLDED];
     deviations d = {.x = (const float *)c->in[0].data + b->row * l->n_columns, .begin = b->begin};
-    find_pivot(l, b, d.x, pivot);
+    block_sums(l, b, sum_term, &d, out);
+    float scale = 1 / (float)b->n_rows;
+    for (int64_t i = 0; i < b->end - b->begin; i++) pivot[i] = out[0][i] * scale;
+    columns_repeat(l, pivot);
     d.pivot = pivot;
     block_sums(l, b, square_term, &d, out);
     for (int64_t i = 0; i < b->end - b->begin; i++) {

@@ -52,8 +52,7 @@ bool scatter_suits(const gemm *g, const windows *v)
         v->kh == 0 || v->kw == 0)
         return false;
     const scatter s = scatter_of(g, v);
-    return s.floats * 4 <= IMAGE_BYTES && sums_floats(&s) * 4 <= SUMS_BYTES &&
-           v->cg * 2 <= VLEN;
+    return s.floats * 4 <= IMAGE_BYTES && sums_floats(&s) * 4 <= SUMS_BYTES && v->cg * 2 <= VLEN;
 }
 
 static int64_t own_floats(const scatter *s)
