@@ -5,7 +5,7 @@ import random
 import re
 import subprocess
 
-from common import ROOT, SNUG, Skip, median, row, snug
+from common import SNUG, Skip, median, row, snug
 from kernels_beside import geometric_mean, least, measure
 
 CONV_PASSES = {"forward": "conv2d", "dx": "conv2d_grad_input", "dw": "conv2d_grad_weight"}
@@ -109,13 +109,3 @@ def adam():
     seconds = sum(o["seconds"] for o in found)
     rate = sum(o["gbytes_per_s"] * o["seconds"] for o in found) / seconds
     return f"{rate:.1f} GB/s, {1e3 * seconds:.1f} ms a step", rate >= 30
-
-
-@row("plan-10000-nodes", "< 2 s")
-def plan_10000_nodes():
-    program = ROOT / "build" / "test_plan"
-    if not program.exists():
-        raise Skip("test_plan is not built")
-    out = subprocess.run([str(program)], capture_output=True, text=True, cwd=ROOT)
-    nodes, ms = re.findall(r"(\d+) nodes planned in ([\d.]+) ms", out.stdout + out.stderr)[-1]
-    return f"{nodes} nodes in {float(ms):.0f} ms", int(nodes) >= 10000 and float(ms) < 2000
