@@ -232,7 +232,7 @@ static void run_tile(band *b, int64_t i, int64_t n, const int64_t block[2])
     b->t.begin = -column;
     b->t.end = x->extent - column - (b->fold - 1);
     b->t.from = i == 0 && x->first < 0 ? -x->first : 0;
-    b->t.to = at_most(x->n - i * PIXELS, PIXELS);
+    b->t.to = min64(x->n - i * PIXELS, PIXELS);
     (inside ? b->kind->inside : b->kind->anywhere)(&b->t, block[1], n);
 }
 
@@ -246,7 +246,7 @@ static void find_inside(band *b)
     b->advance = b->kind == &kind_up ? PIXELS / x->step : PIXELS * x->step;
     b->begin = round_up_div(x->before, b->advance);
     if (b->begin == 0 && x->first < 0) b->begin = 1;
-    b->end = at_most(room >= 0 ? room / b->advance + 1 : 0, x->n / PIXELS);
+    b->end = min64(room >= 0 ? room / b->advance + 1 : 0, x->n / PIXELS);
 }
 
 /* Strips of results that the first-level cache holds the image of, all rows of each. */
@@ -255,12 +255,12 @@ static void run_band(band *b, int64_t n_channels)
     const int64_t tiles = (b->x->n + PIXELS - 1) / PIXELS;
     find_inside(b);
     for (int64_t c0 = 0; c0 < n_channels; c0 += CHANNEL_BLOCK) {
-        const int64_t block[] = {c0, at_most(CHANNEL_BLOCK, n_channels - c0)};
+        const int64_t block[] = {c0, min64(CHANNEL_BLOCK, n_channels - c0)};
         int64_t bytes = (int64_t)sizeof(float) * block[1] * b->d->kh * b->advance;
         int64_t strip = bytes < STRIP_BYTES ? STRIP_BYTES / bytes : 1;
         for (int64_t i = 0, n; i < tiles; i += n) {
             bool inside = i >= b->begin && i < b->end;
-            n = inside ? at_most(strip, b->end - i) : 1;
+            n = inside ? min64(strip, b->end - i) : 1;
             run_tile(b, i, n, block);
         }
     }
@@ -376,7 +376,7 @@ typedef struct row_axes {
 
 static void find_axes(const job *d, row_axes *y)
 {
-    y->n = d->back ? at_most(d->a->stride_h, MAX_PHASES) : 1;
+    y->n = d->back ? min64(d->a->stride_h, MAX_PHASES) : 1;
     for (int64_t i = 0; i < y->n; i++) y->of[i] = down_axis(d, i);
 }
 
@@ -436,11 +436,11 @@ static void rows_task(void *arg, int64_t task, int thread)
     row_axes axes = {.n = 0};
     find_axes(d, &axes);
     const axis *y = &axes.of[0];
-    const int64_t end = at_most((task + 1) * d->grain, d->samples * d->out_h);
+    const int64_t end = min64((task + 1) * d->grain, d->samples * d->out_h);
     for (int64_t row = task * d->grain; row < end; row += BAND_ROWS) {
         band b = {.d = d};
         b.t = (tile){.rows = rows,
-                     .n_rows = (int)at_most(BAND_ROWS, end - row),
+                     .n_rows = (int)min64(BAND_ROWS, end - row),
                      .x_row = y->dilation * d->w * d->c,
                      .w_row = y->w_step * d->kw * d->w_tap,
                      .x_step = d->c,

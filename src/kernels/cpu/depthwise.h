@@ -4,6 +4,7 @@
 #ifndef KERNELS_CPU_DEPTHWISE_H
 #define KERNELS_CPU_DEPTHWISE_H
 
+#include "kernels/cpu/sizes.h"
 #include "kernels/cpu/spans.h"
 #include "ops/ops.h"
 
@@ -26,11 +27,6 @@ typedef struct axis {
     int64_t first, stride; /* grid place o is place first + o * stride of the result */
 } axis;
 
-static inline int64_t at_most(int64_t a, int64_t most)
-{
-    return a < most ? a : most;
-}
-
 static inline int64_t round_up_div(int64_t a, int64_t b)
 {
     if (a <= 0) return 0;
@@ -41,8 +37,8 @@ static inline int64_t round_up_div(int64_t a, int64_t b)
 static inline void axis_taps(const axis *a, int64_t o, int64_t *begin, int64_t *end)
 {
     int64_t first = o * a->step - a->before;
-    *begin = at_most(round_up_div(-first, a->dilation), a->taps);
-    *end = at_most(round_up_div(a->extent - first, a->dilation), a->taps);
+    *begin = min64(round_up_div(-first, a->dilation), a->taps);
+    *end = min64(round_up_div(a->extent - first, a->dilation), a->taps);
     if (*end < *begin) *end = *begin;
 }
 
@@ -50,8 +46,8 @@ static inline void axis_taps(const axis *a, int64_t o, int64_t *begin, int64_t *
 static inline void axis_interior(const axis *a, int64_t *begin, int64_t *end)
 {
     int64_t room = a->extent - 1 + a->before - (a->taps - 1) * a->dilation;
-    *begin = at_most(round_up_div(a->before, a->step), a->n);
-    *end = at_most(a->taps > 0 && room >= 0 ? room / a->step + 1 : 0, a->n);
+    *begin = min64(round_up_div(a->before, a->step), a->n);
+    *end = min64(a->taps > 0 && room >= 0 ? room / a->step + 1 : 0, a->n);
     if (*end < *begin) *end = *begin;
 }
 

@@ -80,13 +80,13 @@ typedef struct piece {
 ALWAYS_INLINE piece piece_of(const band *b, form f, int64_t o, int64_t j)
 {
     const axis *x = b->x;
-    const int64_t column = o * x->step - x->before, n = at_most(x->n - o, AT_ONCE);
+    const int64_t column = o * x->step - x->before, n = min64(x->n - o, AT_ONCE);
     const int64_t room = x->extent - column - (b->fold - 1);
     return (piece){.x = b->at[0] * b->x_row + column * b->x_step + j,
                    .dy = o * b->dy_step + j,
                    .n = (int)n,
                    .begin = column < 0 ? (int)-column : 0,
-                   .end = (int)at_most(room, (n - 1) * f.step + f.taps)};
+                   .end = (int)min64(room, (n - 1) * f.step + f.taps)};
 }
 
 ALWAYS_INLINE void add_pixels(const band *b, form f, const row_view *r, const piece *t, int lanes,
@@ -224,7 +224,7 @@ static void add_band(const band *whole, const axis *x, int64_t fold, int64_t n_c
     const int64_t taps = k->taps > 0 ? k->taps : TAPS_AT_ONCE;
     for (b.at[0] = 0; b.at[0] < b.kh && groups.n > 0; b.at[0] += k->rows)
         for (b.at[1] = 0; b.at[1] < x->taps; b.at[1] += taps) {
-            b.taps = at_most(taps, x->taps - b.at[1]);
+            b.taps = min64(taps, x->taps - b.at[1]);
             k->add(&b, n_channels);
         }
 }
@@ -266,14 +266,14 @@ static row_view view_of(const job *d, int64_t r, int64_t c0)
 /* Adds the sums over rows [begin, end) of dy, of the channels [block[0], block[0] + block[1]). */
 static void add_rows(const job *d, int64_t begin, int64_t end, const int64_t block[2], band *b)
 {
-    const int64_t fold = fold_of(d), most = at_most(BAND_PIXELS * fold / d->ow + 1, BAND_ROWS);
+    const int64_t fold = fold_of(d), most = min64(BAND_PIXELS * fold / d->ow + 1, BAND_ROWS);
     row_view rows[BAND_ROWS];
     int64_t first, last;
     axis_interior(&d->across, &first, &last);
     last -= (last - first) % fold;
     b->rows = rows, b->x = &d->across;
     for (int64_t row = begin; row < end; row += b->n_rows) {
-        b->n_rows = (int)at_most(most, end - row);
+        b->n_rows = (int)min64(most, end - row);
         for (int r = 0; r < b->n_rows; r++) rows[r] = view_of(d, row + r, block[0]);
         if (fold == 1) {
             add_band(b, b->x, 1, block[1]);
@@ -318,7 +318,7 @@ static void sample_task(void *arg, int64_t task, int thread)
     (void)thread;
     const job *d = arg;
     const int64_t sample = task / d->blocks, c0 = task % d->blocks * d->block;
-    const int64_t block[] = {c0, at_most(d->block, d->c - c0)};
+    const int64_t block[] = {c0, min64(d->block, d->c - c0)};
     const int64_t rows[] = {sample * d->oh, (sample + 1) * d->oh};
     sum_rows(d, rows, block, d->partials + sample * d->kh * d->kw * d->c + c0, d->c);
 }
@@ -385,7 +385,7 @@ static void channel_task(void *arg, int64_t task, int thread)
     (void)thread;
     const job *d = arg;
     const int64_t c0 = task * d->block, taps = d->kh * d->kw;
-    const int64_t block[] = {c0, at_most(d->block, d->c - c0)};
+    const int64_t block[] = {c0, min64(d->block, d->c - c0)};
     channel_sums stack[SNUG_LEAF_DEPTH];
     int depth = 0;
     const int64_t slots = d->step ? d->step->leaves_here : 1;

@@ -25,11 +25,6 @@ typedef struct direct {
     float *pack, *own; /* where B is packed to, unless it is */
 } direct;
 
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 static direct direct_of(const gemm *g, const windows *v)
 {
     direct d = {.g = g, .v = v};

@@ -39,21 +39,6 @@ typedef struct work {
     size_t own_floats, a_floats, b_floats;
 } work;
 
-static int64_t round_up(int64_t n, int64_t to)
-{
-    return (n + to - 1) / to * to;
-}
-
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Tasks that keep so many threads busy to the end, none so small that handing it out costs more
  * than a few per cent. */
 static int64_t wanted_tasks(const gemm *g, int threads)

@@ -10,6 +10,7 @@
 #ifndef KERNELS_CPU_GEMM_H
 #define KERNELS_CPU_GEMM_H
 
+#include "kernels/cpu/sizes.h"
 #include "kernels/cpu/vec.h"
 #include "ops/ops.h"
 #include <snug/leaves.h>

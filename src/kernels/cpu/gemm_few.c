@@ -21,11 +21,6 @@ typedef struct job {
     int64_t rows, columns, n_columns; /* of a task; tasks across */
 } job;
 
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static const float *element_of_a(const gemm *g, int64_t i, int64_t k)
 {
     return g->a + (g->a_by_k ? k * g->lda + i : i * g->lda + k);

@@ -6,12 +6,6 @@
 #include "kernels/cpu/activate.h"
 #include <math.h>
 
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
 #define TALLEST     TILE_M
 #define SERIAL_MACS 60000   /* below this, handing out tasks costs more than it brings */
 #define FINE_MACS   2000000 /* from here on a thread has several tasks */
@@ -29,16 +23,6 @@ typedef struct job {
     const gemm *g;
     int64_t strips, of_rows, of_strips;
 } job;
-
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Adding -0 changes nothing, and neither does a bound at infinity. */
 ALWAYS_INLINE vf finished(const tile *t, vf x, vf bias)

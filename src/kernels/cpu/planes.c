@@ -45,19 +45,18 @@ ALWAYS_INLINE void tile_any(const plan *d, const float *x, float *out, int mr, i
 {
     vf c[PLANES_MOST][2];
     const float *w = d->w;
-    PLANES_UNROLL for (int i = 0; i < mr; i++) PLANES_UNROLL for (int v = 0; v < nv; v++) c[i][v] =
-        vzero();
+    UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++) c[i][v] = vzero();
     for (int64_t k = 0; k < d->g->k; k++, w += PLANES_MOST) {
         const float *at = x + d->at[k];
         vf b[2];
-        PLANES_UNROLL for (int v = 0; v < nv; v++) b[v] = vload(at + v * VLEN);
-        PLANES_UNROLL for (int i = 0; i < mr; i++)
+        UNROLL for (int v = 0; v < nv; v++) b[v] = vload(at + v * VLEN);
+        UNROLL for (int i = 0; i < mr; i++)
         {
             const vf a = vset1(w[i]);
-            PLANES_UNROLL for (int v = 0; v < nv; v++) c[i][v] = vfma(a, b[v], c[i][v]);
+            UNROLL for (int v = 0; v < nv; v++) c[i][v] = vfma(a, b[v], c[i][v]);
         }
     }
-    PLANES_UNROLL for (int i = 0; i < mr; i++) PLANES_UNROLL for (int v = 0; v < nv; v++)
+    UNROLL for (int i = 0; i < mr; i++) UNROLL for (int v = 0; v < nv; v++)
         vstore(out + (v * PLANES_MOST + i) * VLEN, c[i][v]);
 }
 
@@ -83,14 +82,14 @@ static void store(const gemm *g, const float *sums, int lanes, float *to)
 {
     const int n = (int)g->n;
     vf r[PLANES_MOST];
-    PLANES_UNROLL for (int i = 0; i < PLANES_MOST; i++)
+    UNROLL for (int i = 0; i < PLANES_MOST; i++)
     {
         r[i] = i < n ? vload(sums + i * VLEN) : vzero();
         if (g->bias && i < n) r[i] = vadd(r[i], vset1(g->bias[i]));
         if (g->act != ACT_NONE && i < n) r[i] = vactivate(g->act, r[i]);
     }
     vtranspose2(r);
-    PLANES_UNROLL for (int i = 0; i < PLANES_MOST; i++)
+    UNROLL for (int i = 0; i < PLANES_MOST; i++)
     {
         const int other = i + PLANES_MOST;
         vstore2(to + i * g->ldc, i < lanes ? n : 0, to + other * g->ldc, other < lanes ? n : 0,

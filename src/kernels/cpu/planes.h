@@ -12,12 +12,6 @@
 #define PLANES_AREA 512                 /* windows of a band, about */
 #define PLANES_MAX  ((int64_t)64 << 10) /* floats of a band */
 
-#if defined(__clang__)
-#define PLANES_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define PLANES_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 typedef struct planes {
     const windows *v;
     int64_t places;      /* of a window: (ky, kx, c) */
@@ -79,15 +73,15 @@ static inline void planes_half(const planes_turn *t, float *to)
     const float *low = t->from, *high = t->from + HALF * t->step;
     vf r[HALF];
     if (t->begin <= 0 && t->end >= VLEN) {
-        PLANES_UNROLL for (int i = 0; i < HALF; i++) r[i] =
+        UNROLL for (int i = 0; i < HALF; i++) r[i] =
             vload2(low + i * t->step, n, high + i * t->step, n);
     } else {
-        PLANES_UNROLL for (int i = 0; i < HALF; i++) r[i] =
+        UNROLL for (int i = 0; i < HALF; i++) r[i] =
             vload2(low + i * t->step, planes_lanes(t, i, n), high + i * t->step,
                    planes_lanes(t, i + HALF, n));
     }
     vtranspose2(r);
-    PLANES_UNROLL for (int i = 0; i < HALF; i++) if (i < n) vstore(to + i * t->pitch, r[i]);
+    UNROLL for (int i = 0; i < HALF; i++) if (i < n) vstore(to + i * t->pitch, r[i]);
 }
 
 static inline void planes_block(const planes_turn *t, float *to)
@@ -99,7 +93,7 @@ static inline void planes_block(const planes_turn *t, float *to)
     for (int64_t c = 0; c < t->channels; c += VLEN) {
         const int lanes = vlanes(c, t->channels);
         vf r[VLEN];
-        PLANES_UNROLL for (int i = 0; i < VLEN; i++) r[i] =
+        UNROLL for (int i = 0; i < VLEN; i++) r[i] =
             vload_n(t->from + i * t->step + c, planes_lanes(t, i, lanes));
         vtranspose(r);
         for (int i = 0; i < lanes; i++) vstore(to + (c + i) * t->pitch, r[i]);

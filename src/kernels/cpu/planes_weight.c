@@ -34,11 +34,6 @@ typedef struct work {
     float *band, *dy, *acc, *stack; /* acc [places][filters][VLEN], stack [depth][places][n] */
 } work;
 
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static plan plan_of(const gemm *g, const windows *v)
 {
     plan d = {.g = g, .p = planes_of(v), .parts = 1, .leaves = g->leaves ? g->leaves : 1};
@@ -87,25 +82,22 @@ typedef struct dot_run {
 ALWAYS_INLINE void dot_any(const dot_run *t, int filters)
 {
     vf c[DOT_PLACES][DOT_FILTERS];
-    PLANES_UNROLL for (int i = 0; i < DOT_PLACES; i++)
-        PLANES_UNROLL for (int f = 0; f < filters; f++) c[i][f] =
-            t->carry ? vload(t->acc + i * t->acc_place + f * VLEN) : vzero();
+    UNROLL for (int i = 0; i < DOT_PLACES; i++) UNROLL for (int f = 0; f < filters; f++) c[i][f] =
+        t->carry ? vload(t->acc + i * t->acc_place + f * VLEN) : vzero();
     for (int64_t row = 0; row < t->rows; row++) {
         for (int64_t j = 0; j < t->width; j += VLEN) {
             vf x[DOT_PLACES];
             const float *dy = t->dy + row * t->width + j;
-            PLANES_UNROLL for (int i = 0; i < DOT_PLACES; i++) x[i] =
-                vload(t->x[i] + row * t->x_row + j);
-            PLANES_UNROLL for (int f = 0; f < filters; f++)
+            UNROLL for (int i = 0; i < DOT_PLACES; i++) x[i] = vload(t->x[i] + row * t->x_row + j);
+            UNROLL for (int f = 0; f < filters; f++)
             {
                 const vf d = vload(dy + f * t->dy_plane);
-                PLANES_UNROLL for (int i = 0; i < DOT_PLACES; i++) c[i][f] = vfma(x[i], d, c[i][f]);
+                UNROLL for (int i = 0; i < DOT_PLACES; i++) c[i][f] = vfma(x[i], d, c[i][f]);
             }
         }
     }
-    PLANES_UNROLL for (int i = 0; i < DOT_PLACES; i++)
-        PLANES_UNROLL for (int f = 0; f < filters; f++)
-            vstore(t->acc + i * t->acc_place + f * VLEN, c[i][f]);
+    UNROLL for (int i = 0; i < DOT_PLACES; i++) UNROLL for (int f = 0; f < filters; f++)
+        vstore(t->acc + i * t->acc_place + f * VLEN, c[i][f]);
 }
 
 /* clang-format off */

@@ -17,11 +17,6 @@ typedef struct scatter {
     float *b, *own;
 } scatter;
 
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 static int64_t max64(int64_t a, int64_t b)
 {
     return a > b ? a : b;

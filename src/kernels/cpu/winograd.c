@@ -38,21 +38,6 @@ typedef struct winograd {
     int64_t in_floats, w_floats, sum_floats;
 } winograd;
 
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static int64_t round_up(int64_t n, int64_t to)
-{
-    return ceil_div(n, to) * to;
-}
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Tiles of a block: as many as its bytes allow, fewer to make tasks enough. */
 static int64_t block_of(const winograd *o, int64_t most, int64_t columns)
 {

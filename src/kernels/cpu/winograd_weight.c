@@ -35,16 +35,6 @@ typedef struct share {
     float *x, *y, *sums, *stack;
 } share;
 
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static void set_columns(gradient *d, int64_t columns)
 {
     d->strips = ceil_div(columns, TILE_N);
