@@ -50,11 +50,18 @@ typedef struct band {
 /* Places [i0, i0 + n) of a stretch, which begins at the window's pixel (ky, kx). */
 typedef struct piece {
     int64_t ky, kx, i0, n;
+    int64_t again; /* the first of them are those of a tile before, too */
 } piece;
 
 static int64_t max64(int64_t a, int64_t b)
 {
     return a > b ? a : b;
+}
+
+/* Image lines that so many grid rows see. */
+static int64_t lines_of(const windows *v, int64_t rows)
+{
+    return (rows - 1) * v->stride_h + (v->kh - 1) * v->dilation_h + 1;
 }
 
 static void divide(direct *d)
@@ -85,17 +92,18 @@ static direct direct_of(const gemm *g, const windows *v)
     d.leaf_samples = g->leaves ? g->leaf_k / area : d.samples;
     while (d.leaf_samples % 2 == 0 && d.leaf_samples * area > SLOT_WINDOWS)
         d.leaf_samples /= 2, d.leaves *= 2;
-    d.copies = v->cg < FEW_CHANNELS || v->cg % TILE_STEP != 0;
+    d.copies = v->cg < FEW_CHANNELS || (v->cg < TILE_M && v->cg % TILE_STEP != 0);
     d.rows = min64(ceil_div(BAND_WINDOWS, v->grid_w), v->grid_h);
-    d.images = d.rows < v->grid_h || d.copies ? 1 : max64(1, BAND_WINDOWS / area);
+    d.images = d.rows < v->grid_h ? 1 : max64(1, BAND_WINDOWS / area);
     d.pixels = d.copies && v->dilation_w == 1 ? v->kw : 1;
     d.stretches = v->kh * v->kw / d.pixels;
     d.places = d.pixels * v->cg;
     d.tiles = ceil_div(d.places, TILE_M);
     if (d.copies) {
-        int64_t lines = (d.rows - 1) * v->stride_h + (v->kh - 1) * v->dilation_h + 1;
         d.line = ((v->grid_w - 1) * v->stride_w + (v->kw - 1) * v->dilation_w + 1) * v->cg;
-        d.floats = (lines * d.line + TILE_M + 2 * VLEN + 15) / 16 * 16;
+        const int64_t image = lines_of(v, d.rows) * d.line;
+        while (d.images > 1 && d.images * image * 4 > BAND_BYTES / 2) d.images /= 2;
+        d.floats = (d.images * image + TILE_M + 2 * VLEN + 15) / 16 * 16;
     }
     divide(&d);
     return d;
@@ -123,7 +131,8 @@ size_t direct_weight_scratch(const gemm *g, const windows *v, int threads)
     return (size_t)(own_floats(&d) * threads + parts) * sizeof(float);
 }
 
-/* Tile number i of a group: stretches change fastest. The last two of a stretch share evenly. */
+/* Tile number i of a group: stretches change fastest. The last two of a stretch share evenly; over
+ * the image itself, where what follows may not be read, the last ends with the stretch. */
 static piece piece_of(const direct *d, int64_t i)
 {
     int64_t pixel = i % d->stretches * d->pixels, tile = i / d->stretches;
@@ -135,6 +144,10 @@ static piece piece_of(const direct *d, int64_t i)
         p.n = tile > last2 ? rest - half : half;
     }
     p.n = min64(p.n, d->places - p.i0);
+    if (!d->copies && p.n % TILE_STEP != 0) { /* whole steps inside the pixel */
+        p.again = TILE_STEP - p.n % TILE_STEP;
+        p.i0 -= p.again, p.n += p.again;
+    }
     return p;
 }
 
@@ -182,18 +195,20 @@ static void walk_copy(const work *w, const band *b, const piece *p, tile_run *ru
     run->a = w->band + p->ky * v->dilation_h * d->line + p->kx * v->dilation_w * v->cg + p->i0;
     run->a_step = v->stride_w * v->cg;
     run->n = v->grid_w, run->runs = b->rows;
+    run->again = b->images - 1;
     run->a_skip = v->stride_h * d->line - v->grid_w * run->a_step;
+    run->a_jump = lines_of(v, b->rows) * d->line - b->rows * v->stride_h * d->line;
 }
 
 static void copy_band(const work *w, const band *b)
 {
     const direct *d = w->d;
     const windows *v = d->v;
-    int64_t lines = (b->rows - 1) * v->stride_h + (v->kh - 1) * v->dilation_h + 1;
-    for (int64_t r = 0; r < lines; r++)
-        window_line(v, w->group, b->first, b->gy * v->stride_h - v->top + r, d->line,
-                    w->band + r * d->line);
-    window_zero(w->band + lines * d->line, TILE_M);
+    const int64_t lines = lines_of(v, b->rows);
+    for (int64_t r = 0; r < b->images * lines; r++)
+        window_line(v, w->group, b->first + r / lines, b->gy * v->stride_h - v->top + r % lines,
+                    d->line, w->band + r * d->line);
+    window_zero(w->band + b->images * lines * d->line, TILE_M);
 }
 
 /* Columns of B for the band: B itself where they are all it has, or few tiles need them. */
@@ -265,12 +280,10 @@ static void finish_tiles(const work *w, int64_t part)
     const gemm *g = d->g;
     for (int64_t i = w->tile0; i < w->tile1; i++) {
         piece p = piece_of(d, i);
-        gemm_tile t = {w->acc + (i - w->tile0) * d->depth * TILE_SIZE,
-                       w->group,
-                       (p.ky * d->v->kw + p.kx) * d->v->cg + p.i0,
-                       p.n,
-                       w->j0,
-                       w->nv};
+        const float *sums = w->acc + (i - w->tile0) * d->depth * TILE_SIZE;
+        const int64_t i0 = (p.ky * d->v->kw + p.kx) * d->v->cg + p.i0 + p.again;
+        const gemm_tile t = {
+            sums + p.again * w->nv * VLEN, w->group, i0, p.n - p.again, w->j0, w->nv};
         if (d->parts == 1)
             gemm_store(g, &t);
         else
