@@ -27,7 +27,9 @@ static snug_status context_start(snug_context *ctx)
           ctx->config.threads);
     int threads = ctx->config.threads ? ctx->config.threads : snug_os_cores();
     TRY(snug_pool_create(threads, &ctx->pool));
+    TRY(snug_pool_create(1, &ctx->alone));
     ctx->queue.pool = ctx->pool;
+    ctx->inner.pool = ctx->alone;
     return SNUG_OK;
 }
 
@@ -53,6 +55,7 @@ void snug_context_destroy(snug_context *ctx)
 {
     if (!ctx) return;
     snug_pool_destroy(ctx->pool);
+    snug_pool_destroy(ctx->alone);
     snug_free(ctx);
 }
 

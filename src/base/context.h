@@ -11,8 +11,8 @@
 
 struct snug_context {
     snug_context_config config;
-    snug_pool *pool;
-    snug_queue queue;
+    snug_pool *pool, *alone; /* alone: of one thread */
+    snug_queue queue, inner; /* inner: for calls inside a loop, one thread */
     uint32_t tiers; /* usable tiers, a mask */
     atomic_bool interrupted;
     const snug_op *const *builtin_ops; /* set by ops/ through snug_context_create */

@@ -16,6 +16,7 @@ static snug_status cpu_open(snug_context *ctx, int index, snug_device *out)
     *out = (snug_device){.driver = snug_device_find("cpu"),
                          .ctx = ctx,
                          .queue = &ctx->queue,
+                         .inner = &ctx->inner,
                          .tiers = ctx->config.reference_kernels ? 0 : ctx->tiers};
     return SNUG_OK;
 }

@@ -33,6 +33,7 @@ struct snug_device {
     const snug_device_driver *driver;
     snug_context *ctx;
     snug_queue *queue; /* what kernels see */
+    snug_queue *inner; /* what they see inside a loop of `queue`: one thread; NULL: no such loops */
     uint32_t tiers;    /* CPU: tiers it may use; 0: the reference kernels only */
     void *self;        /* the driver's own */
 };

@@ -67,7 +67,7 @@ void snug_lower_lives(snug_lowering *l)
         const snug_value *v = g->values[i];
         /* an input is filled before the step */
         if (v->role == SNUG_ROLE_INPUT && (life->last >= 0 || v->output))
-            *life = (snug_life){0, end, true, false};
+            *life = (snug_life){.first = 0, .last = end, .kept = true};
         if (v->role == SNUG_ROLE_CONSTANT && v->output) life->kept = true;
         if (life->kept) life->last = end;
     }

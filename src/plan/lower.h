@@ -11,6 +11,7 @@ typedef struct snug_life {
     int32_t first, last; /* instructions; last -1: never touched */
     bool kept;           /* an output: to the step's end */
     bool whole_step;     /* rows of all micro-batches are kept: one part a repetition */
+    size_t piece;        /* seen by one chain only: bytes that a thread needs of it; 0: it is whole */
 } snug_life;
 
 /* What a node's kernel keeps of its in[1]. */
@@ -36,6 +37,10 @@ typedef struct snug_lowering {
 snug_value *snug_value_root(snug_value *v);
 /* Fill l->keep and l->first_keeper. */
 snug_status snug_lower_keeps(snug_lowering *l, snug_bump *work) SNUG_MUST_USE;
+/* Fill the program's chains, from its instructions. */
+snug_status snug_lower_chains(snug_lowering *l) SNUG_MUST_USE;
+/* Values of chains live through them; those that only one sees become pieces. After l->life. */
+void snug_chain_lives(snug_lowering *l);
 /* Fill l->life. */
 void snug_lower_lives(snug_lowering *l);
 /* The kernel for an operator; sig->way is set to the way it was told to go. *out NULL: none. */

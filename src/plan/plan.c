@@ -205,7 +205,9 @@ static snug_status place_value(snug_lowering *l, snug_value *v, snug_block *bloc
     } else {
         p->segment = SEGMENT_TRANSIENT;
         p->stride = life->whole_step ? bytes : 0;
+        p->piece = life->piece;
         p->bytes = bytes * (life->whole_step ? (size_t)l->plan->config.n_micro : 1);
+        if (p->piece) p->bytes = p->piece * (size_t)l->plan->config.threads;
         p->offset = (size_t)*n_blocks; /* becomes the block's offset */
         block[(*n_blocks)++] =
             (snug_block){p->bytes, 0, life->first, life->last, (uint8_t)owner_of(v)};
@@ -213,15 +215,23 @@ static snug_status place_value(snug_lowering *l, snug_value *v, snug_block *bloc
     return SNUG_OK;
 }
 
+static void place_scratch_of(snug_place *s, int32_t first, int32_t last, snug_block *block,
+                             int32_t *n_blocks)
+{
+    if (s->bytes == 0) return;
+    s->segment = SEGMENT_TRANSIENT;
+    s->offset = (size_t)*n_blocks;
+    block[(*n_blocks)++] = (snug_block){s->bytes, 0, first, last, OWNER_SCRATCH};
+}
+
 static void place_scratch(snug_lowering *l, snug_block *block, int32_t *n_blocks)
 {
     snug_program *p = &l->plan->program;
-    for (int32_t i = 0; i < p->n_instr; i++) {
-        snug_place *s = &p->instr[i].scratch;
-        if (s->bytes == 0) continue;
-        s->segment = SEGMENT_TRANSIENT;
-        s->offset = (size_t)*n_blocks;
-        block[(*n_blocks)++] = (snug_block){s->bytes, 0, i, i, OWNER_SCRATCH};
+    for (int32_t i = 0; i < p->n_instr; i++)
+        place_scratch_of(&p->instr[i].scratch, i, i, block, n_blocks);
+    for (int32_t i = 0; i < p->n_chains; i++) {
+        snug_chain *c = &p->chain[i];
+        place_scratch_of(&c->scratch, c->first, c->last, block, n_blocks);
     }
 }
 
@@ -272,6 +282,7 @@ static snug_status place_blocks(snug_lowering *l, snug_block *block)
     snug_graph *g = l->graph;
     int32_t n_blocks = 0;
     snug_lower_lives(l);
+    snug_chain_lives(l);
     for (int i = 0; i < g->n_values; i++) TRY(place_value(l, g->values[i], block, &n_blocks));
     place_scratch(l, block, &n_blocks);
     place_kept(l, block, &n_blocks);
@@ -280,12 +291,14 @@ static snug_status place_blocks(snug_lowering *l, snug_block *block)
         if (l->own[i]) settle_offset(l->own[i], block);
     for (int32_t i = 0; i < l->plan->program.n_instr; i++)
         settle_instr(l, &l->plan->program.instr[i], block);
+    for (int32_t i = 0; i < l->plan->program.n_chains; i++)
+        settle_offset(&l->plan->program.chain[i].scratch, block);
     return account(l->plan, block, n_blocks);
 }
 
 static snug_status place_all(snug_lowering *l)
 {
-    size_t most = (size_t)l->graph->n_values + 2 * (size_t)l->plan->program.n_instr + 1;
+    size_t most = (size_t)l->graph->n_values + 3 * (size_t)l->plan->program.n_instr + 1;
     snug_block *block = snug_alloc_array(TAG_PLAN, most, sizeof *block);
     if (!block) return SNUG_ENOMEM;
     snug_status s = place_blocks(l, block);
@@ -320,6 +333,7 @@ static snug_status lower(snug_lowering *l, snug_bump *work)
     snug_graph_count_uses(l->graph);
     TRY(snug_lower_keeps(l, work));
     TRY(emit(l));
+    TRY(snug_lower_chains(l));
     TRY(place_all(l));
     bind(l);
     return SNUG_OK;

@@ -37,6 +37,7 @@ typedef enum snug_owner {
 /* Where a value lives. In a body run k times the address moves by `stride` a repetition. */
 typedef struct snug_place {
     size_t offset, bytes, stride;
+    size_t piece; /* in a chain: bytes of a thread's own piece, one behind another; 0: it is whole */
     uint8_t segment, space;
 } snug_place;
 
@@ -53,13 +54,24 @@ typedef struct snug_instr {
     const snug_node *node;
     const snug_kernel *kernel; /* NULL: the operator's reference */
     int way;                   /* of the kernel */
+    int32_t chain;             /* number of the chain that this is of, from 1; 0: none */
     const snug_place *in[SNUG_MAX_IN], *out[SNUG_MAX_OUT];
     snug_place scratch;
     snug_place kept; /* made by INSTR_KEEP, read by the compute instruction of the same node */
 } snug_instr;
 
+/* Instructions [first, last] that run piece by piece: `samples` samples at a time go through all of
+ * them, on one thread (passes/chain.c). */
+typedef struct snug_chain {
+    int32_t first, last;
+    int64_t samples;
+    snug_place scratch; /* of all, a thread's `piece` bytes one behind another */
+} snug_chain;
+
 typedef struct snug_program {
     snug_instr *instr;
+    snug_chain *chain;
+    int32_t n_chains;
     int32_t n_instr, body_begin,
         epilogue_begin; /* [0, body) prologue, [body, epilogue) body, then epilogue */
 } snug_program;

@@ -49,6 +49,7 @@ struct snug_exec {
     int slot;  /* that the streamed inputs are in */
     bool held; /* the slot has to be handed back */
     bool profile;
+    double *thread_seconds; /* of members of chains: by thread and instruction */
     snug_step step;
     asked asked[N_ASKED];
     uint32_t n_asked;
@@ -118,7 +119,10 @@ static snug_status bind_all(snug_exec *e)
     e->tensors = snug_alloc_array(TAG_PLAN, n_tensors, sizeof *e->tensors);
     e->moving = snug_alloc_array(TAG_PLAN, n_tensors, sizeof *e->moving);
     e->bounded = snug_alloc_array(TAG_PLAN, n_tensors, sizeof *e->bounded);
-    if (!e->instr || !e->tensors || !e->moving || !e->bounded) return SNUG_ENOMEM;
+    size_t n_times = (size_t)e->plan->config.threads * (size_t)p->n_instr + 1;
+    e->thread_seconds = snug_alloc_array(TAG_PLAN, n_times, sizeof(double));
+    if (!e->instr || !e->tensors || !e->moving || !e->bounded || !e->thread_seconds)
+        return SNUG_ENOMEM;
     for (int32_t i = 0; i < p->n_instr; i++) bind_instr(e, &e->instr[i], &p->instr[i]);
     return SNUG_OK;
 }
@@ -152,7 +156,94 @@ void snug_exec_destroy(snug_exec *e)
     snug_free(e->tensors);
     snug_free(e->moving);
     snug_free(e->bounded);
+    snug_free(e->thread_seconds);
     snug_free(e);
+}
+
+/* ---- chains ------------------------------------------------------------------------------------
+ */
+
+/* Samples [begin, begin + n) of a call, on a thread. */
+typedef struct piece {
+    snug_exec *exec;
+    const snug_chain *chain;
+    snug_step step;
+    int64_t begin, n;
+    int thread;
+    snug_tensor tensor[SNUG_MAX_IN + SNUG_MAX_OUT]; /* of the member that runs */
+} piece;
+
+/* The piece's part of a tensor: samples of a whole one, or the thread's own. */
+static snug_tensor part_of(const piece *p, const snug_tensor *whole, const snug_place *place)
+{
+    snug_tensor t = *whole;
+    if (t.type.shape.n_dims == 0 || t.type.shape.kind[0] != SNUG_AXIS_BATCH) return t;
+    int64_t n_here = p->exec->step.n_here;
+    size_t sample = snug_type_bytes(&t.type) / (size_t)n_here;
+    t.type.shape.dim[0] = t.type.shape.dim[0] / n_here * p->n;
+    if (!t.data) return t;
+    size_t at = place->piece ? place->piece * (size_t)p->thread : sample * (size_t)p->begin;
+    t.data = (char *)t.data + at;
+    return t;
+}
+
+static void run_member(piece *p, const bound_instr *b)
+{
+    const snug_node *n = b->instr->node;
+    const snug_chain *c = p->chain;
+    snug_call call = b->call;
+    for (int i = 0; i < n->n_in; i++) p->tensor[i] = part_of(p, &call.in[i], b->instr->in[i]);
+    for (int i = 0; i < n->n_out; i++)
+        p->tensor[n->n_in + i] = part_of(p, &call.out[i], b->instr->out[i]);
+    call.in = p->tensor;
+    call.out = p->tensor + n->n_in;
+    if ((n->op->flags & SNUG_OP_VIEW) && call.in[0].data == call.out[0].data) return;
+    call.step = &p->step;
+    call.queue = p->exec->device.inner;
+    call.scratch_bytes = c->scratch.piece;
+    if (call.scratch_bytes)
+        call.scratch = address(p->exec, &c->scratch, 0) + c->scratch.piece * (size_t)p->thread;
+    b->run(&call);
+}
+
+static piece piece_of(snug_exec *e, const snug_chain *c, int64_t index, int thread)
+{
+    piece p = {.exec = e, .chain = c, .step = e->step, .thread = thread};
+    p.begin = index * c->samples;
+    p.n = e->step.n_here - p.begin < c->samples ? e->step.n_here - p.begin : c->samples;
+    p.step.first_here += p.begin;
+    p.step.n_here = p.n;
+    return p;
+}
+
+static int64_t n_pieces(const snug_exec *e, const snug_chain *c)
+{
+    return (e->step.n_here + c->samples - 1) / c->samples;
+}
+
+typedef struct chain_run {
+    snug_exec *exec;
+    const snug_chain *chain;
+} chain_run;
+
+static void piece_task(void *arg, int64_t index, int thread)
+{
+    const chain_run *r = arg;
+    snug_exec *e = r->exec;
+    piece p = piece_of(e, r->chain, index, thread);
+    double *seconds = e->thread_seconds + (size_t)thread * (size_t)e->plan->program.n_instr;
+    for (int32_t i = r->chain->first; i <= r->chain->last; i++) {
+        double start = e->profile ? snug_now() : 0;
+        run_member(&p, &e->instr[i]);
+        if (e->profile) seconds[i] += snug_now() - start;
+    }
+}
+
+static void run_chain(snug_exec *e, const snug_chain *c)
+{
+    chain_run r = {e, c};
+    snug_parallel(e->device.queue, n_pieces(e, c), piece_task, &r);
+    for (int32_t i = c->first; i <= c->last && e->profile; i++) e->instr[i].calls++;
 }
 
 /* ---- a step ------------------------------------------------------------------------------------
@@ -191,26 +282,57 @@ static bool is_finite(const snug_tensor *t)
     return true;
 }
 
+/* People count steps from 1. */
+static snug_status check_read(const snug_exec *e, const snug_node *n, const snug_tensor *in)
+{
+    for (int j = 0; j < n->n_in; j++)
+        CHECK(!snug_value_persistent(n->in[j]) || is_finite(&in[j]), SNUG_ENUMERIC,
+              "step %" PRIu64 ": '%s' is no longer finite (NaN or Inf); the update before "
+              "overflowed: lower train.learning_rate or set train.clip_norm",
+              e->step.step + 1, n->in[j]->name);
+    return SNUG_OK;
+}
+
+static snug_status check_made(const snug_exec *e, const snug_node *n, const snug_tensor *out)
+{
+    for (int j = 0; j < n->n_out; j++)
+        CHECK(is_finite(&out[j]), SNUG_ENUMERIC,
+              "step %" PRIu64 ": node '%s' (%s) gave NaN or Inf: lower train.learning_rate "
+              "or set train.clip_norm",
+              e->step.step + 1, n->name, n->op->name);
+    return SNUG_OK;
+}
+
+static snug_status explain_chain(snug_exec *e, const snug_chain *c)
+{
+    for (int64_t k = 0; k < n_pieces(e, c); k++) {
+        piece p = piece_of(e, c, k, 0);
+        for (int32_t i = c->first; i <= c->last; i++) {
+            const snug_node *n = e->instr[i].instr->node;
+            TRY(check_read(e, n, e->instr[i].call.in));
+            run_member(&p, &e->instr[i]);
+            TRY(check_made(e, n, p.tensor + n->n_in));
+        }
+    }
+    return SNUG_OK;
+}
+
 /* Run the instructions up to `stop` again and name the first value that is not finite. What they
- * read is still there: nothing behind `stop` has run. People count steps from 1. */
+ * read is still there: nothing behind `stop` has run. */
 static snug_status explain(snug_exec *e, int32_t stop)
 {
     for (int32_t i = e->plan->program.body_begin; i < stop; i++) {
         const bound_instr *b = &e->instr[i];
-        if (b->instr->kind != INSTR_COMPUTE) continue;
-        const snug_node *n = b->instr->node;
-        for (int j = 0; j < n->n_in; j++)
-            CHECK(!snug_value_persistent(n->in[j]) || is_finite(&b->call.in[j]), SNUG_ENUMERIC,
-                  "step %" PRIu64 ": '%s' is no longer finite (NaN or Inf); the update before "
-                  "overflowed: lower train.learning_rate or set train.clip_norm",
-                  e->step.step + 1, n->in[j]->name);
+        if (b->instr->chain) {
+            const snug_chain *c = &e->plan->program.chain[b->instr->chain - 1];
+            TRY(explain_chain(e, c));
+            i = c->last;
+        }
+        if (b->instr->chain || b->instr->kind != INSTR_COMPUTE) continue;
+        TRY(check_read(e, b->instr->node, b->call.in));
         e->device.driver->submit(&e->device, b->run, &b->call);
         TRY(e->device.driver->sync(&e->device));
-        for (int j = 0; j < n->n_out; j++)
-            CHECK(is_finite(&b->call.out[j]), SNUG_ENUMERIC,
-                  "step %" PRIu64 ": node '%s' (%s) gave NaN or Inf: lower train.learning_rate "
-                  "or set train.clip_norm",
-                  e->step.step + 1, n->name, n->op->name);
+        TRY(check_made(e, b->instr->node, b->call.out));
     }
     return FAIL(SNUG_ENUMERIC, "step %" PRIu64 ": '%s' is NaN or Inf", e->step.step + 1,
                 e->instr[stop].instr->node->name);
@@ -266,6 +388,12 @@ static snug_status walk(snug_exec *e, int32_t begin, int32_t end)
 {
     for (int32_t i = begin; i < end; i++) {
         const uint8_t kind = e->instr[i].instr->kind;
+        const int32_t chain = e->instr[i].instr->chain;
+        if (chain) {
+            run_chain(e, &e->plan->program.chain[chain - 1]);
+            i = e->plan->program.chain[chain - 1].last;
+            continue;
+        }
         if (kind == INSTR_COMPUTE || kind == INSTR_KEEP) compute(e, &e->instr[i]);
         if (kind == INSTR_CHECK) TRY(check(e, i));
     }
@@ -353,6 +481,10 @@ void snug_exec_profile(snug_exec *e, bool on)
 
 double snug_exec_node_seconds(const snug_exec *e, int instr, int64_t *calls)
 {
+    const snug_plan *p = e->plan;
+    double seconds = e->instr[instr].seconds;
     *calls = e->instr[instr].calls;
-    return e->instr[instr].seconds;
+    for (int t = 0; t < p->config.threads && p->program.instr[instr].chain; t++)
+        seconds += e->thread_seconds[t * p->program.n_instr + instr] / p->config.threads;
+    return seconds;
 }

@@ -7,7 +7,7 @@
 #include "train/optimizer.h"
 #include <stdlib.h>
 
-enum { BATCH = 12, LEAVES = 4, GRANULE = 4, MAX_TRAINED = 64, N_GRAPHS = 60 };
+enum { BATCH = 12, LEAVES = 4, MAX_TRAINED = 64, N_GRAPHS = 60 };
 
 /* ---- random graphs -----------------------------------------------------------------------------
  */
@@ -201,7 +201,7 @@ static void random_updates(maker *m, snug_value *loss)
 static void open_random(net *n, uint64_t seed, net_config c, int threads)
 {
     *n = (net){.config = c};
-    snug_pass_config passes = {.n_micro = c.n_micro};
+    snug_pass_config passes = {.n_micro = c.n_micro, .chain_bytes = 1};
     int64_t bound = snug_micro_batch(c.batch, c.leaves, c.n_micro);
     ok(snug_context_create(&(snug_context_config){.threads = threads}, &n->ctx));
     ok(snug_device_find("cpu")->open(n->ctx, 0, &n->device));
@@ -236,10 +236,13 @@ static void open_random(net *n, uint64_t seed, net_config c, int threads)
 
 typedef struct walk {
     const net *n;
-    uint32_t *mark[N_SEGMENTS]; /* of every granule of a segment */
+    uint32_t *mark[N_SEGMENTS]; /* of every byte of a segment */
     size_t n_marks[N_SEGMENTS];
     int64_t micro;
-    char problem[200]; /* the first one */
+    const snug_chain *chain; /* that is walked; NULL: none */
+    int64_t piece;           /* of the chain, */
+    int thread;              /* which runs it */
+    char problem[200];       /* the first one */
 } walk;
 
 /* The value whose bytes v shows. */
@@ -261,53 +264,81 @@ static uint32_t mark_of(const walk *w, const snug_value *v)
     return 1 + s->id * LEAVES + (repeated ? (uint32_t)w->micro : 0);
 }
 
-static uint32_t *marks_at(walk *w, const snug_place *p, size_t bytes, size_t *n)
+/* The bytes of a place that the walk is at, and what a piece's own are marked with besides. */
+typedef struct extent {
+    size_t at, bytes;
+    uint32_t extra;
+} extent;
+
+/* `samples`: how many the bytes are of; 0: they are of none. */
+static extent extent_of(const walk *w, const snug_place *p, size_t bytes, int64_t samples)
 {
-    size_t at = p->offset + p->stride * (size_t)w->micro;
-    *n = (bytes + GRANULE - 1) / GRANULE;
-    if (at / GRANULE + *n > w->n_marks[p->segment]) {
-        snprintf(w->problem, sizeof w->problem, "a place reaches beyond its segment");
-        *n = 0;
-    }
-    return w->mark[p->segment] + at / GRANULE;
+    extent x = {.at = p->offset + p->stride * (size_t)w->micro, .bytes = bytes};
+    if (!w->chain || samples == 0) return x;
+    int64_t begin = w->piece * w->chain->samples, left = samples - begin;
+    size_t sample = bytes / (size_t)samples;
+    x.bytes = sample * (size_t)(left < w->chain->samples ? left : w->chain->samples);
+    x.at += p->piece ? p->piece * (size_t)w->thread : sample * (size_t)begin;
+    if (p->piece) x.extra = (uint32_t)(w->piece + 1) << 20;
+    return x;
 }
 
-static void write_marks(walk *w, const snug_place *p, size_t bytes, uint32_t mark)
+/* The extent's marks; none and a problem where it does not fit its segment. */
+static uint32_t *marks_at(walk *w, const snug_place *p, extent *x)
 {
-    size_t n;
-    if (!p || p->segment == SEGMENT_CONSTANT) return;
-    uint32_t *m = marks_at(w, p, bytes, &n);
-    for (size_t i = 0; i < n; i++) m[i] = mark;
+    if (x->at + x->bytes > w->n_marks[p->segment] || (p->piece && !w->chain)) {
+        snprintf(w->problem, sizeof w->problem, "a place reaches beyond its segment or chain");
+        x->bytes = 0;
+    }
+    return w->mark[p->segment] + x->at;
+}
+
+static void write_marks(walk *w, const snug_place *p, extent x, uint32_t mark)
+{
+    uint32_t *m = marks_at(w, p, &x);
+    for (size_t i = 0; i < x.bytes; i++) m[i] = mark + x.extra;
 }
 
 /* Either mark will do. */
-static void look(walk *w, const snug_place *p, size_t bytes, const uint32_t want[2],
-                 const char *who, const char *what)
+static void look(walk *w, const snug_place *p, extent x, const uint32_t want[2], const char *who,
+                 const char *what)
 {
-    size_t n;
-    if (w->problem[0] || bytes == 0 || (p && p->segment == SEGMENT_CONSTANT)) return;
-    if (!p) {
-        snprintf(w->problem, sizeof w->problem, "%s reads %s, which has no place", who, what);
-        return;
-    }
-    const uint32_t *m = marks_at(w, p, bytes, &n);
-    for (size_t i = 0; i < n; i++)
-        if (m[i] != want[0] && m[i] != want[1]) {
+    const uint32_t *m = marks_at(w, p, &x);
+    for (size_t i = 0; i < x.bytes && !w->problem[0]; i++)
+        if (m[i] != want[0] + x.extra && m[i] != want[1] + x.extra)
             snprintf(w->problem, sizeof w->problem, "%s, part %d: '%s' was overwritten", who,
                      (int)w->micro, what);
-            return;
-        }
+}
+
+static extent extent_of_value(const walk *w, const snug_value *v, const snug_place *p)
+{
+    const snug_shape *s = &v->type.shape;
+    bool batch = s->n_dims > 0 && s->kind[0] == SNUG_AXIS_BATCH;
+    return extent_of(w, p, snug_type_bytes(&v->type), batch ? snug_graph_batch(w->n->graph) : 0);
+}
+
+static void write_value(walk *w, const snug_value *v, const snug_place *p)
+{
+    if (!p || p->segment == SEGMENT_CONSTANT) return;
+    write_marks(w, p, extent_of_value(w, v, p), mark_of(w, v));
 }
 
 static void look_value(walk *w, const snug_node *by, const snug_value *v, const snug_place *p)
 {
     const snug_value *s = shown(v);
     uint32_t want[2] = {mark_of(w, v), mark_of(w, v)};
+    if (w->problem[0] || snug_type_bytes(&v->type) == 0) return;
+    if (p && p->segment == SEGMENT_CONSTANT) return;
+    if (!p) {
+        snprintf(w->problem, sizeof w->problem, "%s reads %s, which has no place", by->name,
+                 v->name);
+        return;
+    }
     /* what it has itself replaced in an earlier repetition: running statistics */
     if (snug_value_persistent(s) && s->assigned_by && s->assigned_by->producer == by &&
         w->micro > 0)
         want[1] = mark_of(w, s->assigned_by);
-    look(w, p, snug_type_bytes(&v->type), want, by->name, v->name);
+    look(w, p, extent_of_value(w, v, p), want, by->name, v->name);
 }
 
 static bool shares_bytes(const snug_node *n, const snug_value *in)
@@ -328,12 +359,17 @@ static uint32_t kept_mark(const snug_node *n)
     return UINT32_MAX - 1 - n->id;
 }
 
+static extent whole(const snug_place *p)
+{
+    return (extent){.at = p->offset, .bytes = p->bytes};
+}
+
 static void look_input(walk *w, const snug_instr *in, int i)
 {
     const snug_node *n = in->node;
     const uint32_t kept[2] = {kept_mark(n), kept_mark(n)};
     if (i == 1 && in->kept.bytes > 0)
-        look(w, &in->kept, in->kept.bytes, kept, n->name, "what it keeps");
+        look(w, &in->kept, whole(&in->kept), kept, n->name, "what it keeps");
     else
         look_value(w, n, n->in[i], in->in[i]);
 }
@@ -341,33 +377,63 @@ static void look_input(walk *w, const snug_instr *in, int i)
 static void step_keep(walk *w, const snug_instr *in)
 {
     look_value(w, in->node, in->node->in[1], in->in[1]);
-    write_marks(w, &in->kept, in->kept.bytes, kept_mark(in->node));
+    write_marks(w, &in->kept, whole(&in->kept), kept_mark(in->node));
     look_value(w, in->node, in->node->in[1], in->in[1]);
+}
+
+/* Of the instruction, or of the piece that the walk is at. */
+static extent scratch_of(const walk *w, const snug_place *scratch)
+{
+    extent x = whole(scratch);
+    if (!w->chain) return x;
+    x.at += scratch->piece * (size_t)w->thread;
+    x.bytes = scratch->piece;
+    return x;
 }
 
 static void step_compute(walk *w, const snug_instr *in)
 {
     const snug_node *n = in->node;
-    const uint32_t scratch[2] = {UINT32_MAX, UINT32_MAX};
+    const snug_place *scratch = w->chain ? &w->chain->scratch : &in->scratch;
+    const uint32_t used[2] = {UINT32_MAX, UINT32_MAX};
     if (n->op->flags & SNUG_OP_VIEW) return;
     for (int i = 0; i < n->n_in; i++) look_input(w, in, i);
     if ((n->op->flags & SNUG_OP_ACROSS) && w->micro > 0)
         for (int i = 0; i < n->n_out; i++) look_value(w, n, n->out[i], in->out[i]);
-    if (in->scratch.bytes) write_marks(w, &in->scratch, in->scratch.bytes, scratch[0]);
+    if (scratch->bytes) write_marks(w, scratch, scratch_of(w, scratch), used[0]);
     for (int i = 0; i < n->n_in; i++) look_input(w, in, i);
-    for (int i = 0; i < n->n_out; i++)
-        write_marks(w, in->out[i], snug_type_bytes(&n->out[i]->type), mark_of(w, n->out[i]));
+    for (int i = 0; i < n->n_out; i++) write_value(w, n->out[i], in->out[i]);
     for (int i = 0; i < n->n_out; i++)
         if (in->out[i]) look_value(w, n, n->out[i], in->out[i]);
     for (int i = 0; i < n->n_in; i++)
         if (!shares_bytes(n, n->in[i])) look_input(w, in, i);
-    if (in->scratch.bytes) look(w, &in->scratch, in->scratch.bytes, scratch, n->name, "scratch");
+    if (scratch->bytes) look(w, scratch, scratch_of(w, scratch), used, n->name, "scratch");
+}
+
+/* Threads side by side, an instruction at a time, each at a piece of its own. */
+static void step_chain(walk *w, const snug_chain *c)
+{
+    int64_t batch = snug_graph_batch(w->n->graph), threads = w->n->plan->config.threads;
+    w->chain = c;
+    for (int64_t first = 0; first * c->samples < batch; first += threads)
+        for (int32_t i = c->first; i <= c->last; i++)
+            for (w->thread = 0; w->thread < threads; w->thread++) {
+                w->piece = first + w->thread;
+                if (w->piece * c->samples < batch) step_compute(w, &w->n->plan->program.instr[i]);
+            }
+    w->chain = NULL;
 }
 
 static void step_instr(walk *w, int32_t begin, int32_t end)
 {
     for (int32_t i = begin; i < end && !w->problem[0]; i++) {
         const snug_instr *in = &w->n->plan->program.instr[i];
+        if (in->chain) {
+            const snug_chain *c = &w->n->plan->program.chain[in->chain - 1];
+            step_chain(w, c);
+            i = c->last;
+            continue;
+        }
         if (in->kind == INSTR_COMPUTE) step_compute(w, in);
         if (in->kind == INSTR_KEEP) step_keep(w, in);
         if (in->kind != INSTR_CHECK) continue;
@@ -385,11 +451,9 @@ static void edges_of_step(walk *w, bool before)
         const snug_value *v = g->values[i];
         const snug_place *p = w->n->plan->place[v->id];
         bool given = v->role == SNUG_ROLE_INPUT || snug_value_persistent(v);
-        size_t bytes = snug_type_bytes(&v->type);
         for (w->micro = 0; w->micro < w->n->config.n_micro; w->micro++) {
             bool part = (p && p->stride) || w->micro + 1 == w->n->config.n_micro;
-            if (before && given && p && (part || w->micro == 0))
-                write_marks(w, p, bytes, mark_of(w, v));
+            if (before && given && p && (part || w->micro == 0)) write_value(w, v, p);
             if (!before && part && (v->output || (v->role == SNUG_ROLE_INPUT && p)))
                 look_value(w, &(snug_node){.name = "the end"}, v, p);
         }
@@ -414,9 +478,9 @@ static void walk_step(walk *w, bool skip_prologue)
 static bool walk_is_clean(const net *n, char problem[200])
 {
     walk w = {.n = n};
-    w.n_marks[SEGMENT_PERSISTENT] = n->persistent.bytes / GRANULE;
-    w.n_marks[SEGMENT_TRANSIENT] = n->plan->transient_bytes / GRANULE;
-    w.n_marks[SEGMENT_STREAM] = n->plan->stream_slot_bytes / GRANULE;
+    w.n_marks[SEGMENT_PERSISTENT] = n->persistent.bytes;
+    w.n_marks[SEGMENT_TRANSIENT] = n->plan->transient_bytes;
+    w.n_marks[SEGMENT_STREAM] = n->plan->stream_slot_bytes;
     for (int s = 0; s < N_SEGMENTS; s++)
         assert_non_null(w.mark[s] = calloc(w.n_marks[s] + 1, sizeof *w.mark[s]));
     walk_step(&w, false);
@@ -433,6 +497,7 @@ static void values_are_read_as_written(void **state)
 {
     (void)state;
     char problem[200];
+    int chains = 0, own = 0; /* values of which a thread has pieces of its own */
     for (uint64_t seed = 0; seed < N_GRAPHS; seed++)
         for (int mode = 0; mode < 6; mode++) {
             net n;
@@ -445,8 +510,12 @@ static void values_are_read_as_written(void **state)
             open_random(&n, seed, c, 2);
             if (!walk_is_clean(&n, problem))
                 fail_msg("graph %d, mode %d: %s", (int)seed, mode, problem);
+            chains += n.plan->program.n_chains;
+            for (int i = 0; i < n.graph->n_values; i++)
+                own += n.plan->place[i] && n.plan->place[i]->piece > 0;
             net_close(&n);
         }
+    assert_true(chains > N_GRAPHS && own > N_GRAPHS);
 }
 
 /* The walk itself: values put where another is made during their life are found. */

@@ -65,7 +65,7 @@ static inline void net_update(snug_graph *g, snug_value *loss)
 static inline void net_build(net *n)
 {
     const net_config *c = &n->config;
-    snug_pass_config passes = {.n_micro = c->n_micro, .disabled = c->disabled};
+    snug_pass_config passes = {.n_micro = c->n_micro, .chain_bytes = 1, .disabled = c->disabled};
     int64_t bound = snug_micro_batch(c->batch, c->leaves, c->n_micro);
     snug_graph *g;
     ok(snug_graph_create(n->ctx, c->eval ? SNUG_MODE_EVAL : SNUG_MODE_TRAIN, &g));
