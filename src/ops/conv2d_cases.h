@@ -13,7 +13,8 @@
 
 static const snug_conv2d_attrs
     valid = {STRIDE(1), .groups = 1},
-    same3 = {STRIDE(1), PAD(1), .groups = 1}, same5 = {STRIDE(1), PAD(2), .groups = 1},
+    pixels = {STRIDE(1), .groups = 1, .act = ACT_RELU6}, same3 = {STRIDE(1), PAD(1), .groups = 1},
+    same5 = {STRIDE(1), PAD(2), .groups = 1},
     down = {STRIDE(2), .pad_bottom = 1, .pad_right = 1, .groups = 1},
     point2 = {STRIDE(2), .groups = 1},
     lopsided =
@@ -196,6 +197,11 @@ static const snug_case conv2d_cases[] = {
      .no_grad = true,
      .n_in = 3,
      .in = INPUTS(BATCH(5, 4, 5, 100), FIXED(3, 3, 100, 70), FIXED(70))},
+    {.name = "pixels",
+     .attrs = &pixels,
+     .no_grad = true,
+     .n_in = 3,
+     .in = INPUTS(BATCH(8, 12, 12, 40), FIXED(1, 1, 40, 51), FIXED(51))},
     {.name = "few filters",
      .attrs = &few,
      .no_grad = true,
@@ -335,6 +341,7 @@ static const snug_case conv2d_cases[] = {
     static const snug_conv2d_attrs name = {__VA_ARGS__, .in_h = ih, .in_w = iw, .kernel_h = k1,    \
                                            .kernel_w = k2}
 BACK(g_one, 1, 1, 1, 1, STRIDE(1), .groups = 1);
+BACK(g_pixels, 5, 6, 1, 1, STRIDE(1), .groups = 1);
 BACK(g_valid, 6, 5, 3, 2, STRIDE(1), .groups = 1);
 BACK(g_same5, 4, 3, 5, 5, STRIDE(1), PAD(2), .groups = 1);
 BACK(g_down, 8, 6, 3, 3, STRIDE(2), .pad_bottom = 1, .pad_right = 1, .groups = 1);
@@ -385,6 +392,10 @@ BACK(g_res3, 8, 8, 3, 3, STRIDE(1), PAD(1), .groups = 1);
 
 static const snug_case grad_input_cases[] = {
     {.name = "one", .attrs = &g_one, .n_in = 2, .in = INPUTS(BATCH(1, 1, 1, 1), FIXED(1, 1, 1, 1))},
+    {.name = "pixels",
+     .attrs = &g_pixels,
+     .n_in = 2,
+     .in = INPUTS(BATCH(3, 5, 6, 21), FIXED(1, 1, 7, 21))},
     {.name = "valid",
      .attrs = &g_valid,
      .n_in = 2,

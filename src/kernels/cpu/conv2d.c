@@ -71,15 +71,45 @@ static bool by_product_can(const product *p)
     return true;
 }
 
+#define PACKED_BYTES ((size_t)1 << 20)
+#define PACKED_ROWS  64
+
+/* Whether B is packed as a whole first, for pixels that are rows as they lie: many enough. */
+static bool packs_first(const gemm *g)
+{
+    gemm packed = *g;
+    packed.packed = true;
+    return !g->packed && packed_suits(&packed) && g->m >= PACKED_ROWS &&
+           gemm_keep_bytes(g) <= PACKED_BYTES;
+}
+
 static size_t by_product_scratch(const product *p, int threads)
 {
+    gemm few = p->g;
     if (packed_suits(&p->g)) return 0;
     if (packed_windows_suit(&p->g, &p->view)) return packed_windows_scratch(&p->g);
-    return gemm_scratch(&p->g, threads);
+    if (packs_first(&p->g)) few.m = PACKED_ROWS - 1;
+    const size_t kept = packs_first(&p->g) ? gemm_keep_bytes(&p->g) : 0;
+    const size_t bytes = gemm_scratch(&few, threads);
+    return bytes > kept ? bytes : kept;
+}
+
+static void pack_first(const gemm *g, const snug_call *call)
+{
+    snug_call packing = *call;
+    gemm packed = *g;
+    packing.kept = call->scratch;
+    gemm_keep(g, &packing);
+    packed.packed = true, packed.kept = call->scratch;
+    packed_run(&packed, call);
 }
 
 static void by_product_run(const product *p, const snug_call *call)
 {
+    if (packs_first(&p->g)) {
+        pack_first(&p->g, call);
+        return;
+    }
     if (packed_suits(&p->g))
         packed_run(&p->g, call);
     else if (packed_windows_suit(&p->g, &p->view))

@@ -7,15 +7,22 @@
 #include <math.h>
 
 #define TALLEST     TILE_M
-#define SERIAL_MACS 60000   /* below this, handing out tasks costs more than it brings */
-#define FINE_MACS   2000000 /* from here on a thread has several tasks */
+#define NEAR_FLOATS (1 << 14) /* of A, which all strips pass by in turn */
+#define SERIAL_MACS 60000     /* below this, handing out tasks costs more than it brings */
+#define FINE_MACS   2000000   /* from here on a thread has several tasks */
+
+static int64_t max64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
 
 /* One tile: rows of A lda apart, a strip of B, where C goes. */
 typedef struct tile {
     const float *a, *b, *bias;
     int64_t lda, k, ldc, act;
     float *c;
-    int last; /* lanes of the last vector */
+    int64_t ahead; /* floats behind A's row that each k asks for: those of the tile to come */
+    int last;      /* lanes of the last vector */
 } tile;
 
 /* The range of C that a task makes is rows / of_rows by strips / of_strips. */
@@ -24,24 +31,25 @@ typedef struct job {
     int64_t strips, of_rows, of_strips;
 } job;
 
-/* Adding -0 changes nothing, and neither does a bound at infinity. */
-ALWAYS_INLINE vf finished(const tile *t, vf x, vf bias)
-{
-    const bool cuts = t->act == ACT_RELU || t->act == ACT_RELU6;
-    const vf low = vset1(cuts ? 0.0f : -INFINITY);
-    const vf high = vset1(t->act == ACT_RELU6 ? 6.0f : INFINITY);
-    return vmin(high, vmax(low, vadd(x, bias)));
-}
-
 ALWAYS_INLINE vf bias_of(const tile *t, int v, int lanes)
 {
-    return t->bias ? vload_upto(t->bias + v * VLEN, lanes) : vset1(-0.0f);
+    return t->bias ? vload_upto(t->bias + v * VLEN, lanes) : vzero();
+}
+
+/* Bias and activation, of n vectors `step` apart that go to the same columns. */
+ALWAYS_INLINE void finish(const tile *t, vf *c, int n, int step, vf bias)
+{
+    if (t->bias) UNROLL for (int i = 0; i < n; i++) c[i * step] = vadd(c[i * step], bias);
+    if (t->act == ACT_RELU || t->act == ACT_RELU6)
+        UNROLL for (int i = 0; i < n; i++) c[i * step] = vmax(vzero(), c[i * step]);
+    if (t->act == ACT_RELU6)
+        UNROLL for (int i = 0; i < n; i++) c[i * step] = vmin(vset1(6), c[i * step]);
 }
 
 ALWAYS_INLINE void tile_any(const tile *t, int mr, int nv)
 {
     vf c[TILE_M][TILE_V];
-    const float *q[(TILE_M + 2) / 3], *b = t->b;
+    const float *q[(TILE_M + 2) / 3], *b = t->b, *ahead = t->a + t->ahead * t->k;
     const int64_t row = t->lda;
     UNROLL for (int i = 0; i < mr; i += 3)
     {
@@ -57,14 +65,16 @@ ALWAYS_INLINE void tile_any(const tile *t, int mr, int nv)
             vf ai = vset1(q[i / 3][i % 3 * row]);
             UNROLL for (int v = 0; v < nv; v++) c[i][v] = vfma(ai, bv[v], c[i][v]);
         }
+        __builtin_prefetch(ahead);
+        ahead += t->ahead;
         UNROLL for (int i = 0; i < mr; i += 3) q[i / 3]++;
     }
     UNROLL for (int v = 0; v < nv; v++)
     {
         const int lanes = v + 1 < nv ? VLEN : t->last;
-        const vf bias = bias_of(t, v, lanes);
+        finish(t, &c[0][v], mr, TILE_V, bias_of(t, v, lanes));
         UNROLL for (int i = 0; i < mr; i++)
-            vstore_upto(t->c + i * t->ldc + v * VLEN, finished(t, c[i][v], bias), lanes);
+            vstore_upto(t->c + i * t->ldc + v * VLEN, c[i][v], lanes);
     }
 }
 
@@ -105,7 +115,8 @@ ALWAYS_INLINE void row_any(const tile *t, int strips, int nv)
     UNROLL for (int v = 0; v < strips * nv; v++)
     {
         const int lanes = v + 1 < strips * nv ? VLEN : t->last;
-        vstore_upto(t->c + v * VLEN, finished(t, c[v], bias_of(t, v, lanes)), lanes);
+        finish(t, &c[v], 1, 1, bias_of(t, v, lanes));
+        vstore_upto(t->c + v * VLEN, c[v], lanes);
     }
 }
 
@@ -150,11 +161,12 @@ static void one_row(const gemm *g, int64_t i, int64_t s, int64_t end)
     }
 }
 
-static void one_strip(const gemm *g, int64_t s, int64_t begin, int64_t end)
+static void one_strip(const gemm *g, int64_t s, int64_t begin, int64_t end, bool first)
 {
     const bool half = (s + 1) * TILE_N - VLEN >= g->n;
     tile t = strip_of(g, s);
     t.last = lanes_of(g, (s + 1) * TILE_N - (half ? VLEN : 0));
+    t.ahead = first && g->lda == g->k ? TALLEST : 0;
     const float *a = t.a;
     float *c = t.c;
     for (int64_t i = begin, rows; i < end; i += rows) {
@@ -185,10 +197,14 @@ static void range_task(void *arg, int64_t task, int thread)
     const int64_t rows[] = {g->m * r / w->of_rows, g->m * (r + 1) / w->of_rows};
     const int64_t s0 = w->strips * q / w->of_strips, s1 = w->strips * (q + 1) / w->of_strips;
     const int64_t columns[] = {s0 * TILE_N, min64(s1 * TILE_N, g->n)};
+    const int64_t near = max64(NEAR_FLOATS / g->k / TILE_M, 1) * TILE_M;
     if (rows[1] - rows[0] < 3)
         for (int64_t i = rows[0]; i < rows[1]; i++) one_row(g, i, s0, s1);
     else
-        for (int64_t s = s0; s < s1; s++) one_strip(g, s, rows[0], rows[1]);
+        for (int64_t i = rows[0], end; i < rows[1]; i = end) {
+            end = rows[1] - i < 2 * near ? rows[1] : i + near;
+            for (int64_t s = s0; s < s1; s++) one_strip(g, s, i, end, s == s0);
+        }
     if (g->act == ACT_GELU) apply_gelu(g, rows, columns);
 }
 

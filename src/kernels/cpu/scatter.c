@@ -44,7 +44,7 @@ static int64_t sums_floats(const scatter *s)
 bool scatter_suits(const gemm *g, const windows *v)
 {
     if (g->groups != 1 || v->dilation_w > 1 || v->grid_w == 0 || v->grid_h == 0 || g->k == 0 ||
-        v->kh == 0 || v->kw == 0)
+        v->kh == 0 || v->kw == 0 || v->kh * v->kw == 1)
         return false;
     const scatter s = scatter_of(g, v);
     return s.floats * 4 <= IMAGE_BYTES && sums_floats(&s) * 4 <= SUMS_BYTES && v->cg * 2 <= VLEN;
