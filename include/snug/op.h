@@ -159,7 +159,7 @@ typedef enum snug_fill {
 
 typedef struct snug_case_in {
     int32_t dim[SNUG_MAX_DIMS];
-    int32_t index_below;
+    uint16_t index_below;
     uint8_t n_dims;
     uint8_t fill; /* snug_fill */
     bool batch;   /* axis 0 is the batch */
@@ -171,11 +171,11 @@ typedef struct snug_case_in {
 typedef struct snug_case {
     const char *name; /* NULL ends the list */
     const void *attrs;
-    int32_t n_in;
     const snug_case_in *in; /* n_in of them */
-    double tolerance; /* f32 kernels against the reference, of the largest magnitude; 0: 2e-6 */
-    bool no_grad;     /* leave out of the gradient check (not differentiable there) */
-    bool bench;       /* a shape of the zoo: measured by `snug bench kernels` too */
+    float tolerance; /* f32 kernels against the reference, of the largest magnitude; 0: 2e-6 */
+    uint8_t n_in;
+    bool no_grad; /* leave out of the gradient check (not differentiable there) */
+    bool bench;   /* a shape of the zoo: measured by `snug bench kernels` too */
 } snug_case;
 
 /* ---- the descriptor ---------------------------------------------------------------------------
