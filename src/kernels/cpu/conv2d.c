@@ -538,23 +538,41 @@ static product scatter_of(const conv *v)
 }
 
 /* After the first way, which takes dx as a whole, those of a phase. */
-static const way phase_ways[] = {WAY_WINOGRAD, WAY_DIRECT, WAY_PRODUCT};
-static const char *const input_names[] = {"scatter", "winograd", "direct", "product", NULL};
+static const way phase_ways[] = {WAY_PLANES, WAY_WINOGRAD, WAY_DIRECT, WAY_PRODUCT};
+static const char *const input_names[] = {"scatter", "planes",  "winograd",
+                                          "direct",  "product", NULL};
 enum { SCATTER = 1 };
 
-static bool use_scatter(const product *p, int asked)
+static product phase_product(const phase *h)
 {
-    return asked == SCATTER || (asked == 0 && scatter_suits(&p->g, &p->view));
+    return (product){input_product(h), h->view, {h->v->weights, true}};
+}
+
+/* Whether dx by planes takes less time than adding up windows, whose multiply-adds take about 1.6
+ * times as long. */
+static bool planes_are_less(const conv *v)
+{
+    const int64_t vectors = ceil_div(v->kw * v->cg, VLEN);
+    int64_t left = 8 * v->oh * v->ow * v->f * v->kh * vectors * VLEN;
+    for (int64_t i = 0; i < n_phases(v); i++) {
+        const phase h = phase_of(v, i);
+        const product p = phase_product(&h);
+        if (p.g.k == 0) continue;
+        if (!planes_suits(&p.g, &p.view)) return false;
+        left -= 5 * planes_macs(&p.view, p.g.n);
+    }
+    return left >= 0;
+}
+
+static bool use_scatter(const conv *v, const product *p, int asked)
+{
+    return asked == SCATTER ||
+           (asked == 0 && scatter_suits(&p->g, &p->view) && !planes_are_less(v));
 }
 
 static const way *phase_way(int asked, const product *p)
 {
     return way_of(phase_ways, asked > 0 ? asked - SCATTER : 0, p);
-}
-
-static product phase_product(const phase *h)
-{
-    return (product){input_product(h), h->view, {h->v->weights, true}};
 }
 
 static bool input_can(const snug_sig *sig, int asked)
@@ -575,7 +593,8 @@ static size_t input_scratch(const snug_sig *sig, int threads)
 {
     conv v = conv_sizes(sig->attrs, &sig->out[0].shape, &sig->in[1].shape, &sig->in[0].shape);
     product scatter = scatter_of(&v);
-    if (use_scatter(&scatter, sig->way)) return scatter_scratch(&scatter.g, &scatter.view, threads);
+    if (use_scatter(&v, &scatter, sig->way))
+        return scatter_scratch(&scatter.g, &scatter.view, threads);
     size_t most = 0;
     for (int64_t i = 0; i < n_phases(&v); i++) {
         phase h = phase_of(&v, i);
@@ -615,7 +634,7 @@ static void k_conv2d_grad_input_f32(const snug_call *call)
     v.weights = call->in[1].data;
     product scatter = scatter_of(&v);
     scatter.g.a = v.dy, scatter.g.b = v.weights, scatter.g.c = call->out[0].data;
-    if (use_scatter(&scatter, call->way)) {
+    if (use_scatter(&v, &scatter, call->way)) {
         scatter_run(&scatter.g, &scatter.view, call);
         return;
     }

@@ -43,6 +43,14 @@ static inline bool planes_suit(const windows *v, int64_t n)
     return p.places <= 1024 && p.lines * p.line <= PLANES_MAX;
 }
 
+/* Multiply-adds of a sample, those of empty lanes and filters among them. */
+static inline int64_t planes_macs(const windows *v, int64_t n)
+{
+    const planes p = planes_of(v);
+    const int64_t step = (PLANES_MOST + 3) / 4;
+    return v->grid_h * p.width * p.places * ((n + step - 1) / step * step);
+}
+
 /* Where place (ky, kx, c) of the first window of a band is. */
 static inline int64_t planes_place(const planes *p, int64_t place)
 {
@@ -140,7 +148,7 @@ static inline void planes_band(const planes *p, int64_t sample, int64_t gy, int6
 
 bool SNUG_TIER_SYMBOL(planes_suits)(const gemm *g, const windows *v);
 size_t SNUG_TIER_SYMBOL(planes_scratch)(const gemm *g, const windows *v, int threads);
-/* g's rows are v's windows, its B is g->b. */
+/* g's rows are v's windows. */
 void SNUG_TIER_SYMBOL(planes_run)(const gemm *g, const windows *v, const snug_call *call);
 /* The gradient of the weights: g's rows are places of v's windows, its B is g->b. */
 bool SNUG_TIER_SYMBOL(planes_weight_suits)(const gemm *g, const windows *v);
