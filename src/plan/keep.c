@@ -1,10 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What kernels keep of weights. Where the prologue runs once for many steps, a kernel may make
- * something of its in[1] there, in its own layout, and read that instead. What the prologue made is
- * dropped for it; of parameters, which stay, copies are kept up to a bound. */
+/* What kernels keep of weights. Where the prologue makes the same in every step, it runs once for
+ * many, and a kernel may make something of its in[1] there, in its own layout, and read that
+ * instead. What the prologue made is dropped for it; of parameters, which stay, copies are kept up
+ * to a bound. */
 #include "plan/lower.h"
 
 #define KEPT_PARAMETERS ((size_t)8 << 20)
+
+/* No step of this plan changes it. */
+static bool lasts(const snug_value *v)
+{
+    return v->role != SNUG_ROLE_INPUT && !v->assigned_by;
+}
+
+bool snug_lower_steady(const snug_graph *g)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        const snug_node *n = g->nodes[i];
+        if (n->section != SECTION_PROLOGUE) continue;
+        if (n->op->flags & (SNUG_OP_RANDOM | SNUG_OP_EFFECT | SNUG_OP_UPDATE)) return false;
+        for (int j = 0; j < n->n_in; j++)
+            if (!n->in[j]->producer && !lasts(n->in[j])) return false;
+    }
+    return true;
+}
 
 /* Whether in[1] depends on parameters alone; *parameter: its bytes are one's own. */
 static bool same_each_step(const snug_node *n, bool *parameter)
@@ -12,7 +31,8 @@ static bool same_each_step(const snug_node *n, bool *parameter)
     if (n->section != SECTION_BODY || n->n_in < 2) return false;
     snug_value *v = n->in[1], *root = snug_value_root(v);
     *parameter = root->role == SNUG_ROLE_PARAM;
-    return *parameter || (v->producer && v->producer->section == SECTION_PROLOGUE);
+    if (*parameter) return lasts(root);
+    return (v->producer && v->producer->section == SECTION_PROLOGUE);
 }
 
 static snug_status keep_of(const snug_lowering *l, const snug_node *n, snug_keep *out)
@@ -35,7 +55,7 @@ snug_status snug_lower_keeps(snug_lowering *l, snug_bump *work)
     l->keep = snug_bump_alloc(work, n_ids * sizeof *l->keep);
     l->first_keeper = snug_bump_alloc(work, n_ids * sizeof(snug_node *));
     if (!l->keep || !l->first_keeper) return SNUG_ENOMEM;
-    for (int i = g->n_nodes - 1; i >= 0 && l->plan->config.keep; i--) {
+    for (int i = g->n_nodes - 1; i >= 0 && l->plan->steady; i--) {
         snug_node *n = g->nodes[i];
         bool parameter;
         if (!same_each_step(n, &parameter)) continue;

@@ -40,6 +40,7 @@ static void live_made(snug_lowering *l, const snug_node *n)
 /* A kernel that keeps what it made of in[1] reads it once, there. */
 static void live_read(snug_lowering *l, const snug_node *n)
 {
+    const snug_program *p = &l->plan->program;
     for (int i = 0; i < n->n_in; i++) {
         snug_value *v = n->in[i];
         snug_life *life = &l->life[snug_value_root(v)->id];
@@ -49,7 +50,7 @@ static void live_read(snug_lowering *l, const snug_node *n)
         }
         touch(life, l->at[n->id]);
         if (n->section == SECTION_BODY && v->producer && v->producer->section == SECTION_PROLOGUE)
-            touch(life, l->plan->program.epilogue_begin - 1);
+            touch(life, l->plan->steady ? p->n_instr : p->epilogue_begin - 1);
     }
 }
 

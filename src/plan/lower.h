@@ -35,6 +35,8 @@ typedef struct snug_lowering {
 } snug_lowering;
 
 snug_value *snug_value_root(snug_value *v);
+/* Whether the prologue makes the same in every step of a plan. */
+bool snug_lower_steady(const snug_graph *g);
 /* Fill l->keep and l->first_keeper. */
 snug_status snug_lower_keeps(snug_lowering *l, snug_bump *work) SNUG_MUST_USE;
 /* Fill the program's chains, from its instructions. */

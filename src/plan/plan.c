@@ -82,6 +82,7 @@ static snug_status choose_kernel(snug_lowering *l, snug_instr *in)
     if (in->node->op->cost && !(in->node->op->flags & SNUG_OP_VIEW)) {
         snug_cost cost = in->node->op->cost(&sig);
         double times = in->node->section == SECTION_BODY ? (double)c->n_micro : 1;
+        if (in->node->section == SECTION_PROLOGUE && l->plan->steady) times = 0;
         l->plan->flops += cost.flops * times;
         l->plan->seconds += snug_estimate_seconds(snug_context_tier(c->device->ctx), c->threads,
                                                   in->kernel, &cost) *
@@ -235,7 +236,7 @@ static void place_scratch(snug_lowering *l, snug_block *block, int32_t *n_blocks
     }
 }
 
-/* Kept from the instruction that makes it to the end of the body. */
+/* Kept from the instruction that makes it on. */
 static void place_kept(snug_lowering *l, snug_block *block, int32_t *n_blocks)
 {
     snug_program *p = &l->plan->program;
@@ -244,8 +245,7 @@ static void place_kept(snug_lowering *l, snug_block *block, int32_t *n_blocks)
         if (p->instr[i].kind != INSTR_KEEP) continue;
         k->segment = SEGMENT_TRANSIENT;
         k->offset = (size_t)*n_blocks;
-        block[(*n_blocks)++] =
-            (snug_block){k->bytes, 0, i, p->epilogue_begin - 1, OWNER_PARAMETERS};
+        block[(*n_blocks)++] = (snug_block){k->bytes, 0, i, p->n_instr, OWNER_PARAMETERS};
     }
 }
 
@@ -331,6 +331,7 @@ static snug_status lower(snug_lowering *l, snug_bump *work)
     l->plan->place = snug_bump_alloc(l->plan->bump, n_values * sizeof *l->plan->place);
     if (!l->life || !l->own || !l->at || !l->plan->place) return SNUG_ENOMEM;
     snug_graph_count_uses(l->graph);
+    l->plan->steady = snug_lower_steady(l->graph);
     TRY(snug_lower_keeps(l, work));
     TRY(emit(l));
     TRY(snug_lower_chains(l));

@@ -37,7 +37,8 @@ typedef enum snug_owner {
 /* Where a value lives. In a body run k times the address moves by `stride` a repetition. */
 typedef struct snug_place {
     size_t offset, bytes, stride;
-    size_t piece; /* in a chain: bytes of a thread's own piece, one behind another; 0: it is whole */
+    size_t
+        piece; /* in a chain: bytes of a thread's own piece, one behind another; 0: it is whole */
     uint8_t segment, space;
 } snug_place;
 
@@ -99,15 +100,15 @@ typedef struct snug_plan_config {
     int64_t batch, leaves, n_micro; /* samples a step, leaf slots a step, repetitions of the body */
     int threads;
     const snug_device *device; /* whose kernels run */
-    bool keep; /* the prologue runs once for many steps: kernels may keep what they make of weights
-                */
-    const char *ways; /* plan/ways.h; NULL: none. Read while the plan is built */
+    const char *ways;          /* plan/ways.h; NULL: none. Read while the plan is built */
 } snug_plan_config;
 
 typedef struct snug_plan {
     snug_graph *graph; /* not owned; lowered */
     snug_plan_config config;
     snug_program program;
+    bool steady; /* the prologue makes the same until parameters change from outside: it is run once
+                    for many steps, and kernels keep there what they make of weights */
     const snug_place **place; /* by value id; NULL: the value has no bytes in this plan */
     snug_bump *bump;
     size_t transient_bytes, stream_slot_bytes;

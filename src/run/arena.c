@@ -44,6 +44,11 @@ void snug_arena_destroy(snug_arena *a)
     *a = (snug_arena){0};
 }
 
+void snug_arena_changed(snug_arena *a)
+{
+    a->last = NULL;
+}
+
 snug_tensor snug_arena_tensor(const snug_arena *a, const char *name)
 {
     const snug_persistent_entry *e = snug_persistent_find(a->persistent, name);

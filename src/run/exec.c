@@ -134,6 +134,7 @@ snug_status snug_exec_create(snug_context *ctx, snug_plan *plan, snug_arena *are
     if (!e) return SNUG_ENOMEM;
     e->plan = plan;
     e->arena = arena;
+    arena->last = NULL; /* who had this address before may have been the last */
     e->bound = snug_graph_batch(plan->graph);
     e->n_cut_to = e->bound;
     for (int i = 0; i < n_drivers; i++)
@@ -423,13 +424,17 @@ snug_status snug_exec_run(snug_exec *e, const snug_exec_step *step, int64_t *n_s
     if (n_samples) *n_samples = e->n_step;
     if (e->n_step == 0 && e->bound > 0) return SNUG_OK;
     enter_micro(e, 0);
-    if (!step->skip_prologue) TRY(walk(e, 0, p->body_begin));
+    bool made = e->plan->steady && e->arena->last == e; /* what the prologue makes is there */
+    e->arena->last = NULL;
+    if (!made) TRY(walk(e, 0, p->body_begin));
     for (int64_t m = 0; m < e->plan->config.n_micro; m++) {
         if (m > 0) enter_micro(e, m);
         TRY(walk(e, p->body_begin, p->epilogue_begin));
     }
     TRY(walk(e, p->epilogue_begin, p->n_instr));
-    return e->device.driver->sync(&e->device);
+    TRY(e->device.driver->sync(&e->device));
+    e->arena->last = e;
+    return SNUG_OK;
 }
 
 void snug_exec_drop_slot(snug_exec *e)

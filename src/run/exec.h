@@ -14,6 +14,8 @@ typedef struct snug_arena {
     const snug_persistent *persistent;
     snug_queue *queue; /* of the plans' device; NULL without plans */
     snug_tier tier;    /* likewise; the scalar one */
+    const void *last;  /* whose step ran last; NULL: nobody's since values were changed from outside
+                        */
 } snug_arena;
 
 size_t snug_arena_size(const snug_persistent *p, int n_plans, snug_plan *const *plans);
@@ -22,6 +24,8 @@ snug_status snug_arena_create(const snug_persistent *p, int n_plans, snug_plan *
 void snug_arena_destroy(snug_arena *a);
 /* Fill parameters and states by their init, keyed by seed and name. */
 void snug_arena_init(snug_arena *a, uint64_t seed);
+/* Persistent values were changed by another than an executor's step. */
+void snug_arena_changed(snug_arena *a);
 /* A persistent value by name; data NULL when there is none. */
 snug_tensor snug_arena_tensor(const snug_arena *a, const char *name);
 
@@ -47,8 +51,7 @@ void snug_exec_destroy(snug_exec *e);
 
 typedef struct snug_exec_step {
     uint64_t seed, step;
-    int64_t n;          /* samples, when no load effect tells; else ignored */
-    bool skip_prologue; /* parameters have not changed since the last step: inference */
+    int64_t n; /* samples, when no load effect tells; else ignored */
 } snug_exec_step;
 
 /* Run one step. *n_samples (may be NULL) receives how many samples it had; 0: the loader's pass has

@@ -90,5 +90,5 @@ void snug_average_swap(snug_trainer *t)
                            snug_type_bytes(&e->type));
         }
     }
-    t->weights_changed = true;
+    snug_arena_changed(&t->arena);
 }

@@ -21,7 +21,6 @@ typedef struct writer {
     int32_t *text;  /* prompt and what was made */
     int64_t length; /* of it */
     bool grows;     /* the session reads on from `read` tokens */
-    bool begun;     /* the session has run */
     int64_t read;
     int32_t *order; /* to sample in */
     double *weight;
@@ -40,10 +39,8 @@ static snug_status read_prompt(writer *w, const char *prompt, int64_t tokens)
 
 static snug_status run(writer *w, const float **outputs)
 {
-    /* the row of a position is made in the prologue */
-    const snug_exec_step step = {.n = 1, .skip_prologue = w->begun && !w->grows};
+    const snug_exec_step step = {.n = 1};
     TRY(snug_exec_run(w->session.exec, &step, NULL));
-    w->begun = true;
     *outputs = snug_exec_tensor(w->session.exec, SNUG_OUTPUTS).data;
     return SNUG_OK;
 }
@@ -78,7 +75,6 @@ static snug_status open_session(writer *w, bool grows)
     snug_session_close(&w->session);
     w->session = (snug_session){0};
     w->grows = grows;
-    w->begun = false;
     return snug_session_open(&w->session, w->model, grows ? USE_GROW : USE_PREDICT, 1, NULL,
                              SNUG_PART_TRAIN);
 }

@@ -60,7 +60,6 @@ static snug_status train_step(snug_trainer *t, double rate, double *loss)
     t->progress.samples += n;
     t->progress.step++;
     t->progress.batch++;
-    t->weights_changed = true;
     return SNUG_OK;
 }
 
@@ -317,7 +316,7 @@ static void say_not_finite(const snug_trainer *t, snug_part part)
 snug_status snug_trainer_evaluate(snug_trainer *t, snug_part part)
 {
     const snug_pass pass = {.part = part, .seed = (uint64_t)t->recipe->train.seed};
-    snug_exec_step step = {.seed = pass.seed, .skip_prologue = !t->weights_changed};
+    const snug_exec_step step = {.seed = pass.seed};
     const double began = snug_now();
     int64_t n = 0;
     bool finite = true;
@@ -331,8 +330,6 @@ snug_status snug_trainer_evaluate(snug_trainer *t, snug_part part)
         const double loss = tally_batch(t, t->eval_exec, part, n);
         if (!isfinite(loss) && finite) say_not_finite(t, part);
         finite = finite && isfinite(loss);
-        step.skip_prologue = true;
-        t->weights_changed = false;
     }
     snug_tally_metrics(t->tally[part], snug_now() - began, &t->metrics[part]);
     t->has_metrics[part] = true;

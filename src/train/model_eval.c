@@ -40,7 +40,7 @@ static snug_status make_tally(snug_model *m, const snug_data_info *info, snug_pa
 
 static snug_status eval_batches(const snug_model *m, snug_session *s)
 {
-    snug_exec_step step = {0};
+    const snug_exec_step step = {0};
     for (;;) {
         int64_t n;
         CHECK(!snug_context_interrupted(m->ctx), SNUG_EINTERRUPTED, "evaluation interrupted");
@@ -48,7 +48,6 @@ static snug_status eval_batches(const snug_model *m, snug_session *s)
         if (n == 0) return SNUG_OK;
         const snug_tally_batch b = snug_exec_batch(s->exec, n);
         snug_tally_add(m->tally, &b);
-        step.skip_prologue = true;
     }
 }
 

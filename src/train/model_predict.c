@@ -70,7 +70,7 @@ static void tell_batch(const snug_model *m, snug_session *s, int64_t first, int6
 
 static snug_status predict_batches(const snug_model *m, snug_session *s, const listener *to)
 {
-    snug_exec_step step = {0};
+    const snug_exec_step step = {0};
     for (int64_t row = 0;;) {
         int64_t n;
         CHECK(!snug_context_interrupted(m->ctx), SNUG_EINTERRUPTED, "prediction interrupted");
@@ -78,7 +78,6 @@ static snug_status predict_batches(const snug_model *m, snug_session *s, const l
         if (n == 0) return SNUG_OK;
         tell_batch(m, s, row, n, to);
         row += n;
-        step.skip_prologue = true;
     }
 }
 

@@ -16,8 +16,7 @@ snug_status snug_model_build(const snug_model *m, snug_use use, int64_t batch, s
                                      .leaves = snug_default_leaves(n),
                                      .n_micro = 1,
                                      .threads = snug_context_threads(m->ctx),
-                                     .device = &m->device,
-                                     .keep = use != USE_GROW};
+                                     .device = &m->device};
     return snug_build(&m->info.shape, NULL, use, &config, p, out);
 }
 

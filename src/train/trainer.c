@@ -173,7 +173,6 @@ static snug_status set_up(snug_trainer *t)
     const snug_effect_driver load = snug_feed_driver(&t->feed);
     TRY(snug_exec_create(t->ctx, plans[0], &t->arena, 1, &load, &t->train_exec));
     TRY(snug_exec_create(t->ctx, plans[1], &t->arena, 1, &load, &t->eval_exec));
-    t->weights_changed = true;
     return SNUG_OK;
 }
 
@@ -209,7 +208,7 @@ static snug_status close_training(snug_trainer *t)
     const bool restore = t->recipe->train.patience > 0 && t->progress.best_epoch > 0;
     if (restore) {
         TRY(snug_checkpoint_restore_best(t));
-        t->weights_changed = true;
+        snug_arena_changed(&t->arena);
     }
     const bool stale = restore || !t->has_metrics[SNUG_PART_VALIDATION] ||
                        t->metrics_step[SNUG_PART_VALIDATION] != t->progress.step;

@@ -50,7 +50,6 @@ struct snug_trainer {
     snug_arena arena;
     snug_exec *train_exec, *eval_exec;
     snug_feed feed;
-    bool weights_changed; /* since the evaluation graph's prologue ran */
 
     snug_progress progress;
     snug_tally *tally[SNUG_N_PARTS];

@@ -296,8 +296,7 @@ static snug_status inference_open(snug_context *ctx, const workload *w, inferenc
                                      .leaves = 1,
                                      .n_micro = 1,
                                      .threads = snug_context_threads(ctx),
-                                     .device = &f->device,
-                                     .keep = true};
+                                     .device = &f->device};
     TRY(snug_build(&model, NULL, USE_PREDICT, &config, &f->persistent, &f->built));
     TRY(snug_arena_create(&f->persistent, 1, &f->built.plan, &f->arena));
     snug_arena_init(&f->arena, 1);
@@ -316,10 +315,9 @@ static void inference_close(inference *f)
 
 static snug_status time_inference(inference *f, bool profiled, samples *times)
 {
-    snug_exec_step step = {.n = 1};
+    const snug_exec_step step = {.n = 1};
     double until = snug_now() + LATENCY_SECONDS;
     TRY(snug_exec_run(f->exec, &step, NULL));
-    step.skip_prologue = true;
     snug_exec_profile(f->exec, profiled);
     times->n = 0;
     for (int i = 0; i < LATENCY_RUNS && (i < 3 || snug_now() < until); i++) {

@@ -223,8 +223,7 @@ static void open_random(net *n, uint64_t seed, net_config c, int threads)
                                            .leaves = c.leaves,
                                            .n_micro = c.n_micro,
                                            .threads = threads,
-                                           .device = &n->device,
-                                           .keep = c.eval},
+                                           .device = &n->device},
                        &n->persistent, &n->plan));
     ok(snug_arena_create(&n->persistent, 1, &n->plan, &n->arena));
     snug_arena_init(&n->arena, 1);
@@ -474,7 +473,7 @@ static void walk_step(walk *w, bool skip_prologue)
     if (!w->problem[0]) edges_of_step(w, false);
 }
 
-/* Two steps: an evaluation's second one leaves the prologue out. True when nothing was found. */
+/* Two steps: the second leaves out a prologue that makes the same. True when nothing was found. */
 static bool walk_is_clean(const net *n, char problem[200])
 {
     walk w = {.n = n};
@@ -484,7 +483,7 @@ static bool walk_is_clean(const net *n, char problem[200])
     for (int s = 0; s < N_SEGMENTS; s++)
         assert_non_null(w.mark[s] = calloc(w.n_marks[s] + 1, sizeof *w.mark[s]));
     walk_step(&w, false);
-    if (!w.problem[0]) walk_step(&w, n->config.eval);
+    if (!w.problem[0]) walk_step(&w, n->plan->steady);
     for (int s = 0; s < N_SEGMENTS; s++) free(w.mark[s]);
     memcpy(problem, w.problem, sizeof w.problem);
     return !problem[0];
