@@ -5,6 +5,7 @@
  * towards the batch's mean and unbiased variance. Gradients, m rows, dy masked by the activation
  * first: dbeta = sum dy,  dgamma = sum dy * xhat, dx = gamma * inv_std * (dy - dbeta / m - xhat *
  * dgamma / m). Sums go by leaves in two passes: the mean first, then squared deviations from it. */
+#include "ops/batch_norm.h"
 #include "ops/activation.h"
 #include "ops/cases.h"
 #include "ops/leaf_sum.h"
@@ -15,8 +16,7 @@ static const snug_attr attrs[] = {
     ATTR_ACT(snug_batch_norm_attrs, ACT_RELU6),
     {0}};
 
-/* x and, with_dy, dy of one shape; the other inputs vectors of one type along its last axis. */
-static snug_status check_inputs(const snug_infer *f, int n_images)
+snug_status snug_batch_norm_check(const snug_infer *f, int n_images)
 {
     const snug_shape *x = &f->in[0].shape;
     char text[SNUG_SHAPE_TEXT];
@@ -37,7 +37,7 @@ static snug_status check_inputs(const snug_infer *f, int n_images)
 
 static snug_status norm_shape(snug_infer *f)
 {
-    TRY(check_inputs(f, 1));
+    TRY(snug_batch_norm_check(f, 1));
     f->out[0] = f->in[0];
     for (int o = 1; o < f->n_out; o++) f->out[o] = f->in[3];
     return SNUG_OK;
@@ -45,21 +45,20 @@ static snug_status norm_shape(snug_infer *f)
 
 static snug_status norm_again_shape(snug_infer *f)
 {
-    TRY(check_inputs(f, 1));
+    TRY(snug_batch_norm_check(f, 1));
     f->out[0] = f->in[0];
     return SNUG_OK;
 }
 
 static snug_status norm_grad_shape(snug_infer *f)
 {
-    TRY(check_inputs(f, 2));
+    TRY(snug_batch_norm_check(f, 2));
     f->out[0] = f->in[0];
     f->out[1] = f->out[2] = f->in[2];
     return SNUG_OK;
 }
 
-/* Channels to channels in every output. */
-static int use_channels(const snug_sig *s, snug_axis_use *u, int n, int out)
+int snug_batch_norm_channels(const snug_sig *s, snug_axis_use *u, int n, int out)
 {
     int out_axis = s->out[out].shape.n_dims - 1;
     for (int i = 0; i < s->n_in; i++)
@@ -71,7 +70,7 @@ static int use_channels(const snug_sig *s, snug_axis_use *u, int n, int out)
 static int norm_axes(const snug_sig *s, snug_axis_use *u)
 {
     int n = 0;
-    for (int o = 0; o < s->n_out; o++) n = use_channels(s, u, n, o);
+    for (int o = 0; o < s->n_out; o++) n = snug_batch_norm_channels(s, u, n, o);
     return n;
 }
 

@@ -84,6 +84,17 @@ typedef struct snug_batch_norm_attrs {
     int64_t act; /* NONE, RELU or RELU6 */
 } snug_batch_norm_attrs;
 
+/* The same in parts, p [N, 2, C] being of one sample each: batch_norm_partials(x) -> p;
+ * batch_norm_merge(p, running_mean, running_var) -> mean, inv_std, new_running_mean,
+ * new_running_var; then batch_norm_again. batch_norm_grad_partials(x, dy, gamma, beta, mean,
+ * inv_std) -> p; batch_norm_grad_merge(p, gamma, inv_std) -> dgamma, dbeta, slope, shift;
+ * batch_norm_grad_apply(x, dy, gamma, beta, mean, inv_std, slope, shift) -> dx. Partials and apply
+ * have snug_batch_norm_attrs, of which they read act. */
+typedef struct snug_batch_norm_merge_attrs {
+    double momentum, epsilon; /* not of the gradient */
+    int64_t rows;             /* of a sample */
+} snug_batch_norm_merge_attrs;
+
 /* layer_norm(x[, weight[, bias]]) -> y, mean, inv_std; layer_norm_grad(dy, x, mean, inv_std[,
  * weight]) -> dx, dweight, dbias; rms_norm(x[, weight]) -> y, inv_rms; rms_norm_grad(dy, x,
  * inv_rms[, weight]) -> dx, dweight. Over the last axis. */

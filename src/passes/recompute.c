@@ -4,7 +4,6 @@
  * forward makes then lives from one layer to the next only, in bytes that stay in cache. */
 #include "ops/ops.h"
 #include "passes/pass.h"
-#include <string.h>
 
 static bool reads(const snug_node *n, const snug_value *v)
 {
@@ -21,15 +20,6 @@ static int32_t read_again_at(const snug_graph *g, const snug_value *v, int32_t f
     return 0;
 }
 
-/* Moves the last node to place `to`. */
-static void move_last(snug_graph *g, int32_t to)
-{
-    snug_node *last = g->nodes[g->n_nodes - 1];
-    size_t after = (size_t)(g->n_nodes - 1 - to);
-    memmove(g->nodes + to + 1, g->nodes + to, after * sizeof(snug_node *));
-    g->nodes[to] = last;
-}
-
 static snug_status make_again(snug_graph *g, const snug_node *norm, int32_t at)
 {
     snug_value *in[] = {norm->in[0], norm->in[1], norm->in[2], norm->out[1], norm->out[2]};
@@ -38,7 +28,7 @@ static snug_status make_again(snug_graph *g, const snug_node *norm, int32_t at)
     snug_value *again = snug_apply(g, &snug_op_batch_norm_again, name, norm->attrs, 5, in);
     if (!again) return g->error.status;
     again->producer->gradient = true;
-    move_last(g, at);
+    snug_graph_move_last(g, at);
     for (int32_t i = at + 1; i < g->n_nodes; i++)
         for (int j = 0; j < g->nodes[i]->n_in; j++)
             if (g->nodes[i]->gradient && g->nodes[i]->in[j] == norm->out[0])

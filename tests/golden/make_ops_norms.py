@@ -73,8 +73,30 @@ def batch_norm():
     add("batch_norm_grad:relu6", [x, dy, gamma, beta, mean, inv], grads, "110000", act=2)
 
 
+def batch_norm_parts():
+    """Of samples one by one, merged: statistics and gradients of the whole batch."""
+    x, beta = (normal(4, 3, 5, 7) + 2).requires_grad_(), normal(7).requires_grad_()
+    gamma, old_mean, old_var = (6 * positive(7)).requires_grad_(), normal(7), positive(7)
+    each = torch.stack([x.mean((1, 2)), x.var((1, 2), unbiased=False)], 1)
+    add("batch_norm_partials:image", [x], [each], "1")
+    new_mean, new_var = old_mean.clone(), old_var.clone()
+    y = F.relu6(F.batch_norm(x.reshape(-1, 7), new_mean, new_var, gamma, beta, True, 0.2, 1e-3)).reshape(x.shape)
+    mean, inv = x.mean((0, 1, 2)), 1 / torch.sqrt(x.var((0, 1, 2), unbiased=False) + 1e-3)
+    add("batch_norm_merge:image", [each, old_mean, old_var], [mean, inv, new_mean, new_var], "100", momentum=0.2,
+        epsilon=1e-3, rows=15)
+    dy, (dx, dgamma, dbeta) = gradients(y, [x, gamma, beta])
+    masked = dy * ((y > 0) & (y < 6))
+    sums = torch.stack([masked.sum((1, 2)), (masked * (x - mean)).sum((1, 2))], 1)
+    given = [x, dy, gamma, beta, mean, inv]
+    add("batch_norm_grad_partials:image", given, [sums], "110000", act=2)
+    slope, shift = -gamma * inv * inv * dgamma / 60, -gamma * inv * dbeta / 60
+    add("batch_norm_grad_merge:image", [sums, gamma, inv], [dgamma, dbeta, slope, shift], "100", rows=15)
+    add("batch_norm_grad_apply:image", given + [slope, shift], [dx], "11000000", act=2)
+
+
 layer_norm()
 rms_norm()
 group_norm()
 batch_norm()
+batch_norm_parts()
 save(__file__)

@@ -151,6 +151,38 @@ static void activations_fuse_both_ways(void **state)
     }
 }
 
+/* Of a map of 64 KiB a sample, and not of one that is smaller. */
+static void large_batch_norms_are_split(void **state)
+{
+    (void)state;
+    static const snug_op *const parts[] = {
+        &snug_op_batch_norm_partials, &snug_op_batch_norm_merge, &snug_op_batch_norm_grad_partials,
+        &snug_op_batch_norm_grad_merge, &snug_op_batch_norm_grad_apply};
+    for (int large = 0; large < 2; large++) {
+        snug_context *ctx;
+        snug_graph *g;
+        snug_type t = {.dtype = SNUG_F32, .shape = {.n_dims = 3, .dim = {4, 512, 31 + large}}};
+        t.shape.kind[0] = SNUG_AXIS_BATCH;
+        ok(snug_context_create(NULL, &ctx));
+        ok(snug_graph_create(ctx, SNUG_MODE_TRAIN, &g));
+        snug_value *x = snug_param(g, "x", t, (snug_init){0}), *grad;
+        snug_value *y = snug_relu(g, snug_batch_norm(g, x, "norm"));
+        ok(snug_gradients(g, snug_mse(g, y, snug_input(g, "target", t)), 1, &x, &grad));
+        snug_output(g, "grad", grad);
+        ok(snug_passes_run(g, &(snug_pass_config){.n_micro = 1}, PHASE_CANONICALISE, PHASE_LOWER));
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+            assert_int_equal(count(g, parts[i]), large);
+        /* of the result only the loss's gradient is wanted, for which it is made again */
+        assert_int_equal(count(g, &snug_op_batch_norm_again), 1);
+        assert_int_equal(count(g, &snug_op_batch_norm), !large);
+        assert_int_equal(count(g, &snug_op_batch_norm_grad), !large);
+        const snug_value *mean = snug_graph_find_value(g, "norm.running_mean");
+        assert_ptr_equal(mean->assigned_by->assigns, mean);
+        snug_graph_destroy(g);
+        snug_context_destroy(ctx);
+    }
+}
+
 static void probabilities(net_config c, float *out)
 {
     net n;
@@ -318,6 +350,7 @@ int main(void)
         cmocka_unit_test(training_graph_is_fused),
         cmocka_unit_test(biases_before_batch_norms_stay),
         cmocka_unit_test(activations_fuse_both_ways),
+        cmocka_unit_test(large_batch_norms_are_split),
         cmocka_unit_test(batch_norm_folds_at_inference),
         cmocka_unit_test(constants_fold_and_dead_code_goes),
         cmocka_unit_test(folded_outputs_are_there),

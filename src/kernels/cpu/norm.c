@@ -7,17 +7,8 @@
  *
  * Forward, gradient and inference compute y = fma(x - mean, scale, beta), scale = gamma * inv_std,
  * with the same instructions, so the gradient's mask is the forward's. */
-#include "kernels/cpu/activate.h"
-#include "kernels/cpu/columns.h"
+#include "kernels/cpu/norm.h"
 #include <math.h>
-
-/* Vectors over the wide row, in scratch before the partials. */
-typedef struct norm_params {
-    float *mean, *scale, *beta;
-    float *slope, *shift; /* gradient: dx = scale * dy + slope * (x - mean) + shift */
-} norm_params;
-
-enum { FORWARD_PARAMS = 3, GRAD_PARAMS = 5 };
 
 static norm_params params_of(const snug_call *c, const columns *l)
 {
@@ -25,13 +16,12 @@ static norm_params params_of(const snug_call *c, const columns *l)
     return (norm_params){p, p + l->width, p + 2 * l->width, p + 3 * l->width, p + 4 * l->width};
 }
 
-/* A whole number of cache lines. */
-static size_t params_bytes(const columns *l, int n_params)
+size_t norm_params_bytes(const columns *l, int n_params)
 {
     return ((size_t)(n_params * l->width) * sizeof(float) + 63) & ~(size_t)63;
 }
 
-static void repeat_params(const columns *l, const norm_params *p, int n_params)
+void norm_repeat(const columns *l, const norm_params *p, int n_params)
 {
     float *const all[GRAD_PARAMS] = {p->mean, p->scale, p->beta, p->slope, p->shift};
     for (int i = 0; i < n_params; i++) columns_repeat(l, all[i]);
@@ -47,15 +37,13 @@ static double get(const snug_tensor *t, int64_t i)
     return (double)((const float *)t->data)[i];
 }
 
+static void store_wanted(float *to, int64_t i, vf v, int n)
+{
+    if (to) vstore_upto(to + i, v, n);
+}
+
 /* ---- normalising ------------------------------------------------------------------------------
  */
-
-typedef struct normalised {
-    const float *x;
-    norm_params p;
-    float *y;
-    int64_t act;
-} normalised;
 
 ALWAYS_INLINE vf norm_y(vf centred, const norm_params *p, int64_t j, int n)
 {
@@ -69,13 +57,13 @@ ALWAYS_INLINE vf norm_centre(const float *x, const norm_params *p, int64_t j, in
 
 ALWAYS_INLINE void norm_at(const void *arg, int64_t at, int64_t j, int n)
 {
-    const normalised *k = arg;
+    const norm_rows *k = arg;
     vf y = norm_y(norm_centre(k->x + at, &k->p, j, n), &k->p, j, n);
-    vstore_upto(k->y + at, vcut(k->act, y), n);
+    vstore_upto(k->out + at, vcut(k->act, y), n);
 }
 
 /* act is known when compiling. */
-ALWAYS_INLINE void norm_rows(const columns *l, int64_t n_rows, normalised k, int64_t act)
+ALWAYS_INLINE void norm_rows_each(const columns *l, int64_t n_rows, norm_rows k, int64_t act)
 {
     k.act = act;
     rows_each(l, n_rows, norm_at, &k);
@@ -85,22 +73,22 @@ static void norm_span(const snug_call *c, int64_t begin, int64_t end)
 {
     const snug_batch_norm_attrs *a = c->attrs;
     columns l = columns_of(snug_shape_last(&c->in[0].type.shape));
-    normalised k = {.p = params_of(c, &l)};
+    norm_rows k = {.p = params_of(c, &l)};
     k.x = (const float *)c->in[0].data + begin;
-    k.y = (float *)c->out[0].data + begin;
+    k.out = (float *)c->out[0].data + begin;
     int64_t n_rows = (end - begin) / l.n_columns;
     if (a->act == ACT_RELU)
-        norm_rows(&l, n_rows, k, ACT_RELU);
+        norm_rows_each(&l, n_rows, k, ACT_RELU);
     else if (a->act == ACT_RELU6)
-        norm_rows(&l, n_rows, k, ACT_RELU6);
+        norm_rows_each(&l, n_rows, k, ACT_RELU6);
     else
-        norm_rows(&l, n_rows, k, ACT_NONE);
+        norm_rows_each(&l, n_rows, k, ACT_NONE);
 }
 
 static void normalise(const snug_call *c, const columns *l)
 {
     norm_params p = params_of(c, l);
-    repeat_params(l, &p, FORWARD_PARAMS);
+    norm_repeat(l, &p, FORWARD_PARAMS);
     spans_run(c, snug_shape_elements(&c->in[0].type.shape), columns_grain(l), norm_span);
 }
 
@@ -129,14 +117,12 @@ ALWAYS_INLINE void square_term(const void *arg, int64_t at, int64_t j, int n, vf
     sum[1] = vfma(v, v, sum[1]);
 }
 
-/* Mean and sum of squared deviations of a block: the sum first, then deviations from the mean that
- * it gives, whose own sum makes up for its rounding. */
-static void statistics_block(const column_job *j, const column_block *b, float *const out[2])
+/* The sum first, then deviations from the mean that it gives, whose own sum makes up for its
+ * rounding. */
+void norm_statistics(const columns *l, const column_block *b, const float *x, float *const out[2])
 {
-    const snug_call *c = j->arg;
-    const columns *l = &j->layout;
     float pivot[COLUMN_FOLDED];
-    deviations d = {.x = (const float *)c->in[0].data + b->row * l->n_columns, .begin = b->begin};
+    deviations d = {.x = x + b->row * l->n_columns, .begin = b->begin};
     block_sums(l, b, sum_term, &d, out);
     float scale = 1 / (float)b->n_rows;
     for (int64_t i = 0; i < b->end - b->begin; i++) pivot[i] = out[0][i] * scale;
@@ -150,7 +136,7 @@ static void statistics_block(const column_job *j, const column_block *b, float *
     }
 }
 
-static void merge_statistics(column_state *a, const column_state *b, int64_t n_columns)
+void norm_merge_statistics(column_state *a, const column_state *b, int64_t n_columns)
 {
     double n = a->n_rows + b->n_rows, part = b->n_rows / n, weight = a->n_rows * part;
     for (int64_t c = 0; c < n_columns; c += COLUMN_STEP) {
@@ -162,24 +148,51 @@ static void merge_statistics(column_state *a, const column_state *b, int64_t n_c
     a->n_rows = n;
 }
 
+void norm_conclude(const norm_outcome *o, int64_t begin, int64_t end, const float *mean, float *var)
+{
+    const float move = o->n_rows > 0 ? (float)o->momentum : 0;
+    const vf one = vset1(1), epsilon = vset1((float)o->epsilon), keep = vset1(1 - move);
+    const vf move_var = vset1(o->n_rows > 1 ? (float)(move * o->n_rows / (o->n_rows - 1)) : move);
+    for (int64_t i = begin; i < end; i += VLEN) {
+        const int n = vlanes(i, end);
+        const vf m = vload_upto(mean + i - begin, n), v = vload_upto(var + i - begin, n);
+        const vf inv_std = vdiv(one, vsqrt(vadd(v, epsilon)));
+        vstore_upto(var + i - begin, inv_std, n);
+        store_wanted(o->out[0].data, i, m, n);
+        store_wanted(o->out[1].data, i, inv_std, n);
+        const float *old_mean = o->running[0].data, *old_var = o->running[1].data;
+        const vf new_mean = vfma(vset1(move), m, vmul(keep, vload_upto(old_mean + i, n)));
+        const vf new_var = vfma(move_var, v, vmul(keep, vload_upto(old_var + i, n)));
+        store_wanted(o->out[2].data, i, new_mean, n);
+        store_wanted(o->out[3].data, i, new_var, n);
+    }
+}
+
+static void statistics_block(const column_job *j, const column_block *b, float *const out[2])
+{
+    const snug_call *c = j->arg;
+    norm_statistics(&j->layout, b, c->in[0].data, out);
+}
+
 static void statistics_finish(const column_job *j, int64_t begin, int64_t end,
                               const column_state *s)
 {
     const snug_call *c = j->arg;
     const snug_batch_norm_attrs *a = c->attrs;
     norm_params p = params_of(c, &j->layout);
-    double m = s->n_rows, move = m > 0 ? a->momentum : 0;
+    const norm_outcome o = {c->in + 3, c->out + 1, s->n_rows, a->momentum, a->epsilon};
+    const double each = s->n_rows > 0 ? 1 / s->n_rows : 0;
     for (int64_t i = begin; i < end; i++) {
-        double squares = s->v[1][i - begin], var = m > 0 ? squares / m : 0;
-        float inv_std = (float)(1 / sqrt(var + a->epsilon));
         p.mean[i] = (float)s->v[0][i - begin];
-        p.scale[i] = (float)get(&c->in[1], i) * inv_std;
-        p.beta[i] = (float)get(&c->in[2], i);
-        put(&c->out[1], i, (double)p.mean[i]);
-        put(&c->out[2], i, (double)inv_std);
-        double unbiased = m > 1 ? squares / (m - 1) : var;
-        put(&c->out[3], i, (1 - move) * get(&c->in[3], i) + move * (double)p.mean[i]);
-        put(&c->out[4], i, (1 - move) * get(&c->in[4], i) + move * unbiased);
+        p.scale[i] = (float)(s->v[1][i - begin] * each);
+    }
+    norm_conclude(&o, begin, end, p.mean + begin, p.scale + begin);
+    const float *gamma = c->in[1].data, *beta = c->in[2].data;
+    for (int64_t i = begin; i < end; i += VLEN) {
+        const int n = vlanes(i, end);
+        const vf scale = vmul(vload_upto(gamma + i, n), vload_upto(p.scale + i, n));
+        vstore_upto(p.scale + i, scale, n);
+        vstore_upto(p.beta + i, vload_upto(beta + i, n), n);
     }
 }
 
@@ -187,10 +200,10 @@ static void k_batch_norm_f32(const snug_call *c)
 {
     column_job j = columns_job(c, &c->in[0].type.shape);
     j.block = statistics_block;
-    j.merge = merge_statistics;
+    j.merge = norm_merge_statistics;
     j.finish = statistics_finish;
     j.arg = c;
-    size_t params = params_bytes(&j.layout, FORWARD_PARAMS);
+    size_t params = norm_params_bytes(&j.layout, FORWARD_PARAMS);
     columns_reduce(c, &j, (char *)c->scratch + params, c->scratch_bytes - params);
     normalise(c, &j.layout);
 }
@@ -199,20 +212,21 @@ static size_t batch_norm_scratch(const snug_sig *s, int threads)
 {
     (void)threads;
     columns l = columns_of(snug_shape_last(&s->in[0].shape));
-    return params_bytes(&l, FORWARD_PARAMS) + columns_scratch(&s->in[0].shape);
+    return norm_params_bytes(&l, FORWARD_PARAMS) + columns_scratch(&s->in[0].shape);
 }
 
 /* ---- again ------------------------------------------------------------------------------------
  */
 
-/* What forward and gradient share, from gamma, beta, mean and inv_std. */
-static norm_params params_given(const snug_call *c, const columns *l, const snug_tensor in[4])
+norm_params norm_params_given(const snug_call *c, const columns *l, const snug_tensor in[4])
 {
     norm_params p = params_of(c, l);
-    for (int64_t i = 0; i < l->n_columns; i++) {
-        p.mean[i] = (float)get(&in[2], i);
-        p.scale[i] = (float)get(&in[0], i) * (float)get(&in[3], i);
-        p.beta[i] = (float)get(&in[1], i);
+    const float *gamma = in[0].data, *beta = in[1].data, *mean = in[2].data, *inv = in[3].data;
+    for (int64_t i = 0; i < l->n_columns; i += VLEN) {
+        const int n = vlanes(i, l->n_columns);
+        vstore_upto(p.mean + i, vload_upto(mean + i, n), n);
+        vstore_upto(p.scale + i, vmul(vload_upto(gamma + i, n), vload_upto(inv + i, n)), n);
+        vstore_upto(p.beta + i, vload_upto(beta + i, n), n);
     }
     return p;
 }
@@ -220,7 +234,7 @@ static norm_params params_given(const snug_call *c, const columns *l, const snug
 static void k_batch_norm_again_f32(const snug_call *c)
 {
     columns l = columns_of(snug_shape_last(&c->in[0].type.shape));
-    params_given(c, &l, c->in + 1);
+    norm_params_given(c, &l, c->in + 1);
     normalise(c, &l);
 }
 
@@ -228,130 +242,167 @@ static size_t forward_params_scratch(const snug_sig *s, int threads)
 {
     (void)threads;
     columns l = columns_of(snug_shape_last(&s->in[0].shape));
-    return params_bytes(&l, FORWARD_PARAMS);
+    return norm_params_bytes(&l, FORWARD_PARAMS);
 }
 
 /* ---- gradient ---------------------------------------------------------------------------------
  */
 
-typedef struct norm_slopes {
-    const float *x, *dy;
-    norm_params p;
-    float *dx;
-    int64_t act;
-} norm_slopes;
-
 /* dy where the activation let y pass. */
-ALWAYS_INLINE vf masked_dy(const norm_slopes *k, vf centred, int64_t at, int64_t j, int n)
+ALWAYS_INLINE vf masked_dy(const norm_rows *k, vf centred, int64_t at, int64_t j, int n)
 {
     vf dy = vload_upto(k->dy + at, n);
     return k->act == ACT_NONE ? dy : vcut_mask(k->act, norm_y(centred, &k->p, j, n), dy);
 }
 
-/* Sums of dy and of dy (x - mean); dy is zero in lanes that are not there. */
+/* dy is zero in lanes that are not there. */
 ALWAYS_INLINE void slope_term(const void *arg, int64_t at, int64_t j, int n, vf sum[2])
 {
-    const norm_slopes *k = arg;
+    const norm_rows *k = arg;
     vf centred = norm_centre(k->x + at, &k->p, j, n), dy = masked_dy(k, centred, at, j, n);
     sum[0] = vadd(sum[0], dy);
     sum[1] = vfma(dy, centred, sum[1]);
 }
 
 /* act is known when compiling. */
-ALWAYS_INLINE void slope_rows_sums(const columns *l, const column_block *b, norm_slopes k,
-                                   int64_t act, float *const out[2])
+ALWAYS_INLINE void slope_sums(const columns *l, const column_block *b, norm_rows k, int64_t act,
+                              float *const out[2])
 {
     k.act = act;
+    k.x += b->row * l->n_columns, k.dy += b->row * l->n_columns;
     block_sums(l, b, slope_term, &k, out);
 }
 
-static norm_slopes slopes_of(const snug_call *c, const columns *l, int64_t at)
+void norm_slope_sums(const columns *l, const column_block *b, const norm_rows *k,
+                     float *const out[2])
 {
-    return (norm_slopes){.x = (const float *)c->in[0].data + at,
-                         .dy = (const float *)c->in[1].data + at,
-                         .p = params_of(c, l),
-                         .dx = (float *)c->out[0].data + at};
+    if (k->act == ACT_RELU)
+        slope_sums(l, b, *k, ACT_RELU, out);
+    else if (k->act == ACT_RELU6)
+        slope_sums(l, b, *k, ACT_RELU6, out);
+    else
+        slope_sums(l, b, *k, ACT_NONE, out);
+}
+
+void norm_conclude_slopes(const norm_turn *t, int64_t begin, int64_t end, const float *dy,
+                          const float *dy_x)
+{
+    const vf each = vset1(t->n_rows > 0 ? (float)(-1 / t->n_rows) : 0);
+    for (int64_t i = begin; i < end; i += VLEN) {
+        const int n = vlanes(i, end);
+        const vf inv_std = vload_upto(t->inv_std + i, n), dbeta = vload_upto(dy + i - begin, n);
+        const vf dgamma = vmul(inv_std, vload_upto(dy_x + i - begin, n));
+        const vf scale = vmul(each, vmul(vload_upto(t->gamma + i, n), inv_std));
+        store_wanted(t->dgamma, i, dgamma, n);
+        store_wanted(t->dbeta, i, dbeta, n);
+        store_wanted(t->slope, i, vmul(vmul(scale, inv_std), dgamma), n);
+        store_wanted(t->shift, i, vmul(scale, dbeta), n);
+    }
+}
+
+static norm_rows slope_rows_of(const snug_call *c, const columns *l, int64_t at)
+{
+    return (norm_rows){.x = (const float *)c->in[0].data + at,
+                       .dy = (const float *)c->in[1].data + at,
+                       .p = params_of(c, l),
+                       .out = (float *)c->out[0].data + at,
+                       .act = ((const snug_batch_norm_attrs *)c->attrs)->act};
 }
 
 static void slope_block(const column_job *j, const column_block *b, float *const out[2])
 {
-    const snug_call *c = j->arg;
-    const snug_batch_norm_attrs *a = c->attrs;
-    const columns *l = &j->layout;
-    norm_slopes k = slopes_of(c, l, b->row * l->n_columns);
-    if (a->act == ACT_RELU)
-        slope_rows_sums(l, b, k, ACT_RELU, out);
-    else if (a->act == ACT_RELU6)
-        slope_rows_sums(l, b, k, ACT_RELU6, out);
-    else
-        slope_rows_sums(l, b, k, ACT_NONE, out);
+    norm_rows k = slope_rows_of(j->arg, &j->layout, 0);
+    norm_slope_sums(&j->layout, b, &k, out);
 }
 
 static void slope_finish(const column_job *j, int64_t begin, int64_t end, const column_state *s)
 {
     const snug_call *c = j->arg;
     norm_params p = params_of(c, &j->layout);
-    double m = s->n_rows > 0 ? s->n_rows : 1;
+    const norm_turn t = {c->in[2].data, c->in[5].data, c->out[1].data, c->out[2].data,
+                         p.slope,       p.shift,       s->n_rows};
     for (int64_t i = begin; i < end; i++) {
-        double inv_std = get(&c->in[5], i), scale = (double)p.scale[i];
-        double dbeta = s->v[0][i - begin], dgamma = s->v[1][i - begin] * inv_std;
-        put(&c->out[1], i, dgamma);
-        put(&c->out[2], i, dbeta);
-        p.slope[i] = (float)(-scale * inv_std * dgamma / m);
-        p.shift[i] = (float)(-scale * dbeta / m);
+        p.shift[i] = (float)s->v[0][i - begin];
+        p.slope[i] = (float)s->v[1][i - begin];
     }
+    norm_conclude_slopes(&t, begin, end, p.shift + begin, p.slope + begin);
 }
 
 ALWAYS_INLINE void slope_at(const void *arg, int64_t at, int64_t j, int n)
 {
-    const norm_slopes *k = arg;
+    const norm_rows *k = arg;
     vf centred = norm_centre(k->x + at, &k->p, j, n), dy = masked_dy(k, centred, at, j, n);
     vf dx = vfma(dy, vload_upto(k->p.scale + j, n), vload_upto(k->p.shift + j, n));
-    vstore_upto(k->dx + at, vfma(centred, vload_upto(k->p.slope + j, n), dx), n);
+    vstore_upto(k->out + at, vfma(centred, vload_upto(k->p.slope + j, n), dx), n);
 }
 
-ALWAYS_INLINE void slope_rows(const columns *l, int64_t n_rows, norm_slopes k, int64_t act)
+ALWAYS_INLINE void slope_rows_each(const columns *l, int64_t n_rows, norm_rows k, int64_t act)
 {
     k.act = act;
     rows_each(l, n_rows, slope_at, &k);
 }
 
+static void slope_rows(const columns *l, int64_t n_rows, const norm_rows *k)
+{
+    if (k->act == ACT_RELU)
+        slope_rows_each(l, n_rows, *k, ACT_RELU);
+    else if (k->act == ACT_RELU6)
+        slope_rows_each(l, n_rows, *k, ACT_RELU6);
+    else
+        slope_rows_each(l, n_rows, *k, ACT_NONE);
+}
+
 static void slope_span(const snug_call *c, int64_t begin, int64_t end)
 {
-    const snug_batch_norm_attrs *a = c->attrs;
     columns l = columns_of(snug_shape_last(&c->in[0].type.shape));
-    norm_slopes k = slopes_of(c, &l, begin);
-    int64_t n_rows = (end - begin) / l.n_columns;
-    if (a->act == ACT_RELU)
-        slope_rows(&l, n_rows, k, ACT_RELU);
-    else if (a->act == ACT_RELU6)
-        slope_rows(&l, n_rows, k, ACT_RELU6);
-    else
-        slope_rows(&l, n_rows, k, ACT_NONE);
+    norm_rows k = slope_rows_of(c, &l, begin);
+    slope_rows(&l, (end - begin) / l.n_columns, &k);
+}
+
+static void slopes_run(const snug_call *c, const columns *l, const norm_params *p)
+{
+    norm_repeat(l, p, GRAD_PARAMS);
+    spans_run(c, snug_shape_elements(&c->in[0].type.shape), columns_grain(l), slope_span);
 }
 
 static void k_batch_norm_grad_f32(const snug_call *c)
 {
     column_job j = columns_job(c, &c->in[0].type.shape);
     const columns *l = &j.layout;
-    norm_params p = params_given(c, l, c->in + 2);
-    repeat_params(l, &p, FORWARD_PARAMS);
+    norm_params p = norm_params_given(c, l, c->in + 2);
+    norm_repeat(l, &p, FORWARD_PARAMS);
     j.block = slope_block;
     j.merge = column_merge_sums;
     j.round = true;
     j.finish = slope_finish;
     j.arg = c;
-    size_t params = params_bytes(l, GRAD_PARAMS);
+    size_t params = norm_params_bytes(l, GRAD_PARAMS);
     columns_reduce(c, &j, (char *)c->scratch + params, c->scratch_bytes - params);
-    repeat_params(l, &p, GRAD_PARAMS);
-    spans_run(c, snug_shape_elements(&c->in[0].type.shape), columns_grain(l), slope_span);
+    slopes_run(c, l, &p);
 }
 
 static size_t batch_norm_grad_scratch(const snug_sig *s, int threads)
 {
     (void)threads;
     columns l = columns_of(snug_shape_last(&s->in[0].shape));
-    return params_bytes(&l, GRAD_PARAMS) + columns_scratch(&s->in[0].shape);
+    return norm_params_bytes(&l, GRAD_PARAMS) + columns_scratch(&s->in[0].shape);
+}
+
+/* With slope and shift given, as in batch_norm_grad_apply. */
+static void k_batch_norm_grad_apply_f32(const snug_call *c)
+{
+    columns l = columns_of(snug_shape_last(&c->in[0].type.shape));
+    norm_params p = norm_params_given(c, &l, c->in + 2);
+    memcpy(p.slope, c->in[6].data, (size_t)l.n_columns * sizeof(float));
+    memcpy(p.shift, c->in[7].data, (size_t)l.n_columns * sizeof(float));
+    slopes_run(c, &l, &p);
+}
+
+static size_t grad_params_scratch(const snug_sig *s, int threads)
+{
+    (void)threads;
+    columns l = columns_of(snug_shape_last(&s->in[0].shape));
+    return norm_params_bytes(&l, GRAD_PARAMS);
 }
 
 /* ---- inference --------------------------------------------------------------------------------
@@ -414,7 +465,7 @@ static size_t fold_scratch(const snug_sig *s, int threads)
 {
     (void)threads;
     columns l = columns_of(snug_shape_last(&s->in[0].shape));
-    return params_bytes(&l, 1);
+    return norm_params_bytes(&l, 1);
 }
 
 KERNEL_TABLE(norm) = {
@@ -430,6 +481,10 @@ KERNEL_TABLE(norm) = {
      .name = "k_batch_norm_grad_f32",
      .scratch = batch_norm_grad_scratch,
      .run = k_batch_norm_grad_f32},
+    {.op = "batch_norm_grad_apply",
+     .name = "k_batch_norm_grad_apply_f32",
+     .scratch = grad_params_scratch,
+     .run = k_batch_norm_grad_apply_f32},
     {.op = "batch_norm_inference",
      .name = "k_batch_norm_inference_f32",
      .scratch = forward_params_scratch,
