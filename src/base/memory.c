@@ -3,6 +3,7 @@
  * so that freeing needs neither and the sums per tag always hold. */
 #include "base/memory.h"
 #include "base/fault.h"
+#include "base/os.h"
 #include "base/os_calls.h"
 #include <stdalign.h>
 #include <stdarg.h>
@@ -172,17 +173,33 @@ char *snug_bump_printf(snug_bump *b, const char *fmt, ...)
 
 /* ---- pages ---- */
 
-snug_status snug_map(size_t bytes, void **out)
+static snug_status map(size_t bytes, void *(*how)(size_t bytes), void **out)
 {
-    CHECK(bytes <= SIZE_MAX - snug_os_page_bytes(), SNUG_ENOMEM,
-          "out of memory: %zu bytes cannot be mapped", bytes);
-    void *p = snug_fault_hit(FAULT_ALLOC) ? NULL : snug_os_map(bytes);
+    CHECK(bytes <= SIZE_MAX / 2, SNUG_ENOMEM, "out of memory: %zu bytes cannot be mapped", bytes);
+    void *p = snug_fault_hit(FAULT_ALLOC) ? NULL : how(bytes);
     CHECK(p, SNUG_ENOMEM,
           "out of memory: the system refused %zu bytes for tensors; "
           "lower the budget (--memory) or free memory",
           bytes);
     *out = p;
     return SNUG_OK;
+}
+
+snug_status snug_map(size_t bytes, void **out)
+{
+    return map(bytes, snug_os_map, out);
+}
+
+snug_status snug_reserve(size_t bytes, void **out)
+{
+    const uint64_t room = snug_os_free_memory();
+    char need[32], have[32];
+    CHECK(bytes <= room, SNUG_ENOMEM,
+          "out of memory: the tensors need %s, and %s are free; "
+          "lower the budget (--memory) or free memory",
+          snug_format_size((double)bytes, need, sizeof need),
+          snug_format_size((double)room, have, sizeof have));
+    return map(bytes, snug_os_reserve, out);
 }
 
 void snug_unmap(void *p, size_t bytes)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory of three kinds: tagged allocations for long-lived objects, bump arenas for things that die
- * together (one a graph, one a parse), and the plan's one block of tensors (snug_map).
+ * together (one a graph, one a parse), and the plan's one block of tensors (snug_reserve).
  * A failed allocation records SNUG_ENOMEM. The fault hook (fault.h) makes the n-th of them fail. */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
@@ -42,6 +42,9 @@ char *snug_bump_printf(snug_bump *b, const char *fmt, ...) SNUG_PRINTF(2, 3);
 /* Page-aligned zero pages of the process's own, faulted in at once, huge pages where the system has
  * them; bytes is rounded up to whole pages. Not counted by tags. */
 snug_status snug_map(size_t bytes, void **out) SNUG_MUST_USE;
+/* Likewise, but each page is faulted in by the thread that first writes to it. Refused when the
+ * system has less memory free than that: it would end the process later, in the midst of work. */
+snug_status snug_reserve(size_t bytes, void **out) SNUG_MUST_USE;
 void snug_unmap(void *p, size_t bytes);
 
 bool snug_size_mul(size_t a, size_t b, size_t *out); /* false on overflow */

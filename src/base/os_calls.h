@@ -10,7 +10,8 @@
 
 /* ---- memory ---- */
 size_t snug_os_page_bytes(void);
-void *snug_os_map(size_t bytes); /* zero pages, all resident; NULL when refused */
+void *snug_os_map(size_t bytes);     /* zero pages, all resident; NULL when refused */
+void *snug_os_reserve(size_t bytes); /* likewise, each resident once it is touched */
 void snug_os_unmap(void *p, size_t bytes);
 
 /* ---- files. Reading, writing, opening, renaming and syncing ask the fault hook. ---- */

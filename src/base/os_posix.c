@@ -143,18 +143,24 @@ static uint64_t limit_in(const char *path, uint64_t best)
     return limit && limit < best ? limit : best;
 }
 
-/* The least limit from this process's control group (version 2) up to the root. */
-static uint64_t group_limit(uint64_t best)
+static uint64_t group_limit(const char *folder, uint64_t best)
 {
-    char text[1024], path[1200];
-    char *group = strstr(read_small("/proc/self/cgroup", text, sizeof text), "0::/");
-    if (!group) return limit_in("/sys/fs/cgroup/memory/memory.limit_in_bytes", best);
-    group += 3;
-    group[strcspn(group, "\n")] = '\0';
-    for (char *slash = group + strlen(group); slash; slash = strrchr(group, '/')) {
-        *slash = '\0';
-        snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
-        best = limit_in(path, best);
+    char path[1200];
+    snprintf(path, sizeof path, "%s/memory.max", folder);
+    return limit_in(path, best);
+}
+
+/* The least of `of` over this process's control group (version 2) and those above it. */
+static uint64_t least_of_groups(uint64_t (*of)(const char *folder, uint64_t best), uint64_t best)
+{
+    char text[1024], folder[1100];
+    const char *group = strstr(read_small("/proc/self/cgroup", text, sizeof text), "0::/");
+    if (!group) return best;
+    snprintf(folder, sizeof folder, "/sys/fs/cgroup%.*s", (int)strcspn(group + 3, "\n"), group + 3);
+    const size_t root = strlen("/sys/fs/cgroup");
+    for (size_t n = strlen(folder); n >= root; n = (size_t)(strrchr(folder, '/') - folder)) {
+        folder[n] = '\0';
+        best = of(folder, best);
     }
     return best;
 }
@@ -162,7 +168,47 @@ static uint64_t group_limit(uint64_t best)
 uint64_t snug_os_memory(void)
 {
     uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES);
-    return group_limit(pages * snug_os_page_bytes());
+    const uint64_t one = /* version 1, as it is inside a container */
+        limit_in("/sys/fs/cgroup/memory/memory.limit_in_bytes", pages * snug_os_page_bytes());
+    return least_of_groups(group_limit, one);
+}
+
+/* The number behind `key`, which begins a line; `missing` where there is none. */
+static uint64_t number_of(const char *text, const char *key, uint64_t missing)
+{
+    const size_t n = strlen(key);
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, key, n) == 0) return strtoull(line + n, NULL, 10);
+    }
+    return missing;
+}
+
+/* What is left to a control group: its limit without what it uses, of which pages of files can be
+ * had back. */
+static uint64_t group_room(const char *folder, uint64_t best)
+{
+    char path[1200], text[4096];
+    snprintf(path, sizeof path, "%s/memory.max", folder);
+    const uint64_t limit = limit_in(path, UINT64_MAX);
+    if (limit == UINT64_MAX) return best;
+    snprintf(path, sizeof path, "%s/memory.current", folder);
+    const uint64_t used = strtoull(read_small(path, text, sizeof text), NULL, 10);
+    snprintf(path, sizeof path, "%s/memory.stat", folder);
+    read_small(path, text, sizeof text);
+    const uint64_t files =
+        number_of(text, "inactive_file ", 0) + number_of(text, "active_file ", 0);
+    const uint64_t held = used > files ? used - files : 0, room = limit > held ? limit - held : 0;
+    return room < best ? room : best;
+}
+
+uint64_t snug_os_free_memory(void)
+{
+    char text[4096];
+    read_small("/proc/meminfo", text, sizeof text);
+    const uint64_t available = number_of(text, "MemAvailable:", UINT64_MAX / 2048);
+    const uint64_t free = 1024 * (available + number_of(text, "SwapFree:", 0));
+    return least_of_groups(group_room, free);
 }
 
 /* ---- pages ---- */
@@ -197,18 +243,39 @@ static int populate(char *p, size_t bytes, bool write)
     return 0;
 }
 
+/* Pages of the process's own that begin where a huge page may. One lies wholly inside the mapping,
+ * so it adds no resident byte. */
+static char *map_pages(size_t bytes)
+{
+    enum { HUGE = 2 << 20 };
+    const size_t page = snug_os_page_bytes(), wanted = snug_round_up(bytes ? bytes : 1, page);
+    const size_t spare = wanted >= HUGE ? HUGE - page : 0;
+    char *p =
+        mmap(NULL, wanted + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) return NULL;
+    if (spare) {
+        const size_t before = -(uintptr_t)p & (HUGE - 1);
+        if (before) munmap(p, before);
+        if (spare > before) munmap(p + before + wanted, spare - before);
+        p += before;
+    }
+#ifdef MADV_HUGEPAGE
+    madvise(p, wanted, MADV_HUGEPAGE);
+#endif
+    return p;
+}
+
+void *snug_os_reserve(size_t bytes)
+{
+    return map_pages(bytes);
+}
+
 void *snug_os_map(size_t bytes)
 {
-    size_t page = snug_os_page_bytes();
-    bytes = bytes ? (bytes + page - 1) / page * page : page;
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) return NULL;
-#ifdef MADV_HUGEPAGE
-    /* A huge page only ever lies wholly inside the mapping, so this adds no resident byte. */
-    madvise(p, bytes, MADV_HUGEPAGE);
-#endif
-    if (populate(p, bytes, true) == 0) return p;
-    munmap(p, bytes);
+    char *p = map_pages(bytes);
+    const size_t whole = snug_round_up(bytes ? bytes : 1, snug_os_page_bytes());
+    if (!p || populate(p, whole, true) == 0) return p;
+    munmap(p, whole);
     return NULL;
 }
 

@@ -59,8 +59,8 @@ static void sin_cos(double a, double *sine, double *cosine)
 {
     double z = a * a, s = 0, c = 0;
     for (int i = 16; i >= 2; i -= 2) {
-        s = (1 + s) * (-z / (i * (i + 1)));
-        c = (1 + c) * (-z / ((i - 1) * i));
+        s = (s + snug_rng_taylor[i + 1]) * z;
+        c = (c + snug_rng_taylor[i]) * z;
     }
     *sine = a + a * s;
     *cosine = 1 + c;
@@ -71,9 +71,11 @@ void snug_rng_normal(const uint32_t u[4], double out[2])
 {
     double r = sqrt(-2 * own_log(1 - snug_rng_double(u[0], u[1])));
     double v = snug_rng_double(u[2], u[3]);
-    int quarter = (int)(v * 4 + 0.5); /* the nearest multiple of a quarter turn */
+    /* the nearest multiple of a quarter turn, by the rounding of a sum of whole numbers */
+    double shifted = v * 4 + 0x1.8p52, nearest = shifted - 0x1.8p52;
+    int quarter = (int)nearest;
     double sine, cosine;
-    sin_cos((v - quarter * 0.25) * 6.283185307179586, &sine, &cosine);
+    sin_cos((v - nearest * 0.25) * 6.283185307179586, &sine, &cosine);
     const double turned[4] = {cosine, -sine, -cosine, sine};
     out[0] = r * turned[quarter & 3];
     out[1] = r * turned[(quarter + 3) & 3];

@@ -38,6 +38,28 @@ static inline void snug_rng_key(uint64_t seed, snug_purpose purpose, uint32_t ke
 /* Four 32-bit numbers for (seed, purpose) and the counter (a, b). */
 void snug_rng(uint64_t seed, snug_purpose purpose, uint64_t a, uint64_t b, uint32_t out[4]);
 
+/* Of sine and cosine, by the power of the angle: 1 / n! with its sign. */
+static const double snug_rng_taylor[18] = {
+    1.0,
+    1.0,
+    -1.0 / 2,
+    -1.0 / 6,
+    1.0 / 24,
+    1.0 / 120,
+    -1.0 / 720,
+    -1.0 / 5040,
+    1.0 / 40320,
+    1.0 / 362880,
+    -1.0 / 3628800,
+    -1.0 / 39916800,
+    1.0 / 479001600,
+    1.0 / 6227020800,
+    -1.0 / 87178291200,
+    -1.0 / 1307674368000,
+    1.0 / 20922789888000,
+    1.0 / 355687428096000,
+};
+
 /* In [0, 1), 24 bits. */
 static inline float snug_rng_float(uint32_t u)
 {

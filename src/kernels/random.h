@@ -20,6 +20,7 @@ typedef struct snug_random {
     void (*normal)(const snug_random_row *row, double *to);
     /* uniform in [-row->width, row->width) */
     void (*uniform)(const snug_random_row *row, double *to);
+    void (*to_float)(const double *from, int64_t n, float *to);
 } snug_random;
 
 /* NULL: this build has no such tier. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one block of tensors of a run: [persistent | transient, the largest of all plans | stream
- * slots]. Reserved once and faulted in. */
+ * slots]. Reserved once: its pages are zero and come in when they are first written. */
 #include "kernels/random.h"
 #include "run/exec.h"
 #include <math.h>
@@ -32,7 +32,7 @@ snug_status snug_arena_create(const snug_persistent *p, int n_plans, snug_plan *
 {
     snug_arena a = measure(p, n_plans, plans);
     void *base;
-    TRY(snug_map(a.bytes ? a.bytes : 1, &base));
+    TRY(snug_reserve(a.bytes ? a.bytes : 1, &base));
     a.base = base;
     *out = a;
     return SNUG_OK;
@@ -131,9 +131,8 @@ static void make_piece(const filling *f, const snug_random_row *row, double *to)
 
 static void store_piece(const filling *f, const snug_random_row *row, const double *from)
 {
-    float *to = (float *)f->to.data + row->begin;
     if (f->to.type.dtype == SNUG_F32)
-        for (int64_t i = 0; i < row->n; i++) to[i] = (float)from[i];
+        f->random->to_float(from, row->n, (float *)f->to.data + row->begin);
     else
         for (int64_t i = 0; i < row->n; i++) snug_store(&f->to, row->begin + i, from[i]);
 }
@@ -156,14 +155,13 @@ void snug_arena_init(snug_arena *a, uint64_t seed)
 {
     for (int32_t k = 0; k < a->persistent->n; k++) {
         const snug_persistent_entry *e = &a->persistent->entry[k];
+        if (e->init.kind == SNUG_INIT_ZERO) continue;
         filling f = {.e = e, .to = {a->base + e->offset, e->type}};
         f.row = (snug_random_row){seed, snug_hash_name(e->name), RNG_INIT, 0, 0, spread(e)};
         f.random = snug_random_of(a->tier);
         f.n = snug_shape_elements(&e->type.shape);
         int64_t tasks = (f.n + INIT_GRAIN - 1) / INIT_GRAIN;
-        if (e->init.kind == SNUG_INIT_ZERO)
-            memset(f.to.data, 0, snug_type_bytes(&e->type));
-        else if (a->queue && tasks > 1)
+        if (a->queue && tasks > 1)
             snug_parallel(a->queue, tasks, fill_task, &f);
         else
             for (int64_t t = 0; t < tasks; t++) fill_task(&f, t, 0);

@@ -22,7 +22,8 @@ size_t snug_arena_size(const snug_persistent *p, int n_plans, snug_plan *const *
 snug_status snug_arena_create(const snug_persistent *p, int n_plans, snug_plan *const *plans,
                               snug_arena *out) SNUG_MUST_USE;
 void snug_arena_destroy(snug_arena *a);
-/* Fill parameters and states by their init, keyed by seed and name. */
+/* Fill parameters and states of a new arena by their init, keyed by seed and name. What begins at
+ * zero is not touched. */
 void snug_arena_init(snug_arena *a, uint64_t seed);
 /* Persistent values were changed by another than an executor's step. */
 void snug_arena_changed(snug_arena *a);

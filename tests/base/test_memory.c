@@ -123,6 +123,38 @@ static void test_map_is_resident(void **state)
     snug_unmap(NULL, 10);
 }
 
+/* Pages of snug_reserve are zero, and resident only once they are written. */
+static void test_reserved_comes_when_written(void **state)
+{
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip(); /* their shadow memory counts too */
+#endif
+    const size_t bytes = 37 * 1000 * 1000 + 17, half = bytes / 2;
+    unsigned char *p;
+    snug_os_settle();
+    const uint64_t before = snug_os_rss();
+    ok(snug_reserve(bytes, (void **)&p));
+    assert_true(snug_os_rss() <= before + 65536);
+    for (size_t k = 0; k < half; k += 997) p[k]++;
+    for (size_t k = 0; k < half; k++) assert_int_equal(p[k], k % 997 == 0);
+    assert_true(snug_os_rss() >= before + half / 10 * 9);
+    assert_true(snug_os_rss() <= before + half + (2 << 20) + 65536); /* a huge page at the end */
+    snug_unmap(p, bytes);
+    assert_true(snug_os_rss() <= before + 65536);
+}
+
+/* What the system could not give is refused at once, not in the midst of work. */
+static void test_reserve_knows_what_is_free(void **state)
+{
+    (void)state;
+    void *p;
+    const uint64_t room = snug_os_free_memory();
+    assert_true(room > 1 << 20 && room < (uint64_t)1 << 60);
+    fails(snug_reserve((size_t)(room + room / 2), &p), SNUG_ENOMEM, "are free");
+    fails(snug_reserve((size_t)1 << 62, &p), SNUG_ENOMEM, "--memory");
+}
+
 /* After settling, no page of code or library is left to come in later. */
 static void test_settled_code_is_resident(void **state)
 {
@@ -144,6 +176,8 @@ int main(void)
         cmocka_unit_test(test_bump),
         cmocka_unit_test(test_bump_when_refused),
         cmocka_unit_test(test_map_is_resident),
+        cmocka_unit_test(test_reserved_comes_when_written),
+        cmocka_unit_test(test_reserve_knows_what_is_free),
         cmocka_unit_test(test_settled_code_is_resident),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

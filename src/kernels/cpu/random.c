@@ -5,7 +5,11 @@
 #include "kernels/cpu/vec.h"
 #include <math.h>
 
-enum { LANES = VLEN / 2, PIECE = 2 * LANES }; /* counters, elements */
+enum {
+    LANES = VLEN / 2,  /* counters of a vector */
+    PIECE = 2 * LANES, /* elements of them */
+    BLOCK = 8          /* vectors that go through each stage together, to hide its latency */
+};
 
 typedef double vd __attribute__((vector_size(LANES * 8)));
 typedef uint64_t vu __attribute__((vector_size(LANES * 8)));
@@ -33,6 +37,16 @@ static inline vd to_double(vu x)
     return (vd)(x | all_bits(0x4330000000000000ull)) - all(0x1p52);
 }
 
+/* Whole numbers below 2^53, exactly. */
+static inline vd to_double_long(vu x)
+{
+#if defined(SNUG_AVX512)
+    return (vd)_mm512_cvtepu64_pd((__m512i)x);
+#else
+    return to_double(x >> 32) * 0x1p32 + to_double(x & all_bits(0xffffffffu));
+#endif
+}
+
 static inline vd square_root(vd x)
 {
 #if defined(SNUG_AVX512)
@@ -45,7 +59,7 @@ static inline vd square_root(vd x)
 #endif
 }
 
-/* Of numbers below 2^32. */
+/* Of the lower halves of the lanes. */
 static inline vu product(vu a, uint32_t b)
 {
 #if defined(SNUG_AVX512)
@@ -53,26 +67,42 @@ static inline vu product(vu a, uint32_t b)
 #elif defined(SNUG_AVX2)
     return (vu)_mm256_mul_epu32((__m256i)a, (__m256i)all_bits(b));
 #else
-    return a * b;
+    return (a & all_bits(0xffffffffu)) * b;
 #endif
 }
 
-/* snug_philox of counters {a low, a high, b low, b high} with b from `first` on. */
-static inline void philox(const snug_random_row *row, uint64_t first, vu c[4])
+/* a[0], b[0], a[1], b[1], ... */
+static inline void store_in_turn(double *to, vd a, vd b)
+{
+#if defined(SNUG_AVX512)
+    const __m512i low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+    const __m512i high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    _mm512_storeu_pd(to, _mm512_permutex2var_pd((__m512d)a, low, (__m512d)b));
+    _mm512_storeu_pd(to + LANES, _mm512_permutex2var_pd((__m512d)a, high, (__m512d)b));
+#elif defined(SNUG_AVX2)
+    const __m256d even = _mm256_unpacklo_pd((__m256d)a, (__m256d)b);
+    const __m256d odd = _mm256_unpackhi_pd((__m256d)a, (__m256d)b);
+    _mm256_storeu_pd(to, _mm256_permute2f128_pd(even, odd, 0x20));
+    _mm256_storeu_pd(to + LANES, _mm256_permute2f128_pd(even, odd, 0x31));
+#else
+    for (int i = 0; i < LANES; i++) to[2 * i] = a[i], to[2 * i + 1] = b[i];
+#endif
+}
+
+/* snug_philox of counters {a low, a high, b low, b high}; the upper halves of the lanes of u are
+ * anything. */
+static inline void philox(const snug_random_row *row, vu b, vu u[4])
 {
     uint32_t key[2];
-    const vu low = all_bits(0xffffffffu);
     snug_rng_key(row->seed, row->purpose, key);
-    vu b = all_bits(first);
-    for (uint64_t i = 0; i < LANES; i++) b[i] += i;
-    c[0] = all_bits(row->key) & low, c[1] = all_bits(row->key >> 32);
-    c[2] = b & low, c[3] = b >> 32;
+    u[0] = all_bits(row->key), u[1] = all_bits(row->key >> 32);
+    u[2] = b, u[3] = b >> 32;
     for (int round = 0; round < 10; round++) {
-        const vu p0 = product(c[0], SNUG_PHILOX_M0), p1 = product(c[2], SNUG_PHILOX_M1);
-        c[0] = (p1 >> 32) ^ c[1] ^ all_bits(key[0]);
-        c[2] = (p0 >> 32) ^ c[3] ^ all_bits(key[1]);
-        c[1] = p1 & low;
-        c[3] = p0 & low;
+        const vu p0 = product(u[0], SNUG_PHILOX_M0), p1 = product(u[2], SNUG_PHILOX_M1);
+        u[0] = (p1 >> 32) ^ u[1] ^ all_bits(key[0]);
+        u[2] = (p0 >> 32) ^ u[3] ^ all_bits(key[1]);
+        u[1] = p1;
+        u[3] = p0;
         key[0] += SNUG_PHILOX_W0;
         key[1] += SNUG_PHILOX_W1;
     }
@@ -81,9 +111,24 @@ static inline void philox(const snug_random_row *row, uint64_t first, vu c[4])
 /* snug_rng_double. */
 static inline vd unit(vu hi, vu lo)
 {
-    const vu bits = (hi << 21) ^ (lo >> 11);
-    const vd upper = to_double(bits >> 32) * 0x1p32;
-    return (upper + to_double(bits & all_bits(0xffffffffu))) * 0x1p-53;
+    const vu low = all_bits(0xffffffffu);
+    return to_double_long(((hi & low) << 21) ^ ((lo & low) >> 11)) * 0x1p-53;
+}
+
+/* The two numbers in [0, 1) of each counter from that of the row's element `begin` on. */
+__attribute__((noinline)) static void units(const snug_random_row *row, int64_t begin,
+                                            vd first[BLOCK], vd second[BLOCK])
+{
+    static const uint64_t places[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+    vu b, u[4];
+    memcpy(&b, places, sizeof b);
+    b += all_bits((uint64_t)(row->begin + begin) / 2);
+    for (int i = 0; i < BLOCK; i++) {
+        philox(row, b, u);
+        first[i] = unit(u[0], u[1]);
+        second[i] = unit(u[2], u[3]);
+        b += LANES;
+    }
 }
 
 static inline vd natural_log(vd x)
@@ -96,6 +141,7 @@ static inline vd natural_log(vd x)
     k = select_double(large, k + 1, k);
     const vd s = (m - 1) / (m + 1), z = s * s;
     vd sum = all(0);
+    UNROLL
     for (int i = 23; i >= 3; i -= 2) sum = (sum + 1.0 / i) * z;
     return k * 0.6931471805599453 + 2 * (s + s * sum);
 }
@@ -104,60 +150,77 @@ static inline void sine_cosine(vd a, vd *sine, vd *cosine)
 {
     const vd z = a * a;
     vd s = all(0), c = all(0);
+    UNROLL
     for (int i = 16; i >= 2; i -= 2) {
-        s = (1 + s) * (-z / all(i * (i + 1)));
-        c = (1 + c) * (-z / all((i - 1) * i));
+        s = (s + snug_rng_taylor[i + 1]) * z;
+        c = (c + snug_rng_taylor[i]) * z;
     }
     *sine = a + a * s;
     *cosine = 1 + c;
 }
 
-static inline void two_normals(const vu u[4], vd out[2])
+/* Normals of the radii r, which become cosines, and turns v, which become sines. */
+static inline void turn(vd *r, vd *v)
 {
-    const vd r = square_root(-2 * natural_log(1 - unit(u[0], u[1])));
-    const vd v = unit(u[2], u[3]), turns = v * 4 + 0.5;
-    const vl one = (vl)(turns >= all(1)), two = (vl)(turns >= all(2)),
-             three = (vl)(turns >= all(3)), four = (vl)(turns >= all(4));
-    const vd quarter = select_double(one, all(1), all(0)) + select_double(two, all(1), all(0)) +
-                       select_double(three, all(1), all(0)) + select_double(four, all(1), all(0));
+    const vd shifted = *v * 4 + 0x1.8p52;
+    const vu quarter = (vu)shifted, minus = all_bits(1ull << 63);
+    const vl odd = (vl)(quarter << 63) < 0;
     vd sine, cosine;
-    sine_cosine((v - quarter * 0.25) * 6.283185307179586, &sine, &cosine);
-    const vl odd = one ^ two ^ three ^ four, minus = (vl)all(-0.0);
-    const vl first = (one ^ three) & minus, second = (two ^ four) & minus;
-    out[0] = r * (vd)((vl)select_double(odd, sine, cosine) ^ first);
-    out[1] = r * (vd)((vl)select_double(odd, cosine, sine) ^ second);
+    sine_cosine((*v - (shifted - 0x1.8p52) * 0.25) * 6.283185307179586, &sine, &cosine);
+    const vd a = (vd)((vu)select_double(odd, sine, cosine) ^ (((quarter + 1) << 62) & minus));
+    const vd b = (vd)((vu)select_double(odd, cosine, sine) ^ ((quarter << 62) & minus));
+    *v = *r * b;
+    *r = *r * a;
 }
 
-static inline void two_uniforms(const vu u[4], vd out[2])
+static inline void normals(vd first[BLOCK], vd second[BLOCK])
 {
-    out[0] = 2 * unit(u[0], u[1]) - 1;
-    out[1] = 2 * unit(u[2], u[3]) - 1;
+    for (int i = 0; i < BLOCK; i++) first[i] = square_root(-2 * natural_log(1 - first[i]));
+    for (int i = 0; i < BLOCK; i++) turn(&first[i], &second[i]);
 }
 
-static inline void fill(const snug_random_row *row, void (*two)(const vu u[4], vd out[2]),
+static inline void uniforms(vd first[BLOCK], vd second[BLOCK])
+{
+    for (int i = 0; i < BLOCK; i++) first[i] = 2 * first[i] - 1, second[i] = 2 * second[i] - 1;
+}
+
+static inline void fill(const snug_random_row *row, void (*make)(vd first[BLOCK], vd second[BLOCK]),
                         double *to)
 {
-    for (int64_t i = 0; i < row->n; i += PIECE) {
-        vu u[4];
-        vd out[2];
-        double piece[PIECE];
-        const int64_t left = row->n - i;
-        philox(row, (uint64_t)(row->begin + i) / 2, u);
-        two(u, out);
-        for (int k = 0; k < PIECE; k++) piece[k] = out[k % 2][k / 2] * row->width;
-        memcpy(to + i, piece, (size_t)(left < PIECE ? left : PIECE) * sizeof *to);
+    vd first[BLOCK], second[BLOCK];
+    double block[BLOCK * PIECE];
+    for (int64_t done = 0; done < row->n; done += BLOCK * PIECE) {
+        const int64_t left = row->n - done, n = left < BLOCK * PIECE ? left : BLOCK * PIECE;
+        units(row, done, first, second);
+        make(first, second);
+        for (int i = 0; i < BLOCK; i++)
+            store_in_turn(block + i * PIECE, first[i] * row->width, second[i] * row->width);
+        memcpy(to + done, block, (size_t)n * sizeof *to);
     }
 }
 
 static void normal(const snug_random_row *row, double *to)
 {
-    fill(row, two_normals, to);
+    fill(row, normals, to);
 }
 
 static void uniform(const snug_random_row *row, double *to)
 {
-    fill(row, two_uniforms, to);
+    fill(row, uniforms, to);
+}
+
+static void to_float(const double *from, int64_t n, float *to)
+{
+    typedef float vf_half __attribute__((vector_size(LANES * 4)));
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        vd x;
+        memcpy(&x, from + i, sizeof x);
+        const vf_half y = __builtin_convertvector(x, vf_half);
+        memcpy(to + i, &y, sizeof y);
+    }
+    for (; i < n; i++) to[i] = (float)from[i];
 }
 
 extern const snug_random SNUG_TIER_SYMBOL(snug_random);
-const snug_random SNUG_TIER_SYMBOL(snug_random) = {normal, uniform};
+const snug_random SNUG_TIER_SYMBOL(snug_random) = {normal, uniform, to_float};
