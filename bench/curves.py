@@ -6,6 +6,7 @@ import math
 import os
 import pathlib
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -13,7 +14,7 @@ import zipfile
 
 import charts
 import performance
-from common import array, median, snug, train
+from common import SNUG, array, median, snug, train
 
 MNIST, CIFAR, VISION = "noise:n=512", "noise:h=32,w=32,c=3,n=512", "noise:h=96,w=96,c=3,classes=2,n=128"
 SECONDS, STEPS = 0.25, (5, 2000)
@@ -88,6 +89,28 @@ def loader():
     return found
 
 
+def files():
+    """Images a second through `snug predict`, which takes any number of files, against their number: the same images
+    in each. A set to train on is one file a part."""
+    count, shape, found = 10000, (28, 28, 1), []
+    images = random.Random(4).randbytes(count * 784)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        write_images(folder / "set.npz", 1000)
+        snug("train", folder / "set.npz", "--model", "linear", "--epochs", 1, "--quiet", "--out", folder / "run")
+        for n in (1, 10, 100, 1000):
+            each, paths = count // n, [folder / f"{n}-{i}.npy" for i in range(n)]
+            for i, path in enumerate(paths):
+                path.write_bytes(array(images[i * each * 784:(i + 1) * each * 784], "|u1", (each, *shape)))
+            times = []
+            for _ in range(3):
+                began = time.perf_counter()
+                subprocess.run([SNUG, "predict", folder / "run", *paths], check=True, stdout=subprocess.DEVNULL)
+                times.append(time.perf_counter() - began)
+            found.append((n, count / median(times)))
+    return found
+
+
 STARTED = {"lenet": [MNIST], "mlp": [MNIST], "mobilenetv2": [CIFAR], "resnet18": [CIFAR],
            "gpt2": ["noise:tokens=50257,n=60000"]}
 
@@ -141,7 +164,7 @@ def chart(curves, pulse):
 
 def main():
     curves, probe = measure_curves(), snug("probe")
-    counts, loaded, started, planned = threads(), loader(), starting(), planning()
+    counts, loaded, many, started, planned = threads(), loader(), files(), starting(), planning()
     performance.FIGURES.mkdir(exist_ok=True)
     chart(curves, probe["gflops_f32"])
     body = [performance.machine(probe), curve_table(curves), verdict(curves) +
@@ -152,6 +175,8 @@ def main():
                                    for name, points in counts.items()]))
     body.append(performance.table(["images in the set (one .npz)", "images/s through loader and `linear`"],
                                   [[f"{n:,}", f"{rate:,.0f}"] for n, rate in loaded]))
+    body.append(performance.table(["files of the same 10,000 images (.npy)", "images/s through `snug predict` with `linear`"],
+                                  [[f"{n:,}", f"{rate:,.0f}"] for n, rate in many]))
     body.append(performance.table(["model", "parameters", "s until the first step begins"],
                                   [[m, f"{n:,}", f"{s:.3f}"] for m, n, s in started]))
     body.append(performance.table(["layers of gpt", "nodes of the graph", "s of `snug plan`"],
