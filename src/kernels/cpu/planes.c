@@ -25,7 +25,7 @@ static plan plan_of(const gemm *g, const windows *v)
 
 static int64_t own_floats(const plan *d)
 {
-    return d->p.lines * d->p.line + ACROSS * VLEN * PLANES_MOST;
+    return d->p.lines * d->p.line + ACROSS * VLEN * PLANES_MOST + planes_copy_floats(&d->p);
 }
 
 bool planes_suits(const gemm *g, const windows *v)
@@ -121,7 +121,7 @@ static void band_task(void *arg, int64_t task, int thread)
     const int64_t rows = v->grid_h - gy < p->rows ? v->grid_h - gy : p->rows;
     const int64_t steps = (d->g->n + STEP - 1) / STEP, across = WIDTH(steps);
     const int64_t vectors = p->width / VLEN, all = rows * vectors;
-    planes_band(p, sample, gy, rows, band);
+    planes_band(p, sample, gy, rows, sums + ACROSS * VLEN * PLANES_MOST, band);
     for (int64_t j = 0; j < all; j += across) {
         const float *x[ACROSS];
         for (int64_t i = 0; i < across; i++) {

@@ -60,49 +60,30 @@ static inline int64_t planes_place(const planes *p, int64_t place)
     return ky * p->line + (kx % v->stride_w * v->c + c) * p->pitch + kx / v->stride_w;
 }
 
-/* VLEN pixels `step` floats apart, of which those before `end` from `begin` on exist, into planes
- * of their channels, `pitch` floats apart. */
-typedef struct planes_turn {
-    const float *from;
-    int64_t step, begin, end, channels, pitch;
-} planes_turn;
-
-/* How many channels of pixel i are to be loaded. */
-static inline int planes_lanes(const planes_turn *t, int i, int lanes)
-{
-    return i >= t->begin && i < t->end ? lanes : 0;
-}
-
-/* Few channels. */
-static inline void planes_half(const planes_turn *t, float *to)
+/* VLEN places of n floats each, `apart`, into planes, `pitch` floats apart: a float to each. */
+static inline void planes_few(const float *from, int64_t apart, int n, float *to, int64_t pitch)
 {
     enum { HALF = VLEN / 2 };
-    const int n = (int)t->channels;
-    const float *low = t->from, *high = t->from + HALF * t->step;
+    const float *high = from + HALF * apart;
     vf r[HALF];
-    if (t->begin <= 0 && t->end >= VLEN) {
-        UNROLL for (int i = 0; i < HALF; i++) r[i] =
-            vload2(low + i * t->step, n, high + i * t->step, n);
-    } else {
-        UNROLL for (int i = 0; i < HALF; i++) r[i] =
-            vload2(low + i * t->step, planes_lanes(t, i, n), high + i * t->step,
-                   planes_lanes(t, i + HALF, n));
-    }
+    UNROLL for (int i = 0; i < HALF; i++) r[i] = vload2(from + i * apart, n, high + i * apart, n);
     vtranspose2(r);
-    UNROLL for (int i = 0; i < HALF; i++) if (i < n) vstore(to + i * t->pitch, r[i]);
+    UNROLL for (int i = 0; i < HALF; i++) if (i < n) vstore(to + i * pitch, r[i]);
 }
 
-static inline void planes_block(const planes_turn *t, float *to)
+/* The same of places of which those in [begin, end) exist. */
+typedef struct planes_turn {
+    const float *from;
+    int64_t apart, begin, end, n, pitch;
+} planes_turn;
+
+static inline void planes_many(const planes_turn *t, float *to)
 {
-    if (t->channels <= VLEN / 2) {
-        planes_half(t, to);
-        return;
-    }
-    for (int64_t c = 0; c < t->channels; c += VLEN) {
-        const int lanes = vlanes(c, t->channels);
+    for (int64_t c = 0; c < t->n; c += VLEN) {
+        const int lanes = vlanes(c, t->n);
         vf r[VLEN];
         UNROLL for (int i = 0; i < VLEN; i++) r[i] =
-            vload_n(t->from + i * t->step + c, planes_lanes(t, i, lanes));
+            vload_n(t->from + i * t->apart + c, i >= t->begin && i < t->end ? lanes : 0);
         vtranspose(r);
         for (int i = 0; i < lanes; i++) vstore(to + (c + i) * t->pitch, r[i]);
     }
@@ -114,36 +95,53 @@ static inline void planes_ask(const float *p, int64_t n)
     for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(p + i);
 }
 
+/* Floats of the copy of a line that planes_line wants. */
+static inline int64_t planes_copy_floats(const planes *p)
+{
+    return p->v->c <= VLEN / 2 ? p->v->stride_w * p->pitch * p->v->c + 2 * VLEN : 0;
+}
+
 /* Line y of the image, which may be outside, from the pixel where windows begin. */
-static inline void planes_line(const planes *p, int64_t sample, int64_t y, float *to)
+static inline void planes_line(const planes *p, int64_t sample, int64_t y, float *copy, float *to)
 {
     const windows *v = p->v;
-    if (v->c == 1 && v->stride_w == 1) {
+    const int64_t phases = v->stride_w, c = v->c;
+    if (c == 1 && phases == 1) {
         window_line(v, 0, sample, y, p->pitch, to);
         return;
     }
-    const float *line = v->x + (sample * v->h + y) * v->w * v->c;
     if (y < 0 || y >= v->h) {
         gemm_zero(to, p->line);
         return;
     }
-    planes_ask(line + v->w * v->c, v->w * v->c);
-    for (int64_t i = 0; i < v->stride_w * p->pitch; i += VLEN) {
-        const int64_t phase = i / p->pitch, first = i % p->pitch * v->stride_w + phase - v->left;
-        planes_turn t = {line + first * v->c, v->stride_w * v->c, 0, 0, v->c, p->pitch};
-        if (first < 0) t.begin = (v->stride_w - 1 - first) / v->stride_w;
-        if (first < v->w) t.end = (v->w - first + v->stride_w - 1) / v->stride_w;
-        planes_block(&t, to + phase * v->c * p->pitch + i % p->pitch);
-    }
+    const float *line = v->x + (sample * v->h + y) * v->w * c;
+    planes_ask(line + v->w * c, v->w * c);
+    /* the pixels of all phases are turned at once where they are few floats */
+    const int64_t pixels = phases * c <= VLEN / 2 ? phases : 1;
+    if (c <= VLEN / 2) window_line(v, 0, sample, y, phases * p->pitch * c, copy);
+    for (int64_t x = 0; x < p->pitch; x += VLEN)
+        for (int64_t phase = 0; phase < phases; phase += pixels) {
+            const int64_t pixel = x * phases + phase, first = pixel - v->left;
+            float *plane = to + phase * c * p->pitch + x;
+            if (c <= VLEN / 2) {
+                planes_few(copy + pixel * c, phases * c, (int)(pixels * c), plane, p->pitch);
+                continue;
+            }
+            planes_turn t = {line + first * c, phases * c, 0, 0, c, p->pitch};
+            if (first < 0) t.begin = ceil_div(-first, phases);
+            if (first < v->w) t.end = ceil_div(v->w - first, phases);
+            planes_many(&t, plane);
+        }
 }
 
 /* The lines of grid rows [gy, gy + rows). */
-static inline void planes_band(const planes *p, int64_t sample, int64_t gy, int64_t rows, float *to)
+static inline void planes_band(const planes *p, int64_t sample, int64_t gy, int64_t rows,
+                               float *copy, float *to)
 {
     const windows *v = p->v;
     const int64_t lines = (rows - 1) * v->stride_h + (v->kh - 1) * v->dilation_h + 1;
     for (int64_t r = 0; r < lines; r++)
-        planes_line(p, sample, gy * v->stride_h - v->top + r, to + r * p->line);
+        planes_line(p, sample, gy * v->stride_h - v->top + r, copy, to + r * p->line);
 }
 
 bool SNUG_TIER_SYMBOL(planes_suits)(const gemm *g, const windows *v);

@@ -23,7 +23,7 @@ typedef struct plan {
     int64_t samples, leaf_samples, leaves, parts;
     int64_t dots, share, shares; /* tiles' heights in the window; of a task; tasks they make */
     int64_t depth;               /* partials on the stack of slots */
-    int64_t band, dy;            /* floats of the planes of x and dy */
+    int64_t band, dy, copy;      /* floats of the planes of x and dy; of a copied line */
     float *own, *part;
 } plan;
 
@@ -31,7 +31,8 @@ typedef struct plan {
 typedef struct work {
     const plan *d;
     int64_t dot0, dot1;
-    float *band, *dy, *acc, *stack; /* acc [places][filters][VLEN], stack [depth][places][n] */
+    float *band, *dy, *copy, *acc,
+        *stack; /* acc [places][filters][VLEN], stack [depth][places][n] */
 } work;
 
 static plan plan_of(const gemm *g, const windows *v)
@@ -47,12 +48,13 @@ static plan plan_of(const gemm *g, const windows *v)
     d.depth = snug_leaf_depth(d.leaves / d.parts);
     d.band = d.p.lines * d.p.line;
     d.dy = d.p.rows * d.p.width * g->n;
+    d.copy = planes_copy_floats(&d.p) + VLEN * (g->n + 2);
     return d;
 }
 
 static int64_t own_floats(const plan *d)
 {
-    return d->band + d->dy + d->share * DOT_PLACES * d->g->n * (VLEN + d->depth);
+    return d->band + d->dy + d->copy + d->share * DOT_PLACES * d->g->n * (VLEN + d->depth);
 }
 
 bool planes_weight_suits(const gemm *g, const windows *v)
@@ -126,14 +128,17 @@ static void copy_dy(const work *w, int64_t sample, int64_t gy, int64_t rows)
 {
     const plan *d = w->d;
     const windows *v = d->p.v;
-    const int64_t plane = d->p.rows * d->p.width;
+    const int64_t plane = d->p.rows * d->p.width, n = d->g->n;
     for (int64_t r = 0; r < rows; r++) {
-        const float *from = d->g->b + ((sample * v->grid_h + gy + r) * v->grid_w) * d->g->ldb;
-        planes_ask(from + v->grid_w * d->g->ldb, v->grid_w * d->g->ldb);
-        for (int64_t x = 0; x < v->grid_w; x += VLEN)
-            planes_block(
-                &(planes_turn){from + x * d->g->ldb, d->g->ldb, 0, v->grid_w - x, d->g->n, plane},
-                w->dy + r * d->p.width + x);
+        const float *from = d->g->b + (sample * v->grid_h + gy + r) * v->grid_w * n;
+        planes_ask(from + v->grid_w * n, v->grid_w * n);
+        float *to = w->dy + r * d->p.width;
+        int64_t x = 0;
+        for (; x + VLEN <= v->grid_w; x += VLEN) planes_few(from + x * n, n, (int)n, to + x, plane);
+        if (x == v->grid_w) continue;
+        gemm_copy(w->copy, from + x * n, (v->grid_w - x) * n);
+        window_zero(w->copy + (v->grid_w - x) * n, (x + VLEN - v->grid_w) * n);
+        planes_few(w->copy, n, (int)n, to + x, plane);
     }
 }
 
@@ -143,7 +148,7 @@ static void run_band(const work *w, int64_t sample, int64_t gy, bool carry)
     const planes *p = &d->p;
     const int64_t rows = min64(p->rows, p->v->grid_h - gy), n = d->g->n;
     const int64_t wide = (n + DOT_FILTERS - 1) / DOT_FILTERS, most = (n + wide - 1) / wide;
-    planes_band(p, sample, gy, rows, w->band);
+    planes_band(p, sample, gy, rows, w->copy, w->band);
     copy_dy(w, sample, gy, rows);
     dot_run t = {.x_row = p->v->stride_h * p->line,
                  .rows = rows,
@@ -188,7 +193,8 @@ static void share_task(void *arg, int64_t task, int thread)
     w.dot1 = min64(w.dot0 + d->share, d->dots);
     if (w.dot0 >= w.dot1) return;
     w.dy = w.band + d->band;
-    w.acc = w.dy + d->dy;
+    w.copy = w.dy + d->dy;
+    w.acc = w.copy + d->copy;
     w.stack = w.acc + d->share * DOT_PLACES * g->n * VLEN;
     for (int64_t i = 0; i < slots; i++) run_slot(&w, part * slots + i, i);
     for (int64_t i = w.dot0 * DOT_PLACES; i < min64(w.dot1 * DOT_PLACES, g->m); i++) {
