@@ -71,45 +71,15 @@ static bool by_product_can(const product *p)
     return true;
 }
 
-#define PACKED_BYTES ((size_t)1 << 20)
-#define PACKED_ROWS  64
-
-/* Whether B is packed as a whole first, for pixels that are rows as they lie: many enough. */
-static bool packs_first(const gemm *g)
-{
-    gemm packed = *g;
-    packed.packed = true;
-    return !g->packed && packed_suits(&packed) && g->m >= PACKED_ROWS &&
-           gemm_keep_bytes(g) <= PACKED_BYTES;
-}
-
 static size_t by_product_scratch(const product *p, int threads)
 {
-    gemm few = p->g;
     if (packed_suits(&p->g)) return 0;
     if (packed_windows_suit(&p->g, &p->view)) return packed_windows_scratch(&p->g);
-    if (packs_first(&p->g)) few.m = PACKED_ROWS - 1;
-    const size_t kept = packs_first(&p->g) ? gemm_keep_bytes(&p->g) : 0;
-    const size_t bytes = gemm_scratch(&few, threads);
-    return bytes > kept ? bytes : kept;
-}
-
-static void pack_first(const gemm *g, const snug_call *call)
-{
-    snug_call packing = *call;
-    gemm packed = *g;
-    packing.kept = call->scratch;
-    gemm_keep(g, &packing);
-    packed.packed = true, packed.kept = call->scratch;
-    packed_run(&packed, call);
+    return gemm_scratch(&p->g, threads);
 }
 
 static void by_product_run(const product *p, const snug_call *call)
 {
-    if (packs_first(&p->g)) {
-        pack_first(&p->g, call);
-        return;
-    }
     if (packed_suits(&p->g))
         packed_run(&p->g, call);
     else if (packed_windows_suit(&p->g, &p->view))
@@ -341,6 +311,7 @@ static gemm weight_product(const conv *v)
                   .n = v->fg,
                   .k = v->n * v->oh * v->ow,
                   .a_by_k = true,
+                  .lda = pointwise(&v->view) ? v->c : 0,
                   .pack_a = pack_x_columns,
                   .pack_b = pack_dy,
                   .arg = v};
@@ -376,6 +347,12 @@ static bool by_direct_weight_can(const product *p)
     return direct_weight_suits(&p->g, &p->view);
 }
 
+/* Where lda is set, the image itself is A. */
+static bool by_direct_weight_suit(const product *p)
+{
+    return p->g.lda == 0 && by_direct_weight_can(p);
+}
+
 static size_t by_direct_weight_scratch(const product *p, int threads)
 {
     return direct_weight_scratch(&p->g, &p->view, threads);
@@ -391,7 +368,7 @@ static const way weight_ways[] = {
      NULL, NULL},
     {by_winograd_can, by_winograd_suit, by_winograd_weight_scratch, by_winograd_weight_run, NULL,
      NULL},
-    {by_direct_weight_can, by_direct_weight_can, by_direct_weight_scratch, by_direct_weight_run,
+    {by_direct_weight_can, by_direct_weight_suit, by_direct_weight_scratch, by_direct_weight_run,
      NULL, NULL},
     WAY_PRODUCT,
 };
@@ -425,6 +402,7 @@ static void k_conv2d_grad_weight_f32(const snug_call *call)
     v.view.x = call->in[0].data;
     v.dy = call->in[1].data;
     product p = weight_of(&v);
+    p.g.a = v.view.x;
     p.g.b = v.dy, p.g.ldb = v.f;
     p.g.c = call->out[0].data, p.g.ldc = v.f;
     if (x->kind[0] == SNUG_AXIS_BATCH) gemm_leaves(&p.g, call->step);
@@ -514,6 +492,7 @@ static int64_t n_phases(const conv *v)
 static gemm input_product(const phase *h)
 {
     const conv *v = h->v;
+    const bool plain = pointwise(&h->view) && n_phases(v) == 1;
     return (gemm){.groups = v->a->groups,
                   .m = v->n * h->view.grid_h * h->view.grid_w,
                   .n = v->cg,
@@ -522,6 +501,9 @@ static gemm input_product(const phase *h)
                   .pack_b = pack_wt,
                   .rows = n_phases(v) > 1 ? dx_rows : NULL,
                   .lda = pointwise(&h->view) ? v->f : 0,
+                  .b_by_n = plain,
+                  .ldb = plain ? v->f : 0,
+                  .bt = plain ? v->weights : NULL,
                   .arg = h};
 }
 

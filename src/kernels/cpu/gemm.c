@@ -3,7 +3,7 @@
  * block: it packs A and B a piece of k at a time and runs register tiles over them, whose partial
  * sums wait in scratch between pieces. Where C is too small to feed many threads and k has leaves,
  * tasks also divide the leaf slots into aligned groups, whose sums are combined at the end. */
-#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/packed.h"
 #include "kernels/cpu/tile.h"
 #include <assert.h>
 
@@ -11,7 +11,11 @@
 #define TASK_MACS      500000 /* that a task should have at least */
 #define TASKS_A_THREAD 4
 #define PREPACK_BYTES  ((int64_t)1 << 20)
-#define LINE           16                                  /* floats of a cache line */
+#define PREPACK_ROWS   768  /* of C, from which packing all of B before pays though blocks could */
+#define PREPACK_K      512  /* then tiles go through all of it at once (packed.c) */
+#define SLOT_K         4096 /* of a leaf slot; longer ones are halved, if they can be */
+#define FEW_TILES      24   /* of C: tasks divide k rather than C */
+#define LINE           16   /* floats of a cache line */
 #define LINES          (TILE_N > LINE ? TILE_N / LINE : 1) /* across a strip */
 #define STRAIGHT_K     512 /* of k at a time, where no block packs its own; BLOCK_K elsewhere */
 #define STRAIGHT_LDA   (STRAIGHT_K + 16)
@@ -64,20 +68,30 @@ static bool cut_finer(const gemm *g, blocking *c)
     return true;
 }
 
+/* Whether B is packed as a whole before: where blocks must copy A, or B is to be turned, and often
+ * enough. */
+static bool prepacks(const gemm *g)
+{
+    if (g->packed) return true;
+    const int64_t rows = g->lda == 0 ? BLOCK_M : 2 * BLOCK_M;
+    return (g->lda == 0 || g->b_by_n) && g->m > rows &&
+           g->groups * g->k * round_up(g->n, VLEN) * 4 <= PREPACK_BYTES;
+}
+
 static blocking cut_product(const gemm *g, int threads)
 {
     const int64_t m_all = g->m + !g->m, n_all = g->n + !g->n;
     blocking c = {.n_m = ceil_div(m_all, BLOCK_M),
                   .n_n = ceil_div(n_all, BLOCK_N),
                   .parts = 1,
+                  .prepack = prepacks(g),
                   .straight_a = g->lda > 0,
                   .depth = snug_leaf_depth(g->leaves),
                   .many_pieces = g->k > BLOCK_K};
     const int64_t wanted = wanted_tasks(g, threads);
-    c.prepack = g->packed ||
-                (g->m > BLOCK_M && g->groups * g->k * round_up(g->n, VLEN) * 4 <= PREPACK_BYTES);
+    const bool few = g->groups * ceil_div(m_all, TILE_M) * ceil_div(n_all, TILE_N) <= FEW_TILES;
     while (g->groups * c.n_m * c.n_n * c.parts < wanted) {
-        if (g->groups * c.n_m * c.n_n < GEMM_PARTS && c.parts < g->leaves)
+        if (few && c.parts < GEMM_PARTS && c.parts < g->leaves)
             c.parts *= 2;
         else if (!cut_finer(g, &c))
             break;
@@ -425,7 +439,7 @@ static void pack_across_b(const gemm *g, const gemm_block *p)
 /* Whether it pays, from more than half a vector of rows on; the largest m for which it may. */
 static int64_t most_across(const gemm *g)
 {
-    if (!g->b_by_n || g->a_by_k || g->packed || g->groups != 1 || g->lda == 0) return 0;
+    if (!g->b_by_n || g->a_by_k || g->packed || g->rows || g->groups != 1 || g->lda == 0) return 0;
     return (g->n * g->k - 1) / (g->n + g->k);
 }
 
@@ -447,6 +461,11 @@ static gemm turn(const gemm *g)
                   .across = true};
 }
 
+static size_t max_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 static size_t bytes_of(const gemm *g, int threads)
 {
     work w = {.g = g, .cut = cut_product(g, threads)};
@@ -454,13 +473,27 @@ static size_t bytes_of(const gemm *g, int threads)
     return lay_out(&w, g, threads, nowhere);
 }
 
+/* Whether B is to be packed as a whole for packed_run: many rows of A where they are. */
+static bool packs_whole(const gemm *g)
+{
+    return g->m >= PREPACK_ROWS && g->k <= PREPACK_K && !g->leaves && !g->across &&
+           packed_suits(&(gemm){.packed = !g->packed,
+                                .lda = g->lda,
+                                .groups = g->groups,
+                                .a_by_k = g->a_by_k,
+                                .rows = g->rows,
+                                .k = g->k}) &&
+           gemm_keep_bytes(g) <= PREPACK_BYTES;
+}
+
 size_t gemm_scratch(const gemm *g, int threads)
 {
-    size_t bytes = bytes_of(g, threads);
-    gemm h = turn(g);
+    gemm most = *g, h = turn(g);
+    const size_t whole = packs_whole(g) ? gemm_keep_bytes(g) : 0;
+    if (whole) most.m = PREPACK_ROWS - 1;
     h.n = min64(g->m, most_across(g));
-    const size_t across = h.n > 0 ? bytes_of(&h, threads) : 0;
-    return across > bytes ? across : bytes;
+    const size_t across = h.n > 0 ? bytes_of(&h, threads) : 0, bytes = bytes_of(&most, threads);
+    return max_size(whole, max_size(bytes, across));
 }
 
 size_t gemm_keep_bytes(const gemm *g)
@@ -494,9 +527,34 @@ static void run_blocks(const gemm *g, const snug_call *call)
     if (c->parts > 1) gemm_combine(g, call->queue, w.parts, c->parts);
 }
 
+static void run_whole(const gemm *g, const snug_call *call)
+{
+    gemm packed = *g;
+    snug_call keeping = *call;
+    packed.packed = true, packed.kept = keeping.kept = call->scratch;
+    gemm_keep(g, &keeping);
+    packed_run(&packed, call);
+}
+
+/* Long leaf slots are halved, so that tasks can divide them. */
+static void halve_slots(gemm *g, const snug_step *step)
+{
+    const int64_t most = gemm_max_leaves(step->n_here);
+    int64_t samples = step->leaf_samples;
+    while (samples % 2 == 0 && g->leaf_k > SLOT_K && step->n_step <= samples / 2 * SNUG_MAX_LEAVES)
+        samples /= 2, g->leaf_k /= 2, g->leaves *= 2;
+    g->leaves = min64(g->leaves, most);
+}
+
 void gemm_run(const gemm *g, const snug_call *call)
 {
+    gemm own = *g;
     if (g->groups * g->m * g->n == 0 || gemm_few(g, call->queue)) return;
+    if (packs_whole(g)) {
+        run_whole(g, call);
+        return;
+    }
+    if (g->leaves) halve_slots(&own, call->step);
     const gemm h = turn(g);
-    run_blocks(2 * g->m > VLEN && g->m <= most_across(g) ? &h : g, call);
+    run_blocks(2 * g->m > VLEN && g->m <= most_across(g) ? &h : &own, call);
 }

@@ -10,19 +10,19 @@
 #define NEAR_FLOATS (1 << 14) /* of A, which all strips pass by in turn */
 #define SERIAL_MACS 60000     /* below this, handing out tasks costs more than it brings */
 #define FINE_MACS   2000000   /* from here on a thread has several tasks */
+#define AHEAD       4096      /* floats of A that are asked for before their tile, at least */
 
 static int64_t max64(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
 
-/* One tile: rows of A lda apart, a strip of B, where C goes. */
+/* One tile: rows of A lda apart, a strip of B, where C goes; what of A is asked for meanwhile. */
 typedef struct tile {
-    const float *a, *b, *bias;
+    const float *a, *b, *bias, *ahead;
     int64_t lda, k, ldc, act;
     float *c;
-    int64_t ahead; /* floats behind A's row that each k asks for: those of the tile to come */
-    int last;      /* lanes of the last vector */
+    int last; /* lanes of the last vector */
 } tile;
 
 /* The range of C that a task makes is rows / of_rows by strips / of_strips. */
@@ -49,7 +49,7 @@ ALWAYS_INLINE void finish(const tile *t, vf *c, int n, int step, vf bias)
 ALWAYS_INLINE void tile_any(const tile *t, int mr, int nv)
 {
     vf c[TILE_M][TILE_V];
-    const float *q[(TILE_M + 2) / 3], *b = t->b, *ahead = t->a + t->ahead * t->k;
+    const float *q[(TILE_M + 2) / 3], *b = t->b, *ahead = t->ahead;
     const int64_t row = t->lda;
     UNROLL for (int i = 0; i < mr; i += 3)
     {
@@ -66,7 +66,7 @@ ALWAYS_INLINE void tile_any(const tile *t, int mr, int nv)
             UNROLL for (int v = 0; v < nv; v++) c[i][v] = vfma(ai, bv[v], c[i][v]);
         }
         __builtin_prefetch(ahead);
-        ahead += t->ahead;
+        ahead += mr;
         UNROLL for (int i = 0; i < mr; i += 3) q[i / 3]++;
     }
     UNROLL for (int v = 0; v < nv; v++)
@@ -166,14 +166,14 @@ static void one_strip(const gemm *g, int64_t s, int64_t begin, int64_t end, bool
     const bool half = (s + 1) * TILE_N - VLEN >= g->n;
     tile t = strip_of(g, s);
     t.last = lanes_of(g, (s + 1) * TILE_N - (half ? VLEN : 0));
-    t.ahead = first && g->lda == g->k ? TALLEST : 0;
     const float *a = t.a;
     float *c = t.c;
     for (int64_t i = begin, rows; i < end; i += rows) {
         rows = min64(ceil_div(end - i, 3) * 3, TALLEST);
         if (i + rows > end && end - rows >= begin) i = end - rows;
         if (i + rows > end) rows -= 3;
-        t.a = a + i * g->lda, t.c = c + i * g->ldc;
+        t.a = t.ahead = a + i * g->lda, t.c = c + i * g->ldc;
+        if (first) t.ahead += max64(rows * g->k, AHEAD);
         tiles_of_rows[rows / 3 - 1][half ? 0 : 1](&t);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Products at inference: B was packed whole before (gemm_keep), or is read where it is by one row
- * of A. Nothing is copied; bias and activation are applied in registers. The bits are those of
- * gemm_run. */
+/* Products whose B was packed whole before (gemm_keep): at inference, once for many calls, and in
+ * training where A has many rows. Nothing is copied; bias and activation are applied in registers.
+ * The bits are those of gemm_run. */
 #ifndef KERNELS_CPU_PACKED_H
 #define KERNELS_CPU_PACKED_H
 
