@@ -35,7 +35,6 @@ static const snug_conv2d_attrs
     relu = {STRIDE(1), PAD(1), .groups = 1, .act = ACT_RELU},
     inference = {STRIDE(1), PAD(1), .groups = 1, .act = ACT_RELU, .inference = 1},
     relu6 = {STRIDE(1), PAD(1), .groups = 1, .act = ACT_RELU6},
-    point6 = {STRIDE(1), .groups = 1, .act = ACT_RELU6},
     depthwise6 = {STRIDE(1), PAD(1), .groups = 20, .act = ACT_RELU6},
     dilated = {STEP(1), DILATION(2, 3), PAD(2), .groups = 1},
     wide = {STEP(1), DILATION(3, 3), PAD(3), .groups = 2},
@@ -224,15 +223,6 @@ static const snug_case conv2d_cases[] = {
      .attrs = &apart,
      .n_in = 2,
      .in = INPUTS(BATCH(2, 9, 13, 4), FIXED(3, 4, 2, 6))},
-    {.name = "pointwise",
-     .attrs = &point6,
-     .no_grad = true,
-     .n_in = 3,
-     .in = INPUTS(BATCH(3, 17, 17, 20), FIXED(1, 1, 20, 55), FIXED(55))},
-    {.name = "pointwise, few pixels",
-     .attrs = &valid,
-     .n_in = 2,
-     .in = INPUTS(BATCH(5, 5, 5, 40), FIXED(1, 1, 40, 35))},
     {.name = "winograd",
      .attrs = &relu,
      WINOGRAD,
@@ -402,7 +392,6 @@ BACK(g_res3, 8, 8, 3, 3, STRIDE(1), PAD(1), .groups = 1);
 
 BACK(g_point, 17, 17, 1, 1, STRIDE(1), .groups = 1);
 BACK(g_point_few, 2, 2, 1, 1, STRIDE(1), .groups = 1);
-BACK(g_down_few, 4, 4, 3, 3, STRIDE(2), .pad_bottom = 1, .pad_right = 1, .groups = 1);
 BACK(g_point_long, 65, 64, 1, 1, STRIDE(1), .groups = 1);
 
 static const snug_case grad_input_cases[] = {
@@ -415,11 +404,6 @@ static const snug_case grad_input_cases[] = {
      .attrs = &g_point_few,
      .n_in = 2,
      .in = INPUTS(BATCH(4, 2, 2, 40), FIXED(1, 1, 48, 40))},
-    {.name = "stride 2, few pixels",
-     .attrs = &g_down_few,
-     .no_grad = true,
-     .n_in = 2,
-     .in = INPUTS(BATCH(4, 2, 2, 40), FIXED(3, 3, 48, 40))},
     {.name = "one", .attrs = &g_one, .n_in = 2, .in = INPUTS(BATCH(1, 1, 1, 1), FIXED(1, 1, 1, 1))},
     {.name = "pixels",
      .attrs = &g_pixels,
@@ -602,11 +586,6 @@ static const snug_case grad_input_cases[] = {
     {0}};
 
 static const snug_case grad_weight_cases[] = {
-    {.name = "pointwise",
-     .attrs = &g_point,
-     .no_grad = true,
-     .n_in = 2,
-     .in = INPUTS(BATCH(4, 17, 17, 20), BATCH(4, 17, 17, 55))},
     {.name = "pointwise, long slots",
      .attrs = &g_point_long,
      .no_grad = true,
