@@ -131,15 +131,16 @@ ALWAYS_INLINE void edge_sums(const columns *l, int64_t n_rows, int64_t j, column
 /* The sums of the columns of folded rows; of others just a copy. */
 static inline void unfold(const columns *l, const float *wide, int64_t n_columns, float *sum)
 {
-    double s[COLUMN_GROUP] = {0};
     if (l->fold == 1) {
         memcpy(sum, wide, (size_t)n_columns * sizeof *sum);
         return;
     }
-    for (int64_t f = 0; f < l->fold; f++)
-        for (int64_t c = 0; c < n_columns; c++)
-            s[c] += (double)wide[f * n_columns + c]; /* NOLINT: width > 0, so all of it is made */
-    for (int64_t c = 0; c < n_columns; c++) sum[c] = (float)s[c];
+    for (int64_t c = 0; c < n_columns; c += VLEN) {
+        const int n = vlanes(c, n_columns);
+        vf s = vload_n(wide + c, n);
+        for (int64_t f = 1; f < l->fold; f++) s = vadd(s, vload_n(wide + f * n_columns + c, n));
+        vstore_n(sum + c, s, n);
+    }
 }
 
 /* The rows [row, row + n_rows), no more than a block, of the columns [begin, end), one panel. */
@@ -147,9 +148,9 @@ typedef struct column_block {
     int64_t row, n_rows, begin, end;
 } column_block;
 
-/* The two sums of a block's columns; folded rows are always summed whole. */
-ALWAYS_INLINE void block_sums(const columns *l, const column_block *b, column_term term,
-                              const void *arg, float *const sum[2])
+/* The first n_sums sums of a block's columns; folded rows are always summed whole. */
+ALWAYS_INLINE void block_sums_of(const columns *l, const column_block *b, column_term term,
+                                 const void *arg, int n_sums, float *const sum[2])
 {
     float wide[2][COLUMN_FOLDED];
     int64_t j = l->fold > 1 ? 0 : b->begin, stop = l->fold > 1 ? l->width : b->end, first = j;
@@ -157,14 +158,21 @@ ALWAYS_INLINE void block_sums(const columns *l, const column_block *b, column_te
         vf total[4][2];
         group_sums(l, b->n_rows, j, term, arg, total);
         for (int v = 0; v < 4; v++)
-            for (int k = 0; k < 2; k++) vstore(wide[k] + j - first + v * VLEN, total[v][k]);
+            for (int k = 0; k < n_sums; k++) vstore(wide[k] + j - first + v * VLEN, total[v][k]);
     }
     for (; j < stop; j += VLEN) {
         vf total[2];
         edge_sums(l, b->n_rows, j, term, arg, total);
-        for (int k = 0; k < 2; k++) vstore(wide[k] + j - first, total[k]);
+        for (int k = 0; k < n_sums; k++) vstore(wide[k] + j - first, total[k]);
     }
-    for (int k = 0; k < 2; k++) unfold(l, wide[k], b->end - b->begin, sum[k]);
+    for (int k = 0; k < n_sums; k++) unfold(l, wide[k], b->end - b->begin, sum[k]);
+}
+
+/* Both sums. */
+ALWAYS_INLINE void block_sums(const columns *l, const column_block *b, column_term term,
+                              const void *arg, float *const sum[2])
+{
+    block_sums_of(l, b, term, arg, 2, sum);
 }
 
 /* ---- reductions over the rows of a call -------------------------------------------------------
@@ -261,8 +269,9 @@ static inline void job_add_block(const column_job *j, int64_t task, const column
         p[0] = job_partial(j, task) + b->begin;
         p[1] = p[0] + column_round_up(j->layout.n_columns);
     } else {
-        memset(made, 0, sizeof made);
         j->block(j, b, p);
+        for (int64_t c = n_columns; c < column_round_up(n_columns); c++)
+            made[0][c] = made[1][c] = 0;
     }
     column_state s;
     s.n_rows = (double)b->n_rows;

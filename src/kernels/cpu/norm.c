@@ -122,17 +122,20 @@ ALWAYS_INLINE void square_term(const void *arg, int64_t at, int64_t j, int n, vf
 void norm_statistics(const columns *l, const column_block *b, const float *x, float *const out[2])
 {
     float pivot[COLUMN_FOLDED];
-    deviations d = {.x = x + b->row * l->n_columns, .begin = b->begin};
-    block_sums(l, b, sum_term, &d, out);
-    float scale = 1 / (float)b->n_rows;
-    for (int64_t i = 0; i < b->end - b->begin; i++) pivot[i] = out[0][i] * scale;
+    const int64_t n_columns = b->end - b->begin;
+    const vf scale = vset1(1 / (float)b->n_rows);
+    deviations d = {.x = x + b->row * l->n_columns, .begin = b->begin, .pivot = pivot};
+    block_sums_of(l, b, sum_term, &d, 1, out);
+    for (int64_t i = 0; i < n_columns; i += VLEN)
+        vstore(pivot + i, vmul(vload_upto(out[0] + i, vlanes(i, n_columns)), scale));
     columns_repeat(l, pivot);
-    d.pivot = pivot;
     block_sums(l, b, square_term, &d, out);
-    for (int64_t i = 0; i < b->end - b->begin; i++) {
-        float drift = out[0][i] * scale, squares = out[1][i] - out[0][i] * drift;
-        out[0][i] = pivot[i] + drift;
-        out[1][i] = squares > 0 ? squares : 0;
+    for (int64_t i = 0; i < n_columns; i += VLEN) {
+        const int n = vlanes(i, n_columns);
+        const vf sum = vload_upto(out[0] + i, n), drift = vmul(sum, scale);
+        const vf squares = vfma(vneg(sum), drift, vload_upto(out[1] + i, n));
+        vstore_upto(out[0] + i, vadd(vload(pivot + i), drift), n);
+        vstore_upto(out[1] + i, vmax(vzero(), squares), n);
     }
 }
 
