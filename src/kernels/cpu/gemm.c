@@ -11,8 +11,15 @@
 #define TASK_MACS      500000 /* that a task should have at least */
 #define TASKS_A_THREAD 4
 #define PREPACK_BYTES  ((int64_t)1 << 20)
-#define PREPACK_ROWS   768  /* of C, from which packing all of B before pays though blocks could */
-#define PREPACK_K      512  /* then tiles go through all of it at once (packed.c) */
+/* Rows of C from which all of B is packed before (packed.c): of a short k, of a B that is to be
+ * turned, the same with more rows than columns, and of any other; and the k that it goes up to. */
+#define SHORT_K        64
+#define SHORT_ROWS     144
+#define TURNED_ROWS    192
+#define LONG_ROWS      64
+#define PREPACK_ROWS   768
+#define PREPACK_K      512
+#define TURNED_K       1536
 #define SLOT_K         4096 /* of a leaf slot; longer ones are halved, if they can be */
 #define FEW_TILES      24   /* of C: tasks divide k rather than C */
 #define LINE           16   /* floats of a cache line */
@@ -454,6 +461,7 @@ static gemm turn(const gemm *g)
                   .arg = g,
                   .a = g->bt,
                   .lda = g->b_by_n ? g->k : 0,
+                  .b_by_n = g->b_by_n,
                   .c = g->c,
                   .ldc = g->ldc,
                   .bias = g->bias,
@@ -473,26 +481,29 @@ static size_t bytes_of(const gemm *g, int threads)
     return lay_out(&w, g, threads, nowhere);
 }
 
-/* Whether B is to be packed as a whole for packed_run: many rows of A where they are. */
+/* Rows from which B is packed as a whole for packed_run. */
+static int64_t rows_for_whole(const gemm *g)
+{
+    if (g->k <= SHORT_K) return SHORT_ROWS;
+    if (!g->b_by_n) return PREPACK_ROWS;
+    return g->k > g->n ? LONG_ROWS : TURNED_ROWS;
+}
+
 static bool packs_whole(const gemm *g)
 {
-    return g->m >= PREPACK_ROWS && g->k <= PREPACK_K && !g->leaves && !g->across &&
-           packed_suits(&(gemm){.packed = !g->packed,
-                                .lda = g->lda,
-                                .groups = g->groups,
-                                .a_by_k = g->a_by_k,
-                                .rows = g->rows,
-                                .k = g->k}) &&
-           gemm_keep_bytes(g) <= PREPACK_BYTES;
+    gemm packed = *g;
+    packed.packed = !g->packed;
+    return g->m >= rows_for_whole(g) && g->k <= (g->b_by_n ? TURNED_K : PREPACK_K) && !g->leaves &&
+           packed_suits(&packed) && gemm_keep_bytes(g) <= PREPACK_BYTES;
 }
 
 size_t gemm_scratch(const gemm *g, int threads)
 {
-    gemm most = *g, h = turn(g);
+    gemm few = *g, h = turn(g);
     const size_t whole = packs_whole(g) ? gemm_keep_bytes(g) : 0;
-    if (whole) most.m = PREPACK_ROWS - 1;
-    h.n = min64(g->m, most_across(g));
-    const size_t across = h.n > 0 ? bytes_of(&h, threads) : 0, bytes = bytes_of(&most, threads);
+    if (whole) few.m = rows_for_whole(g) - 1;
+    h.n = min64(few.m, most_across(g));
+    const size_t across = h.n > 0 ? bytes_of(&h, threads) : 0, bytes = bytes_of(&few, threads);
     return max_size(whole, max_size(bytes, across));
 }
 
