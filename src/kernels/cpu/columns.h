@@ -104,11 +104,11 @@ ALWAYS_INLINE void group_sums(const columns *l, int64_t n_rows, int64_t j, colum
                               const void *arg, vf total[4][2])
 {
     int64_t n = n_rows * l->n_columns, whole = n / l->width, rest = n % l->width - j;
-    for (int v = 0; v < 4; v++) total[v][0] = total[v][1] = vzero();
+    UNROLL for (int v = 0; v < 4; v++) total[v][0] = total[v][1] = vzero();
     for (int64_t r = 0; r < whole; r++)
-        for (int v = 0; v < 4; v++)
+        UNROLL for (int v = 0; v < 4; v++)
             term(arg, r * l->width + j + v * VLEN, j + v * VLEN, VLEN, total[v]);
-    for (int v = 0; v < 4 && rest > v * VLEN; v++)
+    UNROLL for (int v = 0; v < 4; v++) if (rest > v * VLEN)
         term(arg, whole * l->width + j + v * VLEN, j + v * VLEN, vlanes(v * VLEN, rest), total[v]);
 }
 
@@ -120,12 +120,13 @@ ALWAYS_INLINE void edge_sums(const columns *l, int64_t n_rows, int64_t j, column
     const int lanes = vlanes(j, l->width);
     int64_t n = n_rows * l->n_columns, whole = n / l->width, rest = n % l->width - j, r = 0;
     vf s[4][2];
-    for (int v = 0; v < 4; v++) s[v][0] = s[v][1] = vzero();
+    UNROLL for (int v = 0; v < 4; v++) s[v][0] = s[v][1] = vzero();
     for (; r + 4 <= whole; r += 4)
-        for (int v = 0; v < 4; v++) term(arg, (r + v) * l->width + j, j, lanes, s[v]);
-    for (; r < whole; r++) term(arg, r * l->width + j, j, lanes, s[r & 3]);
-    if (rest > 0) term(arg, whole * l->width + j, j, vlanes(0, rest), s[whole & 3]);
-    for (int k = 0; k < 2; k++) total[k] = vadd(vadd(s[0][k], s[1][k]), vadd(s[2][k], s[3][k]));
+        UNROLL for (int v = 0; v < 4; v++) term(arg, (r + v) * l->width + j, j, lanes, s[v]);
+    for (; r < whole; r++) term(arg, r * l->width + j, j, lanes, s[0]);
+    if (rest > 0) term(arg, whole * l->width + j, j, vlanes(0, rest), s[1]);
+    UNROLL for (int k = 0; k < 2; k++) total[k] =
+        vadd(vadd(s[0][k], s[1][k]), vadd(s[2][k], s[3][k]));
 }
 
 /* The sums of the columns of folded rows; of others just a copy. */
@@ -157,8 +158,8 @@ ALWAYS_INLINE void block_sums_of(const columns *l, const column_block *b, column
     for (; j + COLUMN_GROUP <= stop; j += COLUMN_GROUP) {
         vf total[4][2];
         group_sums(l, b->n_rows, j, term, arg, total);
-        for (int v = 0; v < 4; v++)
-            for (int k = 0; k < n_sums; k++) vstore(wide[k] + j - first + v * VLEN, total[v][k]);
+        UNROLL for (int v = 0; v < 4; v++) UNROLL for (int k = 0; k < n_sums; k++)
+            vstore(wide[k] + j - first + v * VLEN, total[v][k]);
     }
     for (; j < stop; j += VLEN) {
         vf total[2];
@@ -201,18 +202,30 @@ typedef struct column_job {
     void (*block)(const struct column_job *j, const column_block *b, float *const out[2]);
     /* a becomes a and b together; b is not empty, a may be */
     void (*merge)(column_state *a, const column_state *b, int64_t n_columns);
+    bool one;   /* number, not two: the block makes the first only */
     bool round; /* sums of leaves are f32, as between micro-batches */
     void (*finish)(const struct column_job *j, int64_t begin, int64_t end, const column_state *s);
     const void *arg;
     float *partials; /* of all blocks, two rows of C, rounded up, each; NULL: made when needed */
 } column_job;
 
+static inline void column_merge_sum(column_state *a, const column_state *b, int64_t n_columns)
+{
+    for (int64_t c = 0; c < n_columns; c += COLUMN_STEP)
+        *(column_wide *)(a->v[0] + c) += *(const column_wide *)(b->v[0] + c);
+    a->n_rows += b->n_rows;
+}
+
 static inline void column_merge_sums(column_state *a, const column_state *b, int64_t n_columns)
 {
-    for (int k = 0; k < 2; k++)
-        for (int64_t c = 0; c < n_columns; c += COLUMN_STEP)
-            *(column_wide *)(a->v[k] + c) += *(const column_wide *)(b->v[k] + c);
-    a->n_rows += b->n_rows;
+    for (int64_t c = 0; c < n_columns; c += COLUMN_STEP)
+        *(column_wide *)(a->v[1] + c) += *(const column_wide *)(b->v[1] + c);
+    column_merge_sum(a, b, n_columns);
+}
+
+static inline int job_sums(const column_job *j)
+{
+    return j->one ? 1 : 2;
 }
 
 static inline int64_t job_leaf_rows(const column_job *j)
@@ -275,16 +288,16 @@ static inline void job_add_block(const column_job *j, int64_t task, const column
     }
     column_state s;
     s.n_rows = (double)b->n_rows;
-    for (int k = 0; k < 2; k++)
+    for (int k = 0; k < job_sums(j); k++)
         for (int64_t c = 0; c < n_columns; c += COLUMN_STEP)
             *(column_wide *)(s.v[k] + c) =
                 __builtin_convertvector(*(const column_narrow *)(p[k] + c), column_wide);
     j->merge(leaf, &s, n_columns);
 }
 
-static inline void column_round(column_state *s, int64_t n_columns)
+static inline void column_round(const column_job *j, column_state *s, int64_t n_columns)
 {
-    for (int k = 0; k < 2; k++)
+    for (int k = 0; k < job_sums(j) && j->round; k++)
         for (int64_t c = 0; c < n_columns; c++) s->v[k][c] = (double)(float)s->v[k][c];
 }
 
@@ -294,12 +307,15 @@ static inline void job_leaf(const column_job *j, int64_t slot, int64_t begin, in
     column_block b = {.row = slot * job_leaf_rows(j), .begin = begin, .end = end};
     int64_t stop = b.row + job_leaf_rows(j), most = j->layout.block_rows;
     if (stop > j->n_rows) stop = j->n_rows;
-    memset(leaf, 0, sizeof *leaf);
+    leaf->n_rows = 0;
+    for (int k = 0; k < job_sums(j); k++)
+        for (int64_t c = 0; c < end - begin; c += COLUMN_STEP)
+            *(column_wide *)(leaf->v[k] + c) = (column_wide){0};
     for (int64_t task = slot * job_leaf_blocks(j); b.row < stop; task++, b.row += b.n_rows) {
         b.n_rows = stop - b.row < most ? stop - b.row : most;
         job_add_block(j, task, &b, leaf);
     }
-    if (j->round) column_round(leaf, end - begin);
+    column_round(j, leaf, end - begin);
 }
 
 static inline void job_panel(const column_job *j, int64_t begin, int64_t end)
@@ -312,7 +328,7 @@ static inline void job_panel(const column_job *j, int64_t begin, int64_t end)
         for (int m = snug_leaf_merges(slot); m > 0; m--, depth--) {
             if (stack[depth - 1].n_rows == 0) continue;
             j->merge(&stack[depth - 2], &stack[depth - 1], end - begin);
-            if (j->round) column_round(&stack[depth - 2], end - begin);
+            column_round(j, &stack[depth - 2], end - begin);
         }
     }
     j->finish(j, begin, end, &stack[0]);
@@ -385,12 +401,12 @@ ALWAYS_INLINE void column_sum_term(const void *arg, int64_t at, int64_t j, int n
     sum[0] = vadd(sum[0], vload_upto(x + at, n));
 }
 
-/* The block of a job whose argument is a call: sums of input 0. */
+/* The block of a job of one sum, whose argument is a call: of input 0. */
 static inline void column_sum_block(const column_job *j, const column_block *b, float *const out[2])
 {
     const snug_call *c = j->arg;
     const float *x = (const float *)c->in[0].data + b->row * j->layout.n_columns;
-    block_sums(&j->layout, b, column_sum_term, x, out);
+    block_sums_of(&j->layout, b, column_sum_term, x, 1, out);
 }
 
 #endif

@@ -182,7 +182,8 @@ static void k_batch_norm_grad_merge_f32(const snug_call *c)
                     .n_rows = p->dim[0],
                     .rows_per_sample = 1,
                     .block = column_sum_block,
-                    .merge = column_merge_sums,
+                    .merge = column_merge_sum,
+                    .one = true,
                     .round = true,
                     .finish = sums_finish,
                     .arg = c};

@@ -73,7 +73,7 @@ typedef struct slab {
 static void slab_block(const column_job *j, const column_block *b, float *const out[2])
 {
     const slab *s = j->arg;
-    block_sums(&j->layout, b, column_sum_term, s->x + b->row * j->layout.n_columns, out);
+    block_sums_of(&j->layout, b, column_sum_term, s->x + b->row * j->layout.n_columns, 1, out);
 }
 
 static void slab_finish(const column_job *j, int64_t begin, int64_t end, const column_state *s)
@@ -96,7 +96,7 @@ static void sum_outer(const snug_call *c, int64_t begin, int64_t end, bool mean)
             continue;
         }
         column_job j = {.layout = columns_of(b.inner), .n_rows = b.reduced, .arg = &s};
-        j.block = slab_block, j.merge = column_merge_sums, j.finish = slab_finish;
+        j.block = slab_block, j.merge = column_merge_sum, j.finish = slab_finish, j.one = true;
         s.scale = (float)(1 / divisor);
         for (int64_t p = 0; p * COLUMN_PANEL < b.inner; p++) job_panel_task(&j, p, 0);
     }
@@ -135,8 +135,8 @@ static void k_reduce_sum_f32(const snug_call *c)
     }
     snug_shape rows = sample_rows(&b);
     column_job j = columns_job(c, &rows);
-    j.block = column_sum_block, j.merge = column_merge_sums, j.finish = finish_sum;
-    j.round = true, j.arg = c;
+    j.block = column_sum_block, j.merge = column_merge_sum, j.finish = finish_sum;
+    j.one = j.round = true, j.arg = c;
     columns_reduce(c, &j, c->scratch, c->scratch_bytes);
 }
 

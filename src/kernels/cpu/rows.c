@@ -48,8 +48,8 @@ static void k_sum_rows_f32(const snug_call *c)
 {
     column_job j = columns_job(c, &c->in[0].type.shape);
     j.block = column_sum_block;
-    j.merge = column_merge_sums;
-    j.round = true;
+    j.merge = column_merge_sum;
+    j.one = j.round = true;
     j.finish = sum_finish;
     j.arg = c;
     columns_reduce(c, &j, c->scratch, c->scratch_bytes);
@@ -73,21 +73,38 @@ static void pool_finish(const column_job *j, int64_t begin, int64_t end, const c
     for (int64_t i = begin; i < end; i++) y[i] = (float)(s->v[0][i - begin] * scale);
 }
 
+/* The columns [begin, end) of a sample that is one block. */
+static void pool_block(const column_job *j, int64_t begin, int64_t end)
+{
+    const snug_call *c = j->arg;
+    float *y = (float *)c->out[0].data + begin;
+    const vf scale = vset1((float)(1 / (double)j->n_rows));
+    column_sum_block(j, &(column_block){0, j->n_rows, begin, end}, (float *const[]){y, NULL});
+    for (int64_t i = 0; i < end - begin; i += VLEN) {
+        const int n = vlanes(i, end - begin);
+        vstore_upto(y + i, vmul(vload_upto(y + i, n), scale), n);
+    }
+}
+
 /* Samples [begin, end) of the call. */
 static void pool_samples(const snug_call *c, int64_t begin, int64_t end)
 {
     const snug_shape *s = &c->in[0].type.shape;
-    int64_t channels = s->dim[3], pixels = s->dim[1] * s->dim[2];
+    const int64_t channels = s->dim[3], pixels = s->dim[1] * s->dim[2];
+    snug_tensor x = c->in[0], y = c->out[0];
+    const snug_call sample = {.in = &x, .out = &y};
+    column_job j = {.layout = columns_of(channels), .n_rows = pixels, .arg = &sample, .one = true};
+    j.block = column_sum_block;
+    j.merge = column_merge_sum;
+    j.finish = pool_finish;
+    const bool whole = pixels > 0 && pixels <= j.layout.block_rows;
     for (int64_t i = begin; i < end; i++) {
-        snug_tensor x = c->in[0], y = c->out[0];
-        x.data = (float *)x.data + i * pixels * channels;
-        y.data = (float *)y.data + i * channels;
-        snug_call sample = {.in = &x, .out = &y};
-        column_job j = {.layout = columns_of(channels), .n_rows = pixels, .arg = &sample};
-        j.block = column_sum_block;
-        j.merge = column_merge_sums;
-        j.finish = pool_finish;
-        for (int64_t p = 0; p * COLUMN_PANEL < channels; p++) job_panel_task(&j, p, 0);
+        x.data = (float *)c->in[0].data + i * pixels * channels;
+        y.data = (float *)c->out[0].data + i * channels;
+        for (int64_t p = 0; p < channels; p += COLUMN_PANEL) {
+            const int64_t stop = p + COLUMN_PANEL < channels ? p + COLUMN_PANEL : channels;
+            (whole ? pool_block : job_panel)(&j, p, stop);
+        }
     }
 }
 
