@@ -20,6 +20,7 @@
 #define PREPACK_ROWS   768
 #define PREPACK_K      512
 #define TURNED_K       1536
+#define NARROW         64   /* columns of C */
 #define SLOT_K         4096 /* of a leaf slot; longer ones are halved, if they can be */
 #define FEW_TILES      24   /* of C: tasks divide k rather than C */
 #define LINE           16   /* floats of a cache line */
@@ -357,6 +358,13 @@ static void pack_piece(const block *b, piece *p, float *a)
     if (columns.ni > 0) g->pack_b(g, &columns);
 }
 
+/* Of a block's rows those that are read where they are: all that fill steps, unless so few that one
+ * tile of copied rows does for all. */
+static int64_t straight_rows(int64_t rows)
+{
+    return rows < 2 * TILE_STEP && rows % TILE_STEP > 0 ? 0 : rows / TILE_STEP * TILE_STEP;
+}
+
 static void block_task(void *arg, int64_t task, int thread)
 {
     const work *w = arg;
@@ -374,7 +382,7 @@ static void block_task(void *arg, int64_t task, int thread)
     do {
         piece p = next_piece(&b, k0);
         if (k0 >= k_end) p = (piece){.k0 = k0, .k1 = k0, .slot0 = b.slot0, .slot1 = b.slot1};
-        p.straight = c->straight_a ? b.ni / TILE_STEP * TILE_STEP : 0;
+        p.straight = c->straight_a ? straight_rows(b.ni) : 0;
         p.a_ld = g->a_by_k ? round_up(b.ni - p.straight, TILE_STEP)
                            : (c->straight_a ? STRAIGHT_LDA : BLOCK_LDA);
         p.a = a, p.b = packed;
@@ -407,8 +415,8 @@ static size_t lay_out(work *w, const gemm *g, int threads, float *scratch)
     int64_t bn = round_up(min64(g->n, BLOCK_N), TILE_N);
     /* Where A is read in place, rows that fill no step are packed. */
     int64_t far = min64(g->k, STRAIGHT_K);
-    int64_t by_row = c->straight_a ? TILE_STEP * STRAIGHT_LDA : bm * BLOCK_LDA;
-    int64_t by_k = (c->straight_a ? TILE_STEP * far : bm * bk) + VLEN;
+    int64_t by_row = c->straight_a ? 2 * TILE_STEP * STRAIGHT_LDA : bm * BLOCK_LDA;
+    int64_t by_k = (c->straight_a ? 2 * TILE_STEP * far : bm * bk) + VLEN;
     int64_t strips = bk * bn > far * TILE_N ? bk * bn : far * TILE_N;
     int64_t stacks = c->many_pieces ? tiles_down(bm, c->straight_a) * (bn / TILE_N) : 1;
     w->a_floats = (size_t)round_up(g->a_by_k ? by_k : by_row, 16);
@@ -429,10 +437,18 @@ static size_t lay_out(work *w, const gemm *g, int threads, float *scratch)
 /* ---- C transposed ------------------------------------------------------------------------------
  *
  * C = A B with B's rows along k is computed as the transpose of B^T A^T where turning A and C
- * copies less than turning B: B^T is read where it is. The chains are the same. */
+ * copies less than turning B: B^T is read where it is. So is C = A^T B of few columns, whose rows
+ * fill tiles better than its columns. The chains are the same. */
 
 static void pack_across_a(const gemm *g, const gemm_block *p)
 {
+    const gemm *of = g->arg;
+    if (g->a_by_k) {
+        const float *from = of->b + p->k0 * of->ldb + p->i0;
+        for (int64_t k = 0; k < p->nk; k++)
+            gemm_copy(p->out + k * p->ld, from + k * of->ldb, p->ni);
+        return;
+    }
     const float *from = g->a + p->i0 * g->lda + p->k0;
     for (int64_t i = 0; i < p->ni; i++) gemm_copy(p->out + i * p->ld, from + i * g->lda, p->nk);
 }
@@ -440,7 +456,10 @@ static void pack_across_a(const gemm *g, const gemm_block *p)
 static void pack_across_b(const gemm *g, const gemm_block *p)
 {
     const gemm *of = g->arg;
-    gemm_pack_bt(p, of->a + p->i0 * of->lda + p->k0, of->lda, 0, p->nk);
+    if (g->a_by_k)
+        gemm_pack_b(p, of->a + p->k0 * of->lda + p->i0, of->lda);
+    else
+        gemm_pack_bt(p, of->a + p->i0 * of->lda + p->k0, of->lda, 0, p->nk);
 }
 
 /* Whether it pays, from more than half a vector of rows on; the largest m for which it may. */
@@ -450,23 +469,45 @@ static int64_t most_across(const gemm *g)
     return (g->n * g->k - 1) / (g->n + g->k);
 }
 
+/* Elements that whole vectors and steps of rows have. */
+static int64_t filled(int64_t m, int64_t n)
+{
+    return round_up(m, TILE_STEP) * round_up(n, VLEN);
+}
+
+/* Whether it pays for A^T B: where less is filled up, or the larger of both can be B, which is read
+ * in longer runs. */
+static bool turns_by_k(const gemm *g)
+{
+    const int64_t here = filled(g->m, g->n), across = filled(g->n, g->m);
+    const bool can = g->a_by_k && !g->b_by_n && g->groups == 1 && g->lda > 0 && !g->bias;
+    const bool narrow = g->n <= NARROW && g->m > g->n && across <= here;
+    return can && (narrow || 5 * across < 4 * here);
+}
+
 static gemm turn(const gemm *g)
 {
-    return (gemm){.groups = 1,
-                  .m = g->n,
-                  .n = g->m,
-                  .k = g->k,
-                  .pack_a = pack_across_a,
-                  .pack_b = pack_across_b,
-                  .arg = g,
-                  .a = g->bt,
-                  .lda = g->b_by_n ? g->k : 0,
-                  .b_by_n = g->b_by_n,
-                  .c = g->c,
-                  .ldc = g->ldc,
-                  .bias = g->bias,
-                  .act = g->act,
-                  .across = true};
+    gemm t = {.groups = 1,
+              .m = g->n,
+              .n = g->m,
+              .k = g->k,
+              .pack_a = pack_across_a,
+              .pack_b = pack_across_b,
+              .arg = g,
+              .a = g->bt,
+              .lda = g->b_by_n ? g->k : 0,
+              .b_by_n = g->b_by_n,
+              .c = g->c,
+              .ldc = g->ldc,
+              .bias = g->bias,
+              .act = g->act,
+              .across = true};
+    if (!g->a_by_k) return t;
+    t.a_by_k = true;
+    t.a = g->b, t.lda = g->n;
+    t.b = g->a, t.ldb = g->lda;
+    t.leaves = g->leaves, t.leaf_k = g->leaf_k;
+    return t;
 }
 
 static size_t max_size(size_t a, size_t b)
@@ -502,7 +543,7 @@ size_t gemm_scratch(const gemm *g, int threads)
     gemm few = *g, h = turn(g);
     const size_t whole = packs_whole(g) ? gemm_keep_bytes(g) : 0;
     if (whole) few.m = rows_for_whole(g) - 1;
-    h.n = min64(few.m, most_across(g));
+    if (!turns_by_k(g)) h.n = min64(few.m, most_across(g));
     const size_t across = h.n > 0 ? bytes_of(&h, threads) : 0, bytes = bytes_of(&few, threads);
     return max_size(whole, max_size(bytes, across));
 }
@@ -566,6 +607,8 @@ void gemm_run(const gemm *g, const snug_call *call)
         return;
     }
     if (g->leaves) halve_slots(&own, call->step);
-    const gemm h = turn(g);
-    run_blocks(2 * g->m > VLEN && g->m <= most_across(g) ? &h : &own, call);
+    const gemm h = turn(&own);
+    const bool turns =
+        (turns_by_k(g) && g->k >= SHORT_K / 2) || (2 * g->m > VLEN && g->m <= most_across(g));
+    run_blocks(turns ? &h : &own, call);
 }

@@ -10,7 +10,7 @@
 
 #define FEW_ROWS   2   /* of C */
 #define FEW_TURNED 8   /* of C, where B's squares are turned */
-#define FEW_K      4   /* with more rows of C than that */
+#define FEW_K      4   /* with more rows of C than that, where tiles do not read A well */
 #define CHUNK      512 /* columns of C at a time: eight such pieces of B stay in the nearest cache */
 #define DEEP       8   /* rows of B in a step */
 #define AHEAD      64  /* floats of a turned row that are asked for */
@@ -176,7 +176,7 @@ bool gemm_few(const gemm *g, snug_queue *q)
     t.n_columns = (g->n + t.columns - 1) / t.columns;
     if (g->b && g->m <= FEW_ROWS && g->k > 0) {
         run(g, q, g->k * g->n, &t, rows_task);
-    } else if (g->b && g->k <= FEW_K && g->k > 0 && g->n >= 4 * VLEN) {
+    } else if (g->b && g->k <= (g->a_by_k ? FEW_K : 1) && g->k > 0 && g->n >= 4 * VLEN) {
         t = (job){g, (g->m + 2 * threads - 1) / (2 * threads), g->n, 1};
         run(g, q, g->m * g->n, &t, rows_task);
     } else if (g->bt && g->m <= FEW_TURNED && !g->a_by_k) {

@@ -109,6 +109,14 @@ typedef struct combination {
     int64_t n;
 } combination;
 
+/* Lanes of row r, from column j on, to where the transpose has them. */
+static void put_across(const gemm *g, int64_t r, int64_t j, vf sum)
+{
+    float lane[VLEN], *to = g->c + j * g->ldc + r;
+    vstore(lane, sum);
+    for (int v = 0; v < vlanes(j, g->n); v++) to[v * g->ldc] = lane[v];
+}
+
 static void combine_task(void *arg, int64_t task, int thread)
 {
     (void)thread;
@@ -125,7 +133,10 @@ static void combine_task(void *arg, int64_t task, int thread)
                 sum[p] = vload_n(c->parts + (p * all + r) * n + j, lanes);
             for (int64_t d = 1; d < c->n; d *= 2)
                 for (int64_t p = 0; p < c->n; p += 2 * d) sum[p] = vadd(sum[p], sum[p + d]);
-            vstore_n(to + j, sum[0], lanes);
+            if (g->across)
+                put_across(g, r, j, sum[0]);
+            else
+                vstore_n(to + j, sum[0], lanes);
         }
     }
 }
