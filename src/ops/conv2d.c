@@ -228,6 +228,21 @@ static int grad_weight_axes(const snug_sig *s, snug_axis_use *u)
     return snug_use_axis(u, n, 0, 3, 1, 3);
 }
 
+/* dw of each sample, flat. */
+static snug_status grad_each_shape(snug_infer *f)
+{
+    TRY(grad_weight_shape(f));
+    int64_t n = snug_shape_elements(&f->out[0].shape);
+    f->out[0].shape = snug_shape_make(2, (int64_t[]){f->in[0].shape.dim[0], n});
+    f->out[0].shape.kind[0] = f->in[0].shape.kind[0];
+    return SNUG_OK;
+}
+
+static int grad_each_axes(const snug_sig *s, snug_axis_use *u)
+{
+    return snug_use_batch(s, u, snug_use_batch(s, u, 0, 0, 0), 0, 1);
+}
+
 /* ---- gradient and cost ------------------------------------------------------------------------
  */
 
@@ -418,6 +433,41 @@ static void grad_weight_ref(const snug_call *c)
     }
 }
 
+void snug_conv2d_one_sample(const snug_call *c, int64_t sample, snug_tensor t[3])
+{
+    const snug_conv2d_attrs *a = c->attrs;
+    for (int i = 0; i < 3; i++) {
+        t[i] = i < 2 ? c->in[i] : c->out[0];
+        size_t bytes = snug_type_bytes(&t[i].type) / (size_t)t[i].type.shape.dim[0];
+        t[i].data = (char *)t[i].data + bytes * (size_t)sample;
+        t[i].type.shape.dim[0] = 1;
+        t[i].type.shape.kind[0] = SNUG_AXIS_FIXED;
+    }
+    int64_t c_in = t[0].type.shape.dim[3], f = t[1].type.shape.dim[3];
+    t[2].type.shape =
+        snug_shape_make(4, (int64_t[]){a->kernel_h, a->kernel_w, c_in / a->groups, f});
+}
+
+static void grad_each_ref(const snug_call *c)
+{
+    snug_tensor t[3];
+    snug_call one = *c;
+    one.in = t, one.out = t + 2;
+    for (int64_t i = 0; i < c->in[0].type.shape.dim[0]; i++) {
+        snug_conv2d_one_sample(c, i, t);
+        grad_weight_ref(&one);
+    }
+}
+
+static snug_cost grad_each_cost(const snug_sig *s)
+{
+    const snug_conv2d_attrs *a = s->attrs;
+    const int64_t *x = s->in[0].shape.dim, *dy = s->in[1].shape.dim;
+    snug_shape w =
+        snug_shape_make(4, (int64_t[]){a->kernel_h, a->kernel_w, x[3] / a->groups, dy[3]});
+    return cost_of(s, &s->in[1].shape, &w);
+}
+
 const snug_op snug_op_conv2d = {
     .name = "conv2d",
     .doc = "conv2d(x [N, H, W, C], w [KH, KW, C / groups, F], bias [F]?) -> y [N, OH, OW, F]\n"
@@ -471,6 +521,43 @@ const snug_op snug_op_conv2d_grad_weight = {
     .cost = grad_weight_cost,
     .ref = grad_weight_ref,
     .cases = grad_weight_cases};
+
+static const snug_case grad_each_cases[] = {
+    {.name = "one", .attrs = &g_one, .n_in = 2, .in = INPUTS(BATCH(1, 1, 1, 1), BATCH(1, 1, 1, 1))},
+    {.name = "stride 2",
+     .attrs = &g_down,
+     .n_in = 2,
+     .in = INPUTS(BATCH(5, 8, 6, 3), BATCH(5, 4, 3, 4))},
+    {.name = "fixed",
+     .attrs = &g_valid,
+     .n_in = 2,
+     .in = INPUTS(FIXED(3, 6, 5, 3), FIXED(3, 4, 4, 4))},
+    {.name = "depthwise stride 2",
+     .attrs = &g_channels,
+     .n_in = 2,
+     .in = INPUTS(BATCH(3, 7, 12, 19), BATCH(3, 3, 6, 19))},
+    {.name = "pointwise",
+     .attrs = &g_one,
+     .n_in = 2,
+     .in = INPUTS(BATCH(3, 12, 11, 24), BATCH(3, 12, 11, 36))},
+    {0}};
+
+const snug_op snug_op_conv2d_grad_weight_each = {
+    .name = "conv2d_grad_weight_each",
+    .doc = "conv2d_grad_weight_each(x [N, H, W, C], dy [N, OH, OW, F]) -> dw [N, kernel_h *\n"
+           "kernel_w * C / groups * F]\n"
+           "What each sample gives to conv2d_grad_weight, of which it is the sum.",
+    .n_in_min = 2,
+    .n_in_max = 2,
+    .n_out = 1,
+    .flags = SNUG_OP_BACKWARD,
+    .attrs = grad_weight_attrs,
+    .attrs_bytes = sizeof(snug_conv2d_attrs),
+    .shape = grad_each_shape,
+    .axes = grad_each_axes,
+    .cost = grad_each_cost,
+    .ref = grad_each_ref,
+    .cases = grad_each_cases};
 
 const snug_op snug_op_conv_transpose2d = {
     .name = "conv_transpose2d",

@@ -32,13 +32,17 @@ typedef struct snug_batch_matmul_attrs {
 } snug_batch_matmul_attrs;
 
 /* conv2d(x, w[, bias]); conv2d_grad_input(dy, w) -> dx [N, in_h, in_w, C]; conv2d_grad_weight(x,
- * dy) -> dw; conv_transpose2d(x, w) -> y is conv2d_grad_input with x as dy, y as dx. */
+ * dy) -> dw; conv2d_grad_weight_each(x, dy) -> dw of each sample; conv_transpose2d(x, w) -> y is
+ * conv2d_grad_input with x as dy, y as dx. */
 typedef struct snug_conv2d_attrs {
     int64_t stride_h, stride_w, dilation_h, dilation_w;
     int64_t pad_top, pad_bottom, pad_left, pad_right, groups, act;
     int64_t in_h, in_w, kernel_h, kernel_w; /* of the gradients' outputs; 0 in conv2d itself */
     int64_t inference;                      /* kernels are to suit few samples */
 } snug_conv2d_attrs;
+
+/* x, dy and dw of a sample of conv2d_grad_weight_each, as conv2d_grad_weight takes them. */
+void snug_conv2d_one_sample(const snug_call *c, int64_t sample, snug_tensor t[3]);
 
 /* max_pool2d(x) -> y, index (u8: which of the window's kernel*kernel places won, the first on a
  * tie, 255 at most); max_pool2d_grad(dy, index) -> dx. No padding; a window that does not fit whole

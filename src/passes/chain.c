@@ -3,8 +3,9 @@
  * makes the next reads from the nearest cache, and what only they see needs the bytes of those
  * samples alone. Every sample's results depend on nothing but itself, so no bit changes.
  *
- * A chain grows from a node by readers of what its members make, which move up to it. It is kept
- * where the bytes that pass between its members would not stay in cache by themselves. */
+ * A chain grows from a node by others that read what its members make or read, which move up to it.
+ * It is kept where the bytes that pass between its members would not stay in cache by themselves.
+ */
 #include "passes/pass.h"
 #include <string.h>
 
@@ -12,8 +13,8 @@ enum {
     AHEAD = 24, /* nodes looked at behind a member for the next */
     MOST_MEMBERS = 12,
     LEAST_LINKED = 4 << 20, /* bytes between members, of the whole batch, that pay */
-    MOST_FIXED = 96 << 10,  /* bytes that every piece reads again: weights */
-    MOST_SAMPLE = 5 << 19   /* bytes of one sample in all of its tensors: 2.5 MiB */
+    LEAST_SHARE = 2,        /* bytes of a sample for each that every piece reads again: weights */
+    MOST_SAMPLE = 5 << 20   /* bytes of one sample in all of its tensors */
 };
 
 typedef struct chain {
@@ -98,19 +99,20 @@ static size_t bytes_of(const snug_value *v)
 /* What the node would add to the chain; false: it does not fit. */
 static bool fits(const chain *c, const snug_node *n, size_t *sample, size_t *linked)
 {
-    size_t fixed = 0, added = 0;
-    *linked = 0;
+    size_t fixed = 0, added = 0, read = 0;
     for (int j = 0; j < n->n_in; j++) {
         if (!snug_value_bounded(n->in[j]))
             fixed += bytes_of(n->in[j]);
         else if (touched(c, n->in[j]))
-            *linked += bytes_of(n->in[j]);
+            read += bytes_of(n->in[j]);
         else
             added += bytes_of(n->in[j]);
     }
     for (int j = 0; j < n->n_out; j++) added += bytes_of(n->out[j]);
     *sample = added / (size_t)c->batch;
-    return fixed <= MOST_FIXED && c->sample + *sample <= MOST_SAMPLE;
+    *linked = read;
+    return fixed * LEAST_SHARE <= (added + read) / (size_t)c->batch &&
+           c->sample + *sample <= MOST_SAMPLE;
 }
 
 /* Whether the node can run right behind the chain, which stands where its first member does. */
@@ -123,19 +125,29 @@ static bool can_move(const chain *c, const int32_t *place, const snug_node *n)
     return true;
 }
 
-static bool reads_member(const chain *c, const snug_node *n)
+/* Members stand in the graph's order. */
+static void add_member(chain *c, int32_t place, size_t sample, size_t linked)
 {
-    for (int j = 0; j < n->n_in; j++)
-        for (int32_t i = 0; i < c->n; i++)
-            if (n->in[j]->producer == member(c, i)) return true;
-    return false;
-}
-
-static void add_member(chain *c, int32_t at, size_t sample, size_t linked)
-{
-    c->member[c->n++] = at;
+    int32_t at = c->n++;
+    for (; at > 0 && c->member[at - 1] > place; at--) c->member[at] = c->member[at - 1];
+    c->member[at] = place;
     c->sample += sample;
     c->linked += linked;
+}
+
+/* Adds what has a value in common with members; whether there was any. */
+static bool look_ahead(chain *c, const bool *eligible, const int32_t *place)
+{
+    const int32_t n_before = c->n;
+    size_t sample, linked;
+    for (int32_t i = c->member[0] + 1; i < c->g->n_nodes; i++) {
+        const snug_node *n = c->g->nodes[i];
+        if (c->n == MOST_MEMBERS || i > c->member[c->n - 1] + AHEAD) break;
+        if (eligible[i] && !is_member(c, i) && can_move(c, place, n) &&
+            fits(c, n, &sample, &linked) && linked > 0)
+            add_member(c, i, sample, linked);
+    }
+    return c->n > n_before;
 }
 
 /* The longest chain from the node at `first`. */
@@ -145,13 +157,7 @@ static chain grow(const snug_graph *g, const bool *eligible, const int32_t *plac
     size_t sample, linked;
     if (!fits(&c, g->nodes[first], &sample, &linked)) return c;
     add_member(&c, first, sample, 0);
-    for (int32_t i = first + 1; i < g->n_nodes && i <= c.member[c.n - 1] + AHEAD; i++) {
-        const snug_node *n = g->nodes[i];
-        if (c.n == MOST_MEMBERS) break;
-        if (eligible[i] && reads_member(&c, n) && can_move(&c, place, n) &&
-            fits(&c, n, &sample, &linked))
-            add_member(&c, i, sample, linked);
-    }
+    while (look_ahead(&c, eligible, place)) continue;
     return c;
 }
 

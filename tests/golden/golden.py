@@ -47,7 +47,7 @@ def add(case, inputs, outputs, batch, **attrs):
 def gradients(y, wrt):
     """A random dy, and what it brings back to wrt."""
     dy = normal(*y.shape)
-    return dy, torch.autograd.grad(y, wrt, dy)
+    return dy, torch.autograd.grad(y, wrt, dy, retain_graph=True)
 
 
 def nchw(t):

@@ -1,8 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Writes ops_conv.safetensors: dilated, depthwise and transposed convolutions, pooling, resizing. See golden.py."""
+import torch
 import torch.nn.functional as F
 from golden import add, gradients, nchw, nhwc, normal, save
+
+
+def gradients_of(x, w, y, dy, sample):
+    """The weights' gradient by one sample, flat."""
+    only = torch.zeros_like(dy)
+    only[sample] = dy[sample]
+    return torch.autograd.grad(y, w, only, retain_graph=True)[0].flatten()
 
 
 def convolution(words, size, kernel, stride, pad, dilation, groups):
@@ -20,6 +28,8 @@ def convolution(words, size, kernel, stride, pad, dilation, groups):
     add(f"conv2d:{words}", [x, w], [y], "10", **attrs)
     add(f"conv2d_grad_input:{words}", [dy, w], [dx], "10", in_h=size[1], in_w=size[2], **attrs)
     add(f"conv2d_grad_weight:{words}", [x, dy], [dw], "11", kernel_h=kh, kernel_w=kw, **attrs)
+    each = [gradients_of(x, w, y, dy, i) for i in range(size[0])]
+    add(f"conv2d_grad_weight_each:{words}", [x, dy], [torch.stack(each)], "11", kernel_h=kh, kernel_w=kw, **attrs)
 
 
 def convolutions():

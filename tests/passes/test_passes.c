@@ -183,6 +183,38 @@ static void large_batch_norms_are_split(void **state)
     }
 }
 
+/* Where the maps are large and the weights small beside them; chains then have them and what only
+ * they read. */
+static void gradients_of_small_weights_are_split(void **state)
+{
+    (void)state;
+    for (int large = 0; large < 2; large++) {
+        snug_context *ctx;
+        snug_graph *g;
+        snug_type t = {.dtype = SNUG_F32,
+                       .shape = {.n_dims = 4, .dim = {16, 8 << 2 * large, 128, 8}}};
+        t.shape.kind[0] = SNUG_AXIS_BATCH;
+        ok(snug_context_create(NULL, &ctx));
+        ok(snug_graph_create(ctx, SNUG_MODE_TRAIN, &g));
+        const snug_conv2d_config conv = {.filters = 8 << large, .kernel = {3, 3}, .same = true};
+        snug_value *x = snug_conv2d(g, snug_input(g, "x", t), &conv, "conv");
+        snug_value *y = snug_relu(g, snug_batch_norm(g, x, "norm")), *grad;
+        snug_value *w = snug_graph_find_value(g, "conv.weight");
+        t = snug_value_type(y);
+        ok(snug_gradients(g, snug_mse(g, y, snug_input(g, "target", t)), 1, &w, &grad));
+        snug_output(g, "grad", grad);
+        ok(snug_passes_run(g, &(snug_pass_config){.n_micro = 1, .chain_bytes = 1},
+                           PHASE_CANONICALISE, PHASE_LOWER));
+        assert_int_equal(count(g, &snug_op_conv2d_grad_weight), !large);
+        assert_int_equal(count(g, &snug_op_conv2d_grad_weight_each), large);
+        for (int i = 0; i < g->n_nodes; i++)
+            if (g->nodes[i]->op == &snug_op_conv2d_grad_weight_each)
+                assert_true(g->nodes[i]->chain > 0);
+        snug_graph_destroy(g);
+        snug_context_destroy(ctx);
+    }
+}
+
 static void probabilities(net_config c, float *out)
 {
     net n;
@@ -351,6 +383,7 @@ int main(void)
         cmocka_unit_test(biases_before_batch_norms_stay),
         cmocka_unit_test(activations_fuse_both_ways),
         cmocka_unit_test(large_batch_norms_are_split),
+        cmocka_unit_test(gradients_of_small_weights_are_split),
         cmocka_unit_test(batch_norm_folds_at_inference),
         cmocka_unit_test(constants_fold_and_dead_code_goes),
         cmocka_unit_test(folded_outputs_are_there),

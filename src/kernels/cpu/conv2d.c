@@ -7,6 +7,7 @@
  * With a stride, pixels of dx fall into stride_h * stride_w phases that see disjoint parts of w;
  * each phase is a product of its own without stride. */
 #include "kernels/cpu/direct.h"
+#include "kernels/cpu/each.h"
 #include "kernels/cpu/packed.h"
 #include "kernels/cpu/planes.h"
 #include "kernels/cpu/scatter.h"
@@ -409,6 +410,18 @@ static void k_conv2d_grad_weight_f32(const snug_call *call)
     way_of(weight_ways, call->way, &p)->run(&p, call);
 }
 
+static size_t each_scratch(const snug_sig *sig, int threads)
+{
+    snug_type t[3];
+    snug_sig one = each_sig(sig, t);
+    return weight_scratch(&one, threads);
+}
+
+static void k_conv2d_grad_weight_each_f32(const snug_call *call)
+{
+    each_run(call, k_conv2d_grad_weight_f32);
+}
+
 /* ---- dx ----------------------------------------------------------------------------------------
  */
 
@@ -659,5 +672,9 @@ KERNEL_TABLE(conv2d) = {
      .run = k_conv2d_grad_weight_f32,
      .ways = weight_names,
      .can = weight_can},
+    {.op = "conv2d_grad_weight_each",
+     .name = "k_conv2d_grad_weight_each_f32",
+     .scratch = each_scratch,
+     .run = k_conv2d_grad_weight_each_f32},
     {0},
 };

@@ -6,6 +6,7 @@
  * a sum: pixels of a band, bands of a sample (each from zero), samples of a leaf, leaves by the
  * tree of snug/leaves.h. How many rows a band has follows from the width alone. */
 #include "kernels/cpu/depthwise.h"
+#include "kernels/cpu/each.h"
 #include <snug/leaves.h>
 
 enum {
@@ -456,11 +457,35 @@ static void k_depthwise_grad_weight_f32(const snug_call *call)
     }
 }
 
+static bool each_fits(const snug_sig *sig)
+{
+    snug_type t[3];
+    snug_sig one = each_sig(sig, t);
+    return weight_fits(&one);
+}
+
+static size_t each_scratch(const snug_sig *sig, int threads)
+{
+    snug_type t[3];
+    snug_sig one = each_sig(sig, t);
+    return weight_scratch(&one, threads);
+}
+
+static void k_depthwise_grad_weight_each_f32(const snug_call *call)
+{
+    each_run(call, k_depthwise_grad_weight_f32);
+}
+
 KERNEL_TABLE(depthwise_weight) = {
     {.op = "conv2d_grad_weight",
      .name = "k_depthwise_grad_weight_f32",
      .fits = weight_fits,
      .scratch = weight_scratch,
      .run = k_depthwise_grad_weight_f32},
+    {.op = "conv2d_grad_weight_each",
+     .name = "k_depthwise_grad_weight_each_f32",
+     .fits = each_fits,
+     .scratch = each_scratch,
+     .run = k_depthwise_grad_weight_each_f32},
     {0},
 };
