@@ -175,7 +175,7 @@ def main():
                                    for name, points in counts.items()]))
     body.append(performance.table(["images in the set (one .npz)", "images/s through loader and `linear`"],
                                   [[f"{n:,}", f"{rate:,.0f}"] for n, rate in loaded]))
-    body.append(performance.table(["files of the same 10,000 images (.npy)", "images/s through `snug predict` with `linear`"],
+    body.append(performance.table(["files of the same 10,000 images (.npy)", "images/s through `snug predict`, `linear`"],
                                   [[f"{n:,}", f"{rate:,.0f}"] for n, rate in many]))
     body.append(performance.table(["model", "parameters", "s until the first step begins"],
                                   [[m, f"{n:,}", f"{s:.3f}"] for m, n, s in started]))

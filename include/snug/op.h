@@ -132,8 +132,10 @@ typedef struct snug_call {
     void *kept;        /* what a kernel made of in[1], in place of it; NULL: nothing */
     snug_queue *queue; /* through which a kernel runs work in parallel */
     const snug_step *step;
-    uint64_t node_key; /* stable number of the node, for random numbers */
-    int way;           /* as in snug_sig */
+    uint64_t node_key;   /* stable number of the node, for random numbers */
+    int way;             /* as in snug_sig */
+    int64_t row, n_rows; /* of out[0], which then has these alone; n_rows 0: all. Only kernels that
+                            say so (kernels/kernel.h) are asked for less */
 } snug_call;
 
 /* Run fn(arg, task, thread) for every task in [0, n_tasks) on the queue's threads and return when

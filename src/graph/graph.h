@@ -39,7 +39,7 @@ struct snug_node {
     uint32_t id;
     uint8_t n_in, n_out, section;
     bool gradient; /* appended by a gradient rule */
-    int32_t chain; /* consecutive nodes of one number run a few samples at a time; 0: none */
+    int32_t chain; /* consecutive nodes of one number run piece by piece; 0: none */
 };
 
 struct snug_graph {

@@ -23,6 +23,7 @@ typedef struct snug_kernel {
      * the first) is open to a shape; sig->way and call->way say which, 0: what suits the shape. */
     const char *const *ways;
     bool (*can)(const snug_sig *, int way);
+    bool rows; /* can make some rows of out[0] alone, where that is a sum over rows of in[0] */
 } snug_kernel;
 
 /* NULL: use the reference. */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Chains in a plan: which the pass's chains become loops over pieces here, how many samples a piece
- * has, and what that does to lifetimes and scratch memory. */
+/* Chains in a plan: which of the passes' chains become loops over pieces here, how many samples or
+ * rows a piece has, and what that does to lifetimes and scratch memory. */
 #include "plan/lower.h"
 
 #define PIECE_BYTES ((size_t)512 << 10) /* of all tensors of a piece: half of a usual L2 cache */
+#define ROWS_BYTES  ((size_t)640 << 10) /* of a gradient's rows; */
+#define MOST_ROWS   48                  /* of them, */
+#define ROWS_STEP   12                  /* in multiples of this: heights of register tiles */
 
 static const snug_node *node_at(const snug_lowering *l, int32_t i)
 {
@@ -76,13 +79,47 @@ static size_t piece_scratch(const snug_lowering *l, const snug_instr *in, int64_
     return snug_round_up(in->kernel->scratch(&sig, 1), SNUG_ALIGN);
 }
 
+static bool by_rows(const snug_node *last)
+{
+    return last->op->flags & SNUG_OP_UPDATE;
+}
+
+/* Rows of a piece of a weight; 0: a kernel cannot make some alone. */
+static int64_t piece_rows(const snug_lowering *l, int32_t first)
+{
+    const snug_instr *product = &l->plan->program.instr[first], *update = product + 1;
+    const snug_type *g = &product->node->out[0]->type;
+    const int64_t n = g->shape.dim[0], threads = l->plan->config.threads;
+    if (!product->kernel || !product->kernel->rows) return 0;
+    if (!update->kernel || update->kernel->scratch) return 0;
+    int64_t rows = (int64_t)(ROWS_BYTES / (snug_type_bytes(g) / (size_t)n));
+    if (rows > MOST_ROWS) rows = MOST_ROWS;
+    if (rows > n / (4 * threads)) rows = n / (4 * threads);
+    return rows < ROWS_STEP ? ROWS_STEP : rows / ROWS_STEP * ROWS_STEP;
+}
+
+/* What the product needs for one piece on one thread. */
+static size_t rows_scratch(const snug_instr *in, int64_t rows)
+{
+    snug_type in_type[SNUG_MAX_IN], out_type[SNUG_MAX_OUT];
+    snug_sig sig;
+    if (!in->kernel->scratch) return 0;
+    snug_node_sig(in->node, in_type, out_type, &sig);
+    in_type[0].shape.dim[in_type[0].shape.n_dims - 1] = out_type[0].shape.dim[0] = rows;
+    sig.way = in->way;
+    return snug_round_up(in->kernel->scratch(&sig, 1), SNUG_ALIGN);
+}
+
 static void make_chain(snug_lowering *l, int32_t first, int32_t last, int64_t samples)
 {
     snug_program *p = &l->plan->program;
     snug_chain *c = &p->chain[p->n_chains++];
     *c = (snug_chain){.first = first, .last = last, .samples = samples};
+    if (by_rows(node_at(l, last))) c->rows = node_at(l, first)->out[0]->type.shape.dim[0];
     for (int32_t i = first; i <= last; i++) {
-        size_t bytes = piece_scratch(l, &p->instr[i], samples);
+        size_t bytes = !c->rows     ? piece_scratch(l, &p->instr[i], samples)
+                       : i == first ? rows_scratch(&p->instr[i], samples)
+                                    : 0;
         if (bytes > c->scratch.piece) c->scratch.piece = bytes;
         p->instr[i].chain = p->n_chains;
         p->instr[i].scratch.bytes = 0;
@@ -99,7 +136,9 @@ snug_status snug_lower_chains(snug_lowering *l)
     for (int32_t i = p->body_begin; i < p->epilogue_begin; i++) {
         if (!node_at(l, i) || !node_at(l, i)->chain) continue;
         int32_t last = chain_end(l, i);
-        int64_t samples = last > i ? piece_samples(l, i, last) : 0;
+        int64_t samples = 0;
+        if (last > i)
+            samples = by_rows(node_at(l, last)) ? piece_rows(l, i) : piece_samples(l, i, last);
         if (samples > 0) make_chain(l, i, last, samples);
         i = last;
     }
@@ -123,13 +162,24 @@ static void live_through(snug_lowering *l, const snug_chain *c, snug_value *v)
     if (life->first > c->first && life->first <= c->last) life->first = c->first;
 }
 
+/* Of a gradient a thread has the rows that it is at. */
+static void live_in_rows(snug_lowering *l, const snug_chain *c)
+{
+    const snug_value *g = node_at(l, c->first)->out[0];
+    if (!g->shares)
+        l->life[g->id].piece = snug_round_up(
+            snug_type_bytes(&g->type) / (size_t)c->rows * (size_t)c->samples, SNUG_ALIGN);
+}
+
 void snug_chain_lives(snug_lowering *l)
 {
     const snug_program *p = &l->plan->program;
-    for (int32_t k = 0; k < p->n_chains; k++)
+    for (int32_t k = 0; k < p->n_chains; k++) {
+        if (p->chain[k].rows) live_in_rows(l, &p->chain[k]);
         for (int32_t i = p->chain[k].first; i <= p->chain[k].last; i++) {
             const snug_node *n = node_at(l, i);
             for (int j = 0; j < n->n_in; j++) live_through(l, &p->chain[k], n->in[j]);
             for (int j = 0; j < n->n_out; j++) live_through(l, &p->chain[k], n->out[j]);
         }
+    }
 }

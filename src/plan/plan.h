@@ -62,11 +62,12 @@ typedef struct snug_instr {
 } snug_instr;
 
 /* Instructions [first, last] that run piece by piece: `samples` samples at a time go through all of
- * them, on one thread (passes/chain.c). */
+ * them, on one thread (passes/chain.c); or a product and an update (passes/chain_updates.c), and
+ * `samples` of `rows` rows of the weight. */
 typedef struct snug_chain {
     int32_t first, last;
-    int64_t samples;
-    snug_place scratch; /* of all, a thread's `piece` bytes one behind another */
+    int64_t samples, rows; /* rows 0: of samples */
+    snug_place scratch;    /* of all, a thread's `piece` bytes one behind another */
 } snug_chain;
 
 typedef struct snug_program {

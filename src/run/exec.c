@@ -164,7 +164,7 @@ void snug_exec_destroy(snug_exec *e)
 /* ---- chains ------------------------------------------------------------------------------------
  */
 
-/* Samples [begin, begin + n) of a call, on a thread. */
+/* Samples [begin, begin + n) of a call, or rows of a weight, on a thread. */
 typedef struct piece {
     snug_exec *exec;
     const snug_chain *chain;
@@ -174,14 +174,27 @@ typedef struct piece {
     snug_tensor tensor[SNUG_MAX_IN + SNUG_MAX_OUT]; /* of the member that runs */
 } piece;
 
-/* The piece's part of a tensor: samples of a whole one, or the thread's own. */
+static int64_t extent(const snug_exec *e, const snug_chain *c)
+{
+    return c->rows ? c->rows : e->step.n_here;
+}
+
+/* Whether a piece has a part of a tensor: samples; or rows of what has the weight's shape. */
+static bool is_cut(const piece *p, const snug_tensor *t)
+{
+    const snug_shape *s = &t->type.shape;
+    if (!p->chain->rows) return s->n_dims > 0 && s->kind[0] == SNUG_AXIS_BATCH;
+    return s->n_dims == 2 && s->kind[0] != SNUG_AXIS_BATCH;
+}
+
+/* The piece's part of a tensor: of a whole one, or the thread's own. */
 static snug_tensor part_of(const piece *p, const snug_tensor *whole, const snug_place *place)
 {
     snug_tensor t = *whole;
-    if (t.type.shape.n_dims == 0 || t.type.shape.kind[0] != SNUG_AXIS_BATCH) return t;
-    int64_t n_here = p->exec->step.n_here;
-    size_t sample = snug_type_bytes(&t.type) / (size_t)n_here;
-    t.type.shape.dim[0] = t.type.shape.dim[0] / n_here * p->n;
+    if (!is_cut(p, &t)) return t;
+    int64_t n = extent(p->exec, p->chain);
+    size_t sample = snug_type_bytes(&t.type) / (size_t)n;
+    t.type.shape.dim[0] = t.type.shape.dim[0] / n * p->n;
     if (!t.data) return t;
     size_t at = place->piece ? place->piece * (size_t)p->thread : sample * (size_t)p->begin;
     t.data = (char *)t.data + at;
@@ -200,6 +213,7 @@ static void run_member(piece *p, const bound_instr *b)
     call.out = p->tensor + n->n_in;
     if ((n->op->flags & SNUG_OP_VIEW) && call.in[0].data == call.out[0].data) return;
     call.step = &p->step;
+    if (c->rows) call.row = p->begin, call.n_rows = p->n;
     call.queue = p->exec->device.inner;
     call.scratch_bytes = c->scratch.piece;
     if (call.scratch_bytes)
@@ -211,7 +225,9 @@ static piece piece_of(snug_exec *e, const snug_chain *c, int64_t index, int thre
 {
     piece p = {.exec = e, .chain = c, .step = e->step, .thread = thread};
     p.begin = index * c->samples;
-    p.n = e->step.n_here - p.begin < c->samples ? e->step.n_here - p.begin : c->samples;
+    const int64_t left = extent(e, c) - p.begin;
+    p.n = left < c->samples ? left : c->samples;
+    if (c->rows) return p;
     p.step.first_here += p.begin;
     p.step.n_here = p.n;
     return p;
@@ -219,7 +235,7 @@ static piece piece_of(snug_exec *e, const snug_chain *c, int64_t index, int thre
 
 static int64_t n_pieces(const snug_exec *e, const snug_chain *c)
 {
-    return (e->step.n_here + c->samples - 1) / c->samples;
+    return (extent(e, c) + c->samples - 1) / c->samples;
 }
 
 typedef struct chain_run {

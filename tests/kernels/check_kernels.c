@@ -215,6 +215,35 @@ static void check_kept(const subject *s)
     trial_close(&plain);
 }
 
+/* Some rows of a sum over rows of in[0], made alone. */
+static void check_rows(const subject *s)
+{
+    snug_step step = whole_step(case_samples(s->c));
+    trial whole, part;
+    if (!trial_make(&whole, s->op, s->c, &step)) return;
+    const snug_kernel *k = trial_kernel(&whole, s->tier);
+    const bool asked = k && k->rows && whole.n_in == 2 && trial_attr(&whole, "trans_a", 0) &&
+                       !trial_attr(&whole, "trans_b", 0);
+    if (asked) trial_run(&whole, k, pools[1]);
+    const int64_t all = whole.out[0].type.shape.dim[0];
+    for (int64_t n = 1; n <= all && asked; n = 3 * n + 2) {
+        if (!trial_make(&part, s->op, s->c, &step)) break;
+        snug_tensor *out = &part.out[0];
+        const size_t row = snug_type_bytes(&out->type) / (size_t)all;
+        char *begin = out->data;
+        for (part.row = 0; part.row < all; part.row += n) {
+            part.n_rows = all - part.row < n ? all - part.row : n;
+            out->type.shape.dim[0] = part.n_rows;
+            out->data = begin + (size_t)part.row * row;
+            trial_run(&part, k, pools[0]);
+        }
+        out->data = begin, out->type.shape.dim[0] = all;
+        if (!same_bits(&whole.out[0], out)) complain(s, "depends on the rows in a call", 0, 0);
+        trial_close(&part);
+    }
+    trial_close(&whole);
+}
+
 /* Bytes of rows [first, first + n of part) of `whole` against `part`. */
 static bool same_rows(const snug_tensor *whole, const snug_tensor *part, int64_t first)
 {
@@ -400,6 +429,7 @@ static void test_threads(void **state) { (void)state; each_kernel(check_threads)
 static void test_micro_batches(void **state) { (void)state; each_kernel(check_micro_batches); }
 static void test_alone(void **state) { (void)state; each_kernel(check_alone); }
 static void test_kept(void **state) { (void)state; each_kernel(check_kept); }
+static void test_rows(void **state) { (void)state; each_kernel(check_rows); }
 static void test_random(void **state) { (void)state; each_kernel(check_random); }
 /* clang-format on */
 
@@ -469,7 +499,8 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_reference),     cmocka_unit_test(test_in_place),
             cmocka_unit_test(test_first_only),    cmocka_unit_test(test_threads),
             cmocka_unit_test(test_micro_batches), cmocka_unit_test(test_alone),
-            cmocka_unit_test(test_kept),          cmocka_unit_test(test_random),
+            cmocka_unit_test(test_kept),          cmocka_unit_test(test_rows),
+            cmocka_unit_test(test_random),
         };
         failed = cmocka_run_group_tests(tests, NULL, NULL);
     }

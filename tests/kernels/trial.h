@@ -31,6 +31,7 @@ typedef struct trial {
     size_t scratch_bytes;
     snug_step step;
     int n_in, n_out;
+    int64_t row, n_rows; /* of out[0], which then has these alone; n_rows 0: all */
 } trial;
 
 static inline void *trial_alloc(size_t bytes)
@@ -235,6 +236,7 @@ static inline void trial_run_with(trial *t, const snug_kernel *k, snug_pool *poo
     snug_type in[SNUG_MAX_IN], out[SNUG_MAX_OUT];
     snug_sig sig = trial_sig(t, in, out);
     sig.kept = kept != NULL;
+    if (t->n_rows) in[0].shape.dim[in[0].shape.n_dims - 1] = t->n_rows;
     snug_queue queue = {pool};
     size_t bytes = k && k->scratch ? k->scratch(&sig, snug_pool_threads(pool)) : 0;
     if (!k && t->op->ref_scratch) bytes = t->op->ref_scratch(&sig);
@@ -255,7 +257,9 @@ static inline void trial_run_with(trial *t, const snug_kernel *k, snug_pool *poo
                       .queue = &queue,
                       .step = &t->step,
                       .node_key = 11,
-                      .way = trial_way};
+                      .way = trial_way,
+                      .row = t->row,
+                      .n_rows = t->n_rows};
     int64_t repeats = t->op->flags & SNUG_OP_ACROSS ? trial_attr(t, "n_micro", 1) : 1;
     if (repeats > 1) t->step.n_micro = repeats;
     for (int64_t m = 0; m < repeats; m++) {

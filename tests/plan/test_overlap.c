@@ -269,7 +269,7 @@ typedef struct extent {
     uint32_t extra;
 } extent;
 
-/* `samples`: how many the bytes are of; 0: they are of none. */
+/* `samples`: how many the bytes are of, or rows; 0: they are of none. */
 static extent extent_of(const walk *w, const snug_place *p, size_t bytes, int64_t samples)
 {
     extent x = {.at = p->offset + p->stride * (size_t)w->micro, .bytes = bytes};
@@ -313,6 +313,9 @@ static extent extent_of_value(const walk *w, const snug_value *v, const snug_pla
 {
     const snug_shape *s = &v->type.shape;
     bool batch = s->n_dims > 0 && s->kind[0] == SNUG_AXIS_BATCH;
+    if (w->chain && w->chain->rows) /* of a product and an update: the weight's are cut */
+        return extent_of(w, p, snug_type_bytes(&v->type),
+                         s->n_dims == 2 && !batch ? w->chain->rows : 0);
     return extent_of(w, p, snug_type_bytes(&v->type), batch ? snug_graph_batch(w->n->graph) : 0);
 }
 
@@ -412,13 +415,14 @@ static void step_compute(walk *w, const snug_instr *in)
 /* Threads side by side, an instruction at a time, each at a piece of its own. */
 static void step_chain(walk *w, const snug_chain *c)
 {
-    int64_t batch = snug_graph_batch(w->n->graph), threads = w->n->plan->config.threads;
+    int64_t all = c->rows ? c->rows : snug_graph_batch(w->n->graph);
+    int64_t threads = w->n->plan->config.threads;
     w->chain = c;
-    for (int64_t first = 0; first * c->samples < batch; first += threads)
+    for (int64_t first = 0; first * c->samples < all; first += threads)
         for (int32_t i = c->first; i <= c->last; i++)
             for (w->thread = 0; w->thread < threads; w->thread++) {
                 w->piece = first + w->thread;
-                if (w->piece * c->samples < batch) step_compute(w, &w->n->plan->program.instr[i]);
+                if (w->piece * c->samples < all) step_compute(w, &w->n->plan->program.instr[i]);
             }
     w->chain = NULL;
 }
@@ -496,7 +500,7 @@ static void values_are_read_as_written(void **state)
 {
     (void)state;
     char problem[200];
-    int chains = 0, own = 0; /* values of which a thread has pieces of its own */
+    int chains = 0, rows = 0, own = 0; /* values of which a thread has pieces of its own */
     for (uint64_t seed = 0; seed < N_GRAPHS; seed++)
         for (int mode = 0; mode < 6; mode++) {
             net n;
@@ -510,11 +514,13 @@ static void values_are_read_as_written(void **state)
             if (!walk_is_clean(&n, problem))
                 fail_msg("graph %d, mode %d: %s", (int)seed, mode, problem);
             chains += n.plan->program.n_chains;
+            for (int32_t i = 0; i < n.plan->program.n_chains; i++)
+                rows += n.plan->program.chain[i].rows > n.plan->program.chain[i].samples;
             for (int i = 0; i < n.graph->n_values; i++)
                 own += n.plan->place[i] && n.plan->place[i]->piece > 0;
             net_close(&n);
         }
-    assert_true(chains > N_GRAPHS && own > N_GRAPHS);
+    assert_true(chains > N_GRAPHS && own > N_GRAPHS && rows > 0);
 }
 
 /* The walk itself: values put where another is made during their life are found. */

@@ -93,6 +93,10 @@ static void k_matmul_f32(const snug_call *call)
     g.bias = call->n_in > 2 ? call->in[2].data : NULL;
     g.act = attrs->act;
     g.packed = call->kept != NULL, g.kept = call->kept;
+    if (call->n_rows) {
+        g.m = call->n_rows, g.a += call->row;
+        x.a = g.a;
+    }
     if (attrs->trans_a && a->type.shape.kind[0] == SNUG_AXIS_BATCH) gemm_leaves(&g, call->step);
     if (packed_suits(&g))
         packed_run(&g, call);
@@ -106,6 +110,7 @@ KERNEL_TABLE(matmul) = {
      .scratch = scratch,
      .run = k_matmul_f32,
      .keep_bytes = keep_bytes,
-     .keep = k_matmul_keep_f32},
+     .keep = k_matmul_keep_f32,
+     .rows = true},
     {0},
 };
