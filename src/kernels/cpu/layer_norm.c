@@ -5,7 +5,6 @@
  * deviations from it, whose own sum makes up for the mean's rounding. Gradients of weight and bias
  * are reductions over rows as in columns.h. */
 #include "kernels/cpu/columns.h"
-#include <math.h>
 
 /* Adds to two sums what the n elements at i contribute; lanes past n must add nothing. */
 typedef void (*row_term)(const void *arg, int64_t i, int n, vf sum[2]);
@@ -17,25 +16,22 @@ ALWAYS_INLINE void row_sums(int64_t n, row_term term, const void *arg, float out
     UNROLL for (int v = 0; v < 4; v++) s[v][0] = s[v][1] = vzero();
     for (; i + 4 * VLEN <= n; i += 4 * VLEN)
         UNROLL for (int v = 0; v < 4; v++) term(arg, i + v * VLEN, VLEN, s[v]);
-    UNROLL for (int v = 0; v < 4; v++)
-    {
-        if (i < n) term(arg, i, vlanes(i, n), s[v]);
-        i += VLEN;
-    }
+    if (i < n) UNROLL for (int v = 0; v < 4; v++)
+        {
+            if (i < n) term(arg, i, vlanes(i, n), s[v]);
+            i += VLEN;
+        }
     UNROLL for (int k = 0; k < 2; k++) out[k] =
         vsum(vadd(vadd(s[0][k], s[1][k]), vadd(s[2][k], s[3][k])));
 }
 
-/* Rows that go through each pass together, so that none waits for its own sums. The next ones to be
- * read and written are asked for meanwhile. */
-enum { ROWS = 8 };
+/* Rows that go through each pass together, so that none waits for its own sums; more of them where
+ * they are short. The next ones to be read are asked for meanwhile. */
+enum { ROWS = 8, SHORT_ROWS = 32, ROWS_UP = ROWS > VLEN ? ROWS : VLEN };
 
-static inline void ask_for(const float *in, const float *out, int64_t n)
+static inline void ask_for(const float *in, int64_t n)
 {
-    for (int64_t i = 0; i < n; i += 16) {
-        __builtin_prefetch(in + i, 0);
-        __builtin_prefetch(out + i, 1);
-    }
+    for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(in + i, 0);
 }
 
 static const float *floats(const snug_call *c, int input)
@@ -84,14 +80,44 @@ ALWAYS_INLINE void norm_at(const void *arg, int64_t i, int n)
     vstore_upto(r->y + i, y, n);
 }
 
-static double epsilon_of(const snug_call *c)
+ALWAYS_INLINE void norm_whole_at(const void *arg, int64_t i, int n)
 {
-    return ((const snug_layer_norm_attrs *)c->attrs)->epsilon;
+    const norm_row *r = arg;
+    vf xhat = vmul(vsub(vload_upto(r->x + i, n), r->mean), r->inv_std);
+    vf y = vmul(xhat, vload_upto(r->weight + i, n));
+    vstore_upto(r->y + i, vadd(y, vload_upto(r->bias + i, n)), n);
 }
 
-static float inverse_root(double mean_square, double epsilon)
+static inline void norm_each(int64_t n, const norm_row *r)
 {
-    return (float)(1 / sqrt((mean_square > 0 ? mean_square : 0) + epsilon));
+    if (r->weight && r->bias)
+        span_each(0, n, norm_whole_at, r);
+    else
+        span_each(0, n, norm_at, r);
+}
+
+static float epsilon_of(const snug_call *c)
+{
+    return (float)((const snug_layer_norm_attrs *)c->attrs)->epsilon;
+}
+
+/* 1 / sqrt(mean_square + epsilon), where it is not negative. */
+static inline vf inverse_root(vf mean_square, float epsilon)
+{
+    return vdiv(vset1(1), vsqrt(vadd(vmax(vzero(), mean_square), vset1(epsilon))));
+}
+
+/* Means that pivots and the sums of deviations from them give, and inv_std from those of squares,
+ * in their places. */
+static void conclude_rows(const snug_call *c, int n_rows, float *mean, const float *sum, float *inv)
+{
+    const vf each = vset1(1 / (float)snug_shape_last(&c->in[0].type.shape));
+    for (int i = 0; i < n_rows; i += VLEN) {
+        const vf off = vload(sum + i), drift = vmul(off, each);
+        const vf var = vmul(vfma(vneg(off), drift, vload(inv + i)), each);
+        vstore(mean + i, vadd(vload(mean + i), drift));
+        vstore(inv + i, inverse_root(var, epsilon_of(c)));
+    }
 }
 
 static norm_row norm_row_of(const snug_call *c, int64_t r, int64_t n)
@@ -105,56 +131,130 @@ static norm_row norm_row_of(const snug_call *c, int64_t r, int64_t n)
 
 static void layer_norm_some(const snug_call *c, int64_t first, int n_rows)
 {
-    int64_t n = snug_shape_last(&c->in[0].type.shape);
-    float *means = c->out[1].data, *inv_stds = c->out[2].data;
-    float pivot[ROWS], sum[ROWS][2], mean[ROWS], inv_std[ROWS];
+    const int64_t n = snug_shape_last(&c->in[0].type.shape);
+    const float each = 1 / (float)n;
+    float *means = c->out[1].data, *inv_stds = c->out[2].data, two[2];
+    float mean[ROWS_UP] = {0}, sum[ROWS_UP] = {0}, inv_std[ROWS_UP] = {0};
     for (int i = 0; i < n_rows; i++) {
         norm_row k = norm_row_of(c, first + i, n);
-        ask_for(k.x + ROWS * n, k.y + ROWS * n, n);
-        row_sums(n, sum_term, &k, sum[i]);
-        pivot[i] = sum[i][0] / (float)n;
+        ask_for(k.x + ROWS * n, n);
+        row_sums(n, sum_term, &k, two);
+        mean[i] = two[0] * each;
     }
     for (int i = 0; i < n_rows; i++) {
         norm_row k = norm_row_of(c, first + i, n);
-        k.mean = vset1(pivot[i]);
-        row_sums(n, deviation_term, &k, sum[i]);
+        k.mean = vset1(mean[i]);
+        row_sums(n, deviation_term, &k, two);
+        sum[i] = two[0], inv_std[i] = two[1];
     }
-    for (int i = 0; i < n_rows; i++) {
-        double drift = (double)sum[i][0] / (double)n;
-        double var = ((double)sum[i][1] - (double)sum[i][0] * drift) / (double)n;
-        mean[i] = (float)((double)pivot[i] + drift);
-        inv_std[i] = inverse_root(var, epsilon_of(c));
-        if (means) means[first + i] = mean[i];
-        if (inv_stds) inv_stds[first + i] = inv_std[i];
-    }
+    conclude_rows(c, n_rows, mean, sum, inv_std);
     for (int i = 0; i < n_rows; i++) {
         norm_row k = norm_row_of(c, first + i, n);
         k.mean = vset1(mean[i]), k.inv_std = vset1(inv_std[i]);
-        span_each(0, n, norm_at, &k);
+        norm_each(n, &k);
+        if (means) means[first + i] = mean[i];
+        if (inv_stds) inv_stds[first + i] = inv_std[i];
+    }
+}
+
+/* Rows of up to four vectors. */
+typedef struct short_rows {
+    const float *x;
+    float *y;
+    vf weight[4], bias[4];
+    int64_t n;
+    int lanes[4];
+} short_rows;
+
+/* Means of n_rows rows, sums of deviations from them and of their squares. */
+ALWAYS_INLINE void short_sums(const short_rows *k, int n_rows, float *mean, float *sum,
+                              float *square)
+{
+    const float each = 1 / (float)k->n;
+    for (int i = 0; i < n_rows; i++) {
+        vf x[4];
+        UNROLL for (int v = 0; v < 4; v++) x[v] = vload_n(k->x + i * k->n + v * VLEN, k->lanes[v]);
+        mean[i] = vsum(vadd(vadd(x[0], x[1]), vadd(x[2], x[3]))) * each;
+    }
+    for (int i = 0; i < n_rows; i++) {
+        vf d[4];
+        UNROLL for (int v = 0; v < 4; v++)
+        {
+            const vf x = vload_n(k->x + i * k->n + v * VLEN, k->lanes[v]);
+            d[v] = vselect(vmask_n(k->lanes[v]), vsub(x, vset1(mean[i])), vzero());
+        }
+        sum[i] = vsum(vadd(vadd(d[0], d[1]), vadd(d[2], d[3])));
+        square[i] =
+            vsum(vadd(vfma(d[1], d[1], vmul(d[0], d[0])), vfma(d[3], d[3], vmul(d[2], d[2]))));
+    }
+}
+
+ALWAYS_INLINE void short_results(const short_rows *k, int n_rows, const float *mean,
+                                 const float *inv)
+{
+    for (int i = 0; i < n_rows; i++) UNROLL for (int v = 0; v < 4; v++)
+        {
+            const vf x = vload_n(k->x + i * k->n + v * VLEN, k->lanes[v]);
+            const vf xhat = vmul(vsub(x, vset1(mean[i])), vset1(inv[i]));
+            vstore_n(k->y + i * k->n + v * VLEN, vadd(vmul(xhat, k->weight[v]), k->bias[v]),
+                     k->lanes[v]);
+        }
+}
+
+static void layer_norm_short(const snug_call *c, int64_t begin, int64_t end)
+{
+    const int64_t n = snug_shape_last(&c->in[0].type.shape);
+    const norm_row first = norm_row_of(c, begin, n);
+    float *means = c->out[1].data, *inv_stds = c->out[2].data;
+    short_rows k = {.x = first.x, .y = first.y, .n = n};
+    UNROLL for (int v = 0; v < 4; v++)
+    {
+        k.lanes[v] = v * VLEN < n ? vlanes(v * VLEN, n) : 0;
+        k.weight[v] = first.weight ? vload_n(first.weight + v * VLEN, k.lanes[v]) : vset1(1);
+        k.bias[v] = first.bias ? vload_n(first.bias + v * VLEN, k.lanes[v]) : vzero();
+    }
+    for (int64_t r = begin; r < end; r += SHORT_ROWS) {
+        float mean[SHORT_ROWS] = {0}, sum[SHORT_ROWS] = {0}, inv_std[SHORT_ROWS] = {0};
+        const int n_rows = end - r < SHORT_ROWS ? (int)(end - r) : SHORT_ROWS;
+        short_sums(&k, n_rows, mean, sum, inv_std);
+        conclude_rows(c, n_rows, mean, sum, inv_std);
+        short_results(&k, n_rows, mean, inv_std);
+        for (int i = 0; i < n_rows && means; i++) means[r + i] = mean[i];
+        for (int i = 0; i < n_rows && inv_stds; i++) inv_stds[r + i] = inv_std[i];
+        k.x += SHORT_ROWS * n, k.y += SHORT_ROWS * n;
     }
 }
 
 static void layer_norm_rows(const snug_call *c, int64_t begin, int64_t end)
 {
+    /* on narrower tiers too few rows are so short to be worth the code */
+    if (VLEN >= 16 && snug_shape_last(&c->in[0].type.shape) <= 4 * VLEN) {
+        layer_norm_short(c, begin, end);
+        return;
+    }
     for (int64_t r = begin; r < end; r += ROWS)
         layer_norm_some(c, r, end - r < ROWS ? (int)(end - r) : ROWS);
 }
 
 static void rms_norm_some(const snug_call *c, int64_t first, int n_rows)
 {
-    int64_t n = snug_shape_last(&c->in[0].type.shape);
-    float *inv_rms = c->out[1].data, sum[ROWS][2];
+    const int64_t n = snug_shape_last(&c->in[0].type.shape);
+    const float each = 1 / (float)n;
+    float *inv_rms = c->out[1].data, two[2];
+    float inv[ROWS_UP] = {0};
     for (int i = 0; i < n_rows; i++) {
         norm_row k = norm_row_of(c, first + i, n);
-        ask_for(k.x + ROWS * n, k.y + ROWS * n, n);
-        row_sums(n, square_term, &k, sum[i]);
+        ask_for(k.x + ROWS * n, n);
+        row_sums(n, square_term, &k, two);
+        inv[i] = two[0] * each;
     }
+    for (int i = 0; i < n_rows; i += VLEN)
+        vstore(inv + i, inverse_root(vload(inv + i), epsilon_of(c)));
     for (int i = 0; i < n_rows; i++) {
         norm_row k = norm_row_of(c, first + i, n);
-        float scale = inverse_root((double)sum[i][0] / (double)n, epsilon_of(c));
-        k.inv_std = vset1(scale);
+        k.inv_std = vset1(inv[i]);
         span_each(0, n, norm_at, &k);
-        if (inv_rms) inv_rms[first + i] = scale;
+        if (inv_rms) inv_rms[first + i] = inv[i];
     }
 }
 
@@ -247,7 +347,7 @@ static void grad_some(const snug_call *c, const grad_in *in, int64_t first, int 
     float sum[ROWS][2];
     for (int i = 0; i < n_rows; i++) {
         grad_row k = grad_row_of(c, in, first + i, n);
-        ask_for(k.x + ROWS * n, k.dx + ROWS * n, n);
+        ask_for(k.x + ROWS * n, n);
         row_sums(n, grad_term, &k, sum[i]);
     }
     for (int i = 0; i < n_rows; i++) {
