@@ -351,7 +351,8 @@ static bool by_direct_weight_can(const product *p)
 /* Where lda is set, the image itself is A. */
 static bool by_direct_weight_suit(const product *p)
 {
-    return p->g.lda == 0 && by_direct_weight_can(p);
+    return p->g.lda == 0 && by_direct_weight_can(p) &&
+           !direct_weight_copies_often(&p->g, &p->view);
 }
 
 static size_t by_direct_weight_scratch(const product *p, int threads)

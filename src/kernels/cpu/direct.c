@@ -11,7 +11,7 @@
 #define BAND_PIXELS 128 /* windows of a band, about */
 #define BAND_BYTES  ((int64_t)256 << 10)
 #define B_BYTES     ((int64_t)1 << 20)
-#define MIN_WIDTH   4 /* of the grid: narrower ones leave tiles empty */
+#define MIN_WIDTH   4 /* of the grid: narrower ones leave tiles empty; 2 at least */
 
 typedef struct direct {
     const gemm *g;
@@ -34,10 +34,7 @@ static direct direct_of(const gemm *g, const windows *v)
     if (d.rows > v->grid_h) d.rows = v->grid_h;
     d.bands = d.rows > 0 ? ceil_div(v->grid_h, d.rows) : 0;
     const int64_t across = (v->grid_w - 1) * v->stride_w + (v->kw - 1) * v->dilation_w + 1;
-    /* low tiles of one vector are slow, so rows are read on into the next line for one high tile */
-    const bool low =
-        v->grid_w < TILE_M && v->grid_w % TILE_STEP != 0 && g->n <= VLEN && v->kw > v->stride_w;
-    d.straight = v->cg == v->c && v->left == 0 && across <= v->w && !low;
+    d.straight = v->cg == v->c && v->left == 0 && across <= v->w;
     d.line = d.straight ? v->w * v->c : across * v->cg;
     d.lines = (d.rows - 1) * v->stride_h + (v->kh - 1) * v->dilation_h + 1;
     d.pixels = v->dilation_w == 1 ? v->kw : 1;
@@ -99,6 +96,7 @@ typedef struct strip {
     int64_t group, j0;
     int nv;
     bool whole; /* its tiles can go to C as they stand in registers */
+    int last;   /* columns of the last vector, where sums can go to C as they stand; else 0 */
     float *acc;
 } strip;
 
@@ -107,7 +105,8 @@ static strip strip_of(const gemm *g, int64_t group, int64_t j0, float *sums)
     const int64_t left = g->n - j0;
     strip s = {.group = group, .j0 = j0, .acc = sums + TILE_SIZE};
     s.nv = left < TILE_N ? (int)ceil_div(left, VLEN) : TILE_V;
-    s.whole = g->act == ACT_NONE && s.nv * VLEN <= left;
+    s.whole = g->act != ACT_GELU && s.nv * VLEN <= left;
+    if (g->act == ACT_NONE && !g->bias) s.last = vlanes((s.nv - 1) * VLEN, left);
     for (int64_t i = 0; i < TILE_M && s.whole && g->bias; i++)
         gemm_copy(sums + i * s.nv * VLEN, g->bias + group * g->n + j0, s.nv * VLEN);
     return s;
@@ -124,6 +123,16 @@ static float *row_of(const gemm *g, const strip *s, int64_t i, int64_t *ld)
     return rows[0] + s->j0;
 }
 
+/* Rows of a finished tile, to C's. */
+static void copy_tile(const strip *s, int64_t rows, float *to, int64_t ld)
+{
+    const float *from = s->acc;
+    for (int64_t i = 0; i < rows; i++, from += s->nv * VLEN, to += ld) {
+        if (s->nv > 1) vstore(to, vload(from));
+        vstore_n(to + (s->nv - 1) * VLEN, vload(from + (s->nv - 1) * VLEN), s->last);
+    }
+}
+
 /* Image rows of a sample from row y on. */
 typedef struct lines {
     const float *at;
@@ -134,6 +143,15 @@ typedef struct lines {
 static int64_t even_rows(int64_t left)
 {
     return ceil_div(ceil_div(left, ceil_div(left, TILE_M)), TILE_STEP) * TILE_STEP;
+}
+
+/* Whether all windows of a run are in the image, where it is read as it lies, or in the copy. */
+static bool reaches(const direct *d, const tile_run *run, int64_t rows)
+{
+    const windows *v = d->v;
+    const int64_t last = run->runs * (run->n + run->a_skip) - run->a_skip;
+    return !d->straight ||
+           run->a + (rows - 1) * run->a_row + last <= v->x + d->samples * v->h * d->line;
 }
 
 /* A strip over grid row gy, whose first window is number `first`. */
@@ -152,7 +170,9 @@ static void run_row(const direct *d, const strip *s, int64_t first, int64_t gy, 
                     .n = d->pixels * v->cg,
                     .runs = (end - ky) * v->kw / d->pixels,
                     .a_skip = d->skip - d->pixels * v->cg,
-                    .acc = s->acc};
+                    .acc = s->acc,
+                    .act = g->act};
+    float *const row = row_of(g, s, first, &run.out_ld);
     const float *line = from->at + (run.runs > 0 ? y + ky * v->dilation_h - from->y : 0) * d->line;
     run.b = d->b + s->group * d->b_floats + s->j0 * g->k + ky * v->kw * v->cg * step;
     for (int64_t x = 0, rows; x < n; x += rows) {
@@ -160,13 +180,18 @@ static void run_row(const direct *d, const strip *s, int64_t first, int64_t gy, 
         rows = even_rows(left);
         /* one that would not be full begins further left */
         if (rows > left && rows <= n) x = n - rows;
-        if (rows > n && d->straight) rows = n / TILE_STEP * TILE_STEP;
-        const gemm_tile t = {s->acc, s->group, first + x, rows > n ? n : rows, s->j0, s->nv};
         run.a = line + x * run.a_row;
-        run.out = s->whole && rows <= n ? row_of(g, s, first + x, &run.out_ld) : NULL;
+        /* one higher than a row reads on into the next line */
+        if (rows > n && !reaches(d, &run, rows)) rows = n / TILE_STEP * TILE_STEP;
+        const gemm_tile t = {s->acc, s->group, first + x, rows > n ? n : rows, s->j0, s->nv};
+        run.out = s->whole && rows <= n ? row + x * run.out_ld : NULL;
         run.merges = run.out && g->bias ? 1 : 0;
         tile_of(TILE_STRIDED, rows, s->nv)(&run);
-        if (!run.out) gemm_store(g, &t);
+        if (run.out) continue;
+        if (s->last > 0)
+            copy_tile(s, t.n, row + x * run.out_ld, run.out_ld);
+        else
+            gemm_store(g, &t);
     }
 }
 

@@ -16,6 +16,7 @@
 #define FEW_CHANNELS 8  /* fewer than these do not fill a tile */
 #define MOST_TILES   16 /* of a task */
 #define FEW_TILES    4  /* a task of fewer spends its time on B */
+#define MOST_COPIES  2  /* of a band, by strips of columns */
 #define COPY_TILES   3  /* which make it worth to copy B */
 
 typedef struct direct {
@@ -75,13 +76,19 @@ static void divide(direct *d)
         if (tasks >= GEMM_TASKS) break;
         if (d->parts < GEMM_PARTS && d->parts < d->leaves)
             d->parts *= 2;
-        else if (most > FEW_TILES)
+        else if (most > FEW_TILES && !(d->copies && d->parts == GEMM_PARTS))
             most /= 2;
         else
             break;
     }
     d->share = ceil_div(all, d->shares);
     d->depth = snug_leaf_depth(d->leaves / d->parts);
+}
+
+/* Channels that do not fill a tile. */
+static bool copies(const windows *v)
+{
+    return v->cg < FEW_CHANNELS || (v->cg < TILE_M && v->cg % TILE_STEP != 0);
 }
 
 static direct direct_of(const gemm *g, const windows *v)
@@ -92,7 +99,7 @@ static direct direct_of(const gemm *g, const windows *v)
     d.leaf_samples = g->leaves ? g->leaf_k / area : d.samples;
     while (d.leaf_samples % 2 == 0 && d.leaf_samples * area > SLOT_WINDOWS)
         d.leaf_samples /= 2, d.leaves *= 2;
-    d.copies = v->cg < FEW_CHANNELS || (v->cg < TILE_M && v->cg % TILE_STEP != 0);
+    d.copies = copies(v);
     d.rows = min64(ceil_div(BAND_WINDOWS, v->grid_w), v->grid_h);
     d.images = d.rows < v->grid_h ? 1 : max64(1, BAND_WINDOWS / area);
     d.pixels = d.copies && v->dilation_w == 1 ? v->kw : 1;
@@ -112,6 +119,11 @@ static direct direct_of(const gemm *g, const windows *v)
 bool direct_weight_suits(const gemm *g, const windows *v)
 {
     return v->grid_h > 0 && v->grid_w > 0 && direct_of(g, v).floats * 4 <= BAND_BYTES;
+}
+
+bool direct_weight_copies_often(const gemm *g, const windows *v)
+{
+    return copies(v) && g->n > MOST_COPIES * TILE_N;
 }
 
 static int64_t packed_floats(const direct *d)
