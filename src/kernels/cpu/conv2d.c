@@ -348,10 +348,10 @@ static bool by_direct_weight_can(const product *p)
     return direct_weight_suits(&p->g, &p->view);
 }
 
-/* Where lda is set, the image itself is A. */
+/* Where lda is set, the image itself is A; few rows of it are another matter. */
 static bool by_direct_weight_suit(const product *p)
 {
-    return p->g.lda == 0 && by_direct_weight_can(p) &&
+    return (p->g.lda == 0 || p->g.m < TILE_M) && by_direct_weight_can(p) &&
            !direct_weight_copies_often(&p->g, &p->view);
 }
 
