@@ -37,7 +37,7 @@ size_t planes_scratch(const gemm *g, const windows *v, int threads)
 {
     const plan d = plan_of(g, v);
     return (size_t)(own_floats(&d) * threads + g->k * VLEN) * sizeof(float) +
-           (size_t)g->k * sizeof(int64_t);
+           (size_t)round_up(g->k, 8) * sizeof(int64_t);
 }
 
 /* ---- tiles -------------------------------------------------------------------------------------
@@ -144,13 +144,12 @@ void planes_run(const gemm *g, const windows *v, const snug_call *call)
     const int threads = snug_queue_threads(call->queue);
     assert(planes_scratch(g, v, threads) <= call->scratch_bytes);
     d.at = call->scratch;
-    d.w = (float *)(d.at + g->k);
+    d.w = (float *)(d.at + round_up(g->k, 8));
     d.own = d.w + g->k * VLEN;
     g->pack_b(g, &(gemm_block){.ni = g->n, .nk = g->k, .out = d.w});
-    for (int64_t k = 0; k < g->k; k++) {
-        d.at[k] = planes_place(&d.p, k);
+    planes_places(&d.p, d.at);
+    for (int64_t k = 0; k < g->k; k++)
         for (int64_t i = 0; i < PLANES_MOST; i++) d.w[k * PLANES_MOST + i] = d.w[k * VLEN + i];
-    }
     const int64_t samples = g->m / (v->grid_h * v->grid_w);
     gemm_parallel(g, call->queue, samples * d.p.bands, band_task, &d);
 }

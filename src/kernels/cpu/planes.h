@@ -51,13 +51,16 @@ static inline int64_t planes_macs(const windows *v, int64_t n)
     return v->grid_h * p.width * p.places * ((n + step - 1) / step * step);
 }
 
-/* Where place (ky, kx, c) of the first window of a band is. */
-static inline int64_t planes_place(const planes *p, int64_t place)
+/* Where places (ky, kx, c) of the first window of a band are. */
+static inline void planes_places(const planes *p, int64_t *at)
 {
     const windows *v = p->v;
-    const int64_t c = place % v->c, tap = place / v->c;
-    const int64_t ky = tap / v->kw * v->dilation_h, kx = tap % v->kw * v->dilation_w;
-    return ky * p->line + (kx % v->stride_w * v->c + c) * p->pitch + kx / v->stride_w;
+    for (int64_t ky = 0; ky < v->kh; ky++)
+        for (int64_t kx = 0; kx < v->kw; kx++) {
+            const int64_t x = kx * v->dilation_w, phase = x % v->stride_w;
+            const int64_t pixel = ky * v->dilation_h * p->line + x / v->stride_w;
+            for (int64_t c = 0; c < v->c; c++) *at++ = pixel + (phase * v->c + c) * p->pitch;
+        }
 }
 
 /* VLEN places of n floats each, `apart`, into planes, `pitch` floats apart: a float to each. */

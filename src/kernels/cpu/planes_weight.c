@@ -25,6 +25,7 @@ typedef struct plan {
     int64_t depth;               /* partials on the stack of slots */
     int64_t band, dy, copy;      /* floats of the planes of x and dy; of a copied line */
     float *own, *part;
+    int64_t *at; /* of every place of the window: the first window's */
 } plan;
 
 /* A task's share, and its buffers. */
@@ -54,7 +55,8 @@ static plan plan_of(const gemm *g, const windows *v)
 
 static int64_t own_floats(const plan *d)
 {
-    return d->band + d->dy + d->copy + d->share * DOT_PLACES * d->g->n * (VLEN + d->depth);
+    const int64_t sums = d->share * DOT_PLACES * d->g->n * (VLEN + d->depth);
+    return d->band + d->dy + d->copy + round_up(sums, 16);
 }
 
 bool planes_weight_suits(const gemm *g, const windows *v)
@@ -66,7 +68,8 @@ size_t planes_weight_scratch(const gemm *g, const windows *v, int threads)
 {
     const plan d = plan_of(g, v);
     const int64_t parts = d.parts > 1 ? d.parts * g->m * g->n : 0;
-    return (size_t)(own_floats(&d) * threads + parts) * sizeof(float);
+    return (size_t)(own_floats(&d) * threads + parts) * sizeof(float) +
+           (size_t)round_up(g->m, 8) * sizeof *d.at;
 }
 
 /* ---- tiles -------------------------------------------------------------------------------------
@@ -158,7 +161,7 @@ static void run_band(const work *w, int64_t sample, int64_t gy, bool carry)
                  .carry = carry};
     for (int64_t i = w->dot0; i < w->dot1; i++) {
         for (int64_t k = 0; k < DOT_PLACES; k++)
-            t.x[k] = w->band + planes_place(p, min64(i * DOT_PLACES + k, d->g->m - 1));
+            t.x[k] = w->band + d->at[min64(i * DOT_PLACES + k, d->g->m - 1)];
         for (int64_t f = 0; f < n; f += most) {
             t.dy = w->dy + f * t.dy_plane;
             t.acc = w->acc + ((i - w->dot0) * DOT_PLACES * n + f) * VLEN;
@@ -208,7 +211,9 @@ void planes_weight_run(const gemm *g, const windows *v, const snug_call *call)
     plan d = plan_of(g, v);
     const int threads = snug_queue_threads(call->queue);
     assert(planes_weight_scratch(g, v, threads) <= call->scratch_bytes);
-    d.own = call->scratch;
+    d.at = call->scratch;
+    d.own = (float *)(d.at + round_up(g->m, 8));
+    planes_places(&d.p, d.at);
     d.part = d.own + own_floats(&d) * threads;
     gemm_parallel(g, call->queue, d.parts * d.shares, share_task, &d);
     if (d.parts > 1) gemm_combine(g, call->queue, d.part, d.parts);
