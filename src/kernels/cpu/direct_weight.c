@@ -13,6 +13,7 @@
 #define BAND_WINDOWS 256  /* of a band, about */
 #define SLOT_WINDOWS 4096 /* of a leaf slot; longer ones are halved, if they can be */
 #define BAND_BYTES   ((int64_t)256 << 10)
+#define AHEAD_BYTES  ((int64_t)4 << 20)
 #define FEW_CHANNELS 8  /* fewer than these do not fill a tile */
 #define MOST_TILES   16 /* of a task */
 #define FEW_TILES    4  /* a task of fewer spends its time on B */
@@ -199,6 +200,21 @@ static void walk_image(const work *w, const band *b, const piece *p, tile_run *r
     run->b_jump = (b->rows - run->runs) * v->grid_w * run->b_step;
 }
 
+/* Where x stays in no near cache, the windows of a tile ask for as many pixels of the band to come,
+ * each stretch for others. */
+static void ask_ahead(const work *w, const band *b, int64_t stretch, int64_t i0, tile_run *run)
+{
+    const direct *d = w->d;
+    const windows *v = d->v;
+    const int64_t rows = b->rows < v->grid_h ? b->rows * v->stride_h : v->h;
+    const int64_t pixels = b->images * rows * v->w, each = b->images * b->rows * v->grid_w;
+    if (pixels == 0 || d->samples * v->h * v->w * v->c * 4 < AHEAD_BYTES) return;
+    const int64_t first = (b->first * v->h + b->gy * v->stride_h) * v->w + pixels;
+    run->ahead = v->x + (first + stretch * each % pixels) * v->c + w->group * v->cg + i0;
+    run->ahead_step = v->c;
+    run->ahead_more = TILE_M - 1;
+}
+
 /* Over a copy of the band. */
 static void walk_copy(const work *w, const band *b, const piece *p, tile_run *run)
 {
@@ -257,6 +273,7 @@ static void run_band(const work *w, const band *b, tile_run run)
             walk_copy(w, b, &p, &one);
         else
             walk_image(w, b, &p, &one);
+        if (!d->copies) ask_ahead(w, b, i % d->stretches, p.i0, &one);
         tile_of(TILE_BY_K, p.n, w->nv)(&one);
     }
 }
