@@ -258,7 +258,22 @@ static const float *columns_of(const work *w, const band *b, int64_t *step)
     return w->packed;
 }
 
-/* The next windows of the chains; `merges` of the partial sums follow. */
+/* The first place of a piece that no tile before it has. */
+static int64_t row_of(const direct *d, const piece *p)
+{
+    return (p->ky * d->v->kw + p->kx) * d->v->cg + p->i0 + p->again;
+}
+
+/* Where a finished tile goes as it stands in registers; NULL: finish_tiles. */
+static float *place_of(const work *w, const piece *p)
+{
+    const gemm *g = w->d->g;
+    const bool whole = p->again == 0 && p->n % TILE_STEP == 0 && w->j0 + w->nv * VLEN <= g->n;
+    if (w->d->parts > 1 || !whole) return NULL;
+    return g->c + w->group * g->n + row_of(w->d, p) * g->ldc + w->j0;
+}
+
+/* The next windows of the chains; `merges` of the partial sums follow; `out` tells of the last. */
 static void run_band(const work *w, const band *b, tile_run run)
 {
     const direct *d = w->d;
@@ -274,6 +289,7 @@ static void run_band(const work *w, const band *b, tile_run run)
         else
             walk_image(w, b, &p, &one);
         if (!d->copies) ask_ahead(w, b, i % d->stretches, p.i0, &one);
+        if (run.out) one.out = place_of(w, &p);
         tile_of(TILE_BY_K, p.n, w->nv)(&one);
     }
 }
@@ -286,8 +302,10 @@ static void run_slot(const work *w, int64_t slot)
     int64_t begin = min64(slot * d->leaf_samples, d->samples);
     int64_t end = min64(begin + d->leaf_samples, d->samples), grid_h = d->v->grid_h;
     int merges = snug_leaf_merges(number);
+    float *const out = slot + 1 == w->slot1 ? d->g->c : NULL;
     tile_run run = {.a = w->packed, .acc = w->acc + level * TILE_SIZE, .merges = merges};
-    if (begin == end) run_band(w, &(band){0}, run);
+    run.out_ld = d->g->ldc;
+    if (begin == end) run.out = out, run_band(w, &(band){0}, run);
     for (band b = {.first = begin}; b.first < end; b.first += b.images) {
         b.images = min64(d->images, end - b.first);
         for (b.gy = 0; b.gy < grid_h; b.gy += b.rows) {
@@ -295,6 +313,7 @@ static void run_slot(const work *w, int64_t slot)
             bool last = b.first + b.images == end && b.gy + b.rows == grid_h;
             run.carry = b.first > begin || b.gy > 0;
             run.merges = last ? merges : 0;
+            run.out = last ? out : NULL;
             run_band(w, &b, run);
         }
     }
@@ -310,9 +329,9 @@ static void finish_tiles(const work *w, int64_t part)
     for (int64_t i = w->tile0; i < w->tile1; i++) {
         piece p = piece_of(d, i);
         const float *sums = w->acc + (i - w->tile0) * d->depth * TILE_SIZE;
-        const int64_t i0 = (p.ky * d->v->kw + p.kx) * d->v->cg + p.i0 + p.again;
         const gemm_tile t = {
-            sums + p.again * w->nv * VLEN, w->group, i0, p.n - p.again, w->j0, w->nv};
+            sums + p.again * w->nv * VLEN, w->group, row_of(d, &p), p.n - p.again, w->j0, w->nv};
+        if (place_of(w, &p)) continue;
         if (d->parts == 1)
             gemm_store(g, &t);
         else
