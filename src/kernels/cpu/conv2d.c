@@ -323,6 +323,11 @@ static bool by_planes_weight_can(const product *p)
     return planes_weight_suits(&p->g, &p->view);
 }
 
+static bool by_planes_weight_suit(const product *p)
+{
+    return by_planes_weight_can(p) && !direct_weight_swaps(&p->g, &p->view);
+}
+
 static size_t by_planes_weight_scratch(const product *p, int threads)
 {
     return planes_weight_scratch(&p->g, &p->view, threads);
@@ -351,8 +356,8 @@ static bool by_direct_weight_can(const product *p)
 /* Where lda is set, the image itself is A; few rows of it are another matter. */
 static bool by_direct_weight_suit(const product *p)
 {
-    return (p->g.lda == 0 || p->g.m < TILE_M) && by_direct_weight_can(p) &&
-           !direct_weight_copies_often(&p->g, &p->view);
+    return (p->g.lda == 0 || p->g.m < TILE_M || direct_weight_swaps(&p->g, &p->view)) &&
+           by_direct_weight_can(p) && !direct_weight_copies_often(&p->g, &p->view);
 }
 
 static size_t by_direct_weight_scratch(const product *p, int threads)
@@ -366,7 +371,7 @@ static void by_direct_weight_run(const product *p, const snug_call *call)
 }
 
 static const way weight_ways[] = {
-    {by_planes_weight_can, by_planes_weight_can, by_planes_weight_scratch, by_planes_weight_run,
+    {by_planes_weight_can, by_planes_weight_suit, by_planes_weight_scratch, by_planes_weight_run,
      NULL, NULL},
     {by_winograd_can, by_winograd_suit, by_winograd_weight_scratch, by_winograd_weight_run, NULL,
      NULL},

@@ -13,6 +13,8 @@ size_t SNUG_TIER_SYMBOL(direct_scratch)(const gemm *g, const windows *v, int thr
 void SNUG_TIER_SYMBOL(direct_run)(const gemm *g, const windows *v, const snug_call *call);
 /* The same for the gradient of the weights: g's columns of A are v's windows, B is call->in[1]. */
 bool SNUG_TIER_SYMBOL(direct_weight_suits)(const gemm *g, const windows *v);
+/* Whether filters, which are few, do not leave tiles empty. */
+bool SNUG_TIER_SYMBOL(direct_weight_swaps)(const gemm *g, const windows *v);
 /* Whether strip after strip of many columns copies the image for itself: gemm_run gathers once. */
 bool SNUG_TIER_SYMBOL(direct_weight_copies_often)(const gemm *g, const windows *v);
 size_t SNUG_TIER_SYMBOL(direct_weight_scratch)(const gemm *g, const windows *v, int threads);
@@ -22,6 +24,7 @@ void SNUG_TIER_SYMBOL(direct_weight_run)(const gemm *g, const windows *v, const 
 #define direct_run                 SNUG_TIER_SYMBOL(direct_run)
 #define direct_weight_suits        SNUG_TIER_SYMBOL(direct_weight_suits)
 #define direct_weight_copies_often SNUG_TIER_SYMBOL(direct_weight_copies_often)
+#define direct_weight_swaps        SNUG_TIER_SYMBOL(direct_weight_swaps)
 #define direct_weight_scratch      SNUG_TIER_SYMBOL(direct_weight_scratch)
 #define direct_weight_run          SNUG_TIER_SYMBOL(direct_weight_run)
 

@@ -3,9 +3,11 @@
  * counts the windows of the batch. A stretch is places whose floats are adjacent in the image: the
  * channels of a pixel of the window. A tile has places of a stretch and walks over the image as it
  * is, window by window; windows whose pixel is outside the image are left out, for they add zeros.
- * Where a pixel has few channels, a stretch is a row of the window instead, and the tile walks over
- * a copy of the image with its padding. A task has some tiles, a strip of columns and an aligned
- * group of leaf slots; it takes a band of windows at a time, whose columns of B it copies. */
+ * Where filters would leave more of a tile empty than channels, the two change places: vectors run
+ * along channels. Where a pixel has few channels, a stretch is a row of the window instead, and the
+ * tile walks over a copy of the image with its padding. A task has some tiles, a strip of columns
+ * and an aligned group of leaf slots; it takes a band of windows at a time, whose columns of B it
+ * copies. */
 #include "kernels/cpu/direct.h"
 #include "kernels/cpu/tile.h"
 #include <assert.h>
@@ -26,6 +28,8 @@ typedef struct direct {
     const float *b; /* [windows][ldb], of all groups */
     int64_t samples, leaf_samples, leaves;
     bool copies;                   /* bands, with their padding */
+    bool swaps;                    /* tiles' rows are filters, their vectors channels */
+    int64_t columns;               /* filters of a task at most */
     int64_t rows, images;          /* grid rows of a band; images, when it has all their rows */
     int64_t line, floats;          /* of a copied band: floats of a line, of all lines */
     int64_t pixels, stretches;     /* of the window in a stretch; in the window */
@@ -49,7 +53,8 @@ typedef struct band {
     int64_t first, images, gy, rows;
 } band;
 
-/* Places [i0, i0 + n) of a stretch, which begins at the window's pixel (ky, kx). */
+/* Places [i0, i0 + n) of a stretch, which begins at the window's pixel (ky, kx): rows of a tile, or
+ * whole vectors. */
 typedef struct piece {
     int64_t ky, kx, i0, n;
     int64_t again; /* the first of them are those of a tile before, too */
@@ -70,7 +75,7 @@ static void divide(direct *d)
 {
     const int64_t all = d->stretches * d->tiles;
     int64_t most = MOST_TILES;
-    d->strips = ceil_div(d->g->n, TILE_N);
+    d->strips = ceil_div(d->g->n, d->columns);
     for (;;) {
         d->shares = ceil_div(all, most);
         int64_t tasks = d->g->groups * d->shares * d->strips * d->parts;
@@ -92,6 +97,14 @@ static bool copies(const windows *v)
     return v->cg < FEW_CHANNELS || (v->cg < TILE_M && v->cg % TILE_STEP != 0);
 }
 
+/* Whether more of a tile is used when filters are its rows. */
+static bool swaps(const gemm *g, const windows *v)
+{
+    const int64_t n = g->n, c = v->cg;
+    const int64_t as_rows = round_up(n, TILE_STEP) * round_up(c, VLEN);
+    return c >= VLEN && !copies(v) && 8 * as_rows <= 7 * round_up(n, VLEN) * round_up(c, TILE_STEP);
+}
+
 static direct direct_of(const gemm *g, const windows *v)
 {
     direct d = {.g = g, .v = v, .parts = 1, .leaves = g->leaves ? g->leaves : 1};
@@ -100,13 +113,14 @@ static direct direct_of(const gemm *g, const windows *v)
     d.leaf_samples = g->leaves ? g->leaf_k / area : d.samples;
     while (d.leaf_samples % 2 == 0 && d.leaf_samples * area > SLOT_WINDOWS)
         d.leaf_samples /= 2, d.leaves *= 2;
-    d.copies = copies(v);
+    d.copies = copies(v), d.swaps = swaps(g, v);
+    d.columns = d.swaps ? TILE_M : TILE_N;
     d.rows = min64(ceil_div(BAND_WINDOWS, v->grid_w), v->grid_h);
     d.images = d.rows < v->grid_h ? 1 : max64(1, BAND_WINDOWS / area);
     d.pixels = d.copies && v->dilation_w == 1 ? v->kw : 1;
     d.stretches = v->kh * v->kw / d.pixels;
     d.places = d.pixels * v->cg;
-    d.tiles = ceil_div(d.places, TILE_M);
+    d.tiles = ceil_div(d.places, d.swaps ? d.places < TILE_N ? VLEN : TILE_N : TILE_M);
     if (d.copies) {
         d.line = ((v->grid_w - 1) * v->stride_w + (v->kw - 1) * v->dilation_w + 1) * v->cg;
         const int64_t image = lines_of(v, d.rows) * d.line;
@@ -120,6 +134,11 @@ static direct direct_of(const gemm *g, const windows *v)
 bool direct_weight_suits(const gemm *g, const windows *v)
 {
     return v->grid_h > 0 && v->grid_w > 0 && direct_of(g, v).floats * 4 <= BAND_BYTES;
+}
+
+bool direct_weight_swaps(const gemm *g, const windows *v)
+{
+    return swaps(g, v);
 }
 
 bool direct_weight_copies_often(const gemm *g, const windows *v)
@@ -144,12 +163,25 @@ size_t direct_weight_scratch(const gemm *g, const windows *v, int threads)
     return (size_t)(own_floats(&d) * threads + parts) * sizeof(float);
 }
 
+/* Vectors of channels: the last, which ends with the pixel, begins early enough to be whole. */
+static void piece_across(const direct *d, int64_t tile, piece *p)
+{
+    const int64_t most = d->places < TILE_N ? VLEN : TILE_N;
+    p->n = min64(most, round_up(d->places - tile * most, VLEN));
+    p->i0 = min64(tile * most, d->places - p->n);
+    p->again = tile * most - p->i0;
+}
+
 /* Tile number i of a group: stretches change fastest. The last two of a stretch share evenly; over
  * the image itself, where what follows may not be read, the last ends with the stretch. */
 static piece piece_of(const direct *d, int64_t i)
 {
     int64_t pixel = i % d->stretches * d->pixels, tile = i / d->stretches;
     piece p = {.ky = pixel / d->v->kw, .kx = pixel % d->v->kw, .i0 = tile * TILE_M, .n = TILE_M};
+    if (d->swaps) {
+        piece_across(d, tile, &p);
+        return p;
+    }
     int64_t last2 = d->tiles - 2, rest = d->places - last2 * TILE_M;
     if (tile >= last2 && last2 >= 0) {
         int64_t half = ceil_div(ceil_div(rest, 2), TILE_STEP) * TILE_STEP;
@@ -215,6 +247,14 @@ static void ask_ahead(const work *w, const band *b, int64_t stretch, int64_t i0,
     run->ahead_more = TILE_M - 1;
 }
 
+/* A and B change places. */
+static void swap(tile_run *run)
+{
+    const tile_run was = *run;
+    run->a = was.b, run->a_step = was.b_step, run->a_skip = was.b_skip, run->a_jump = was.b_jump;
+    run->b = was.a, run->b_step = was.a_step, run->b_skip = was.a_skip, run->b_jump = was.a_jump;
+}
+
 /* Over a copy of the band. */
 static void walk_copy(const work *w, const band *b, const piece *p, tile_run *run)
 {
@@ -269,7 +309,7 @@ static float *place_of(const work *w, const piece *p)
 {
     const gemm *g = w->d->g;
     const bool whole = p->again == 0 && p->n % TILE_STEP == 0 && w->j0 + w->nv * VLEN <= g->n;
-    if (w->d->parts > 1 || !whole) return NULL;
+    if (w->d->parts > 1 || w->d->swaps || !whole) return NULL;
     return g->c + w->group * g->n + row_of(w->d, p) * g->ldc + w->j0;
 }
 
@@ -290,7 +330,10 @@ static void run_band(const work *w, const band *b, tile_run run)
             walk_image(w, b, &p, &one);
         if (!d->copies) ask_ahead(w, b, i % d->stretches, p.i0, &one);
         if (run.out) one.out = place_of(w, &p);
-        tile_of(TILE_BY_K, p.n, w->nv)(&one);
+        if (d->swaps)
+            swap(&one), tile_of(TILE_BY_K, min64(d->g->n - w->j0, TILE_M), p.n / VLEN)(&one);
+        else
+            tile_of(TILE_BY_K, p.n, w->nv)(&one);
     }
 }
 
@@ -322,20 +365,34 @@ static void run_slot(const work *w, int64_t slot)
 /* ---- tasks -------------------------------------------------------------------------------------
  */
 
+/* A tile whose rows are filters, turned. */
+static void store_turned(const work *w, const piece *p, const float *sums, float *part)
+{
+    const gemm *g = w->d->g;
+    const int64_t row = row_of(w->d, p), filters = min64(g->n - w->j0, TILE_M);
+    const int64_t ld = part ? g->n : g->ldc;
+    float *to = part ? part + (w->group * g->m + row) * ld : g->c + w->group * g->n + row * ld;
+    for (int64_t c = p->again; c < p->n; c++, to += ld)
+        for (int64_t f = 0; f < filters; f++) to[w->j0 + f] = sums[f * p->n + c];
+}
+
 static void finish_tiles(const work *w, int64_t part)
 {
     const direct *d = w->d;
     const gemm *g = d->g;
+    float *to_part = d->parts > 1 ? d->part + part * g->groups * g->m * g->n : NULL;
     for (int64_t i = w->tile0; i < w->tile1; i++) {
         piece p = piece_of(d, i);
         const float *sums = w->acc + (i - w->tile0) * d->depth * TILE_SIZE;
         const gemm_tile t = {
             sums + p.again * w->nv * VLEN, w->group, row_of(d, &p), p.n - p.again, w->j0, w->nv};
         if (place_of(w, &p)) continue;
-        if (d->parts == 1)
-            gemm_store(g, &t);
+        if (d->swaps)
+            store_turned(w, &p, sums, to_part);
+        else if (to_part)
+            gemm_store_part(g, &t, to_part);
         else
-            gemm_store_part(g, &t, d->part + part * g->groups * g->m * g->n);
+            gemm_store(g, &t);
     }
 }
 
@@ -347,10 +404,10 @@ static void share_task(void *arg, int64_t task, int thread)
     w.acc = w.packed + packed_floats(d);
     w.tile0 = task % d->shares * d->share, task /= d->shares;
     w.tile1 = min64(w.tile0 + d->share, d->stretches * d->tiles);
-    w.j0 = task % d->strips * TILE_N, task /= d->strips;
+    w.j0 = task % d->strips * d->columns, task /= d->strips;
     int64_t part = task % d->parts, slots = d->leaves / d->parts;
     w.group = task / d->parts;
-    w.nv = (int)min64(TILE_V, ceil_div(d->g->n - w.j0, VLEN));
+    w.nv = (int)ceil_div(min64(d->g->n - w.j0, d->columns), VLEN);
     w.slot0 = part * slots, w.slot1 = w.slot0 + slots;
     for (int64_t slot = w.slot0; slot < w.slot1; slot++) run_slot(&w, slot);
     finish_tiles(&w, part);
