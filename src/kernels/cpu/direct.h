@@ -13,7 +13,7 @@ size_t SNUG_TIER_SYMBOL(direct_scratch)(const gemm *g, const windows *v, int thr
 void SNUG_TIER_SYMBOL(direct_run)(const gemm *g, const windows *v, const snug_call *call);
 /* The same for the gradient of the weights: g's columns of A are v's windows, B is call->in[1]. */
 bool SNUG_TIER_SYMBOL(direct_weight_suits)(const gemm *g, const windows *v);
-/* Whether filters, which are few, do not leave tiles empty. */
+/* Whether filters, which are few, leave little of tiles empty. */
 bool SNUG_TIER_SYMBOL(direct_weight_swaps)(const gemm *g, const windows *v);
 /* Whether strip after strip of many columns copies the image for itself: gemm_run gathers once. */
 bool SNUG_TIER_SYMBOL(direct_weight_copies_often)(const gemm *g, const windows *v);

@@ -138,7 +138,7 @@ bool direct_weight_suits(const gemm *g, const windows *v)
 
 bool direct_weight_swaps(const gemm *g, const windows *v)
 {
-    return swaps(g, v);
+    return swaps(g, v) && 3 * v->cg >= 2 * round_up(v->cg, VLEN);
 }
 
 bool direct_weight_copies_often(const gemm *g, const windows *v)
