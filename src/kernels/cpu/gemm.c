@@ -20,10 +20,12 @@
 #define PREPACK_ROWS   768
 #define PREPACK_K      512
 #define TURNED_K       1536
-#define NARROW         64   /* columns of C */
-#define SLOT_K         4096 /* of a leaf slot; longer ones are halved, if they can be */
-#define FEW_TILES      24   /* of C: tasks divide k rather than C */
-#define LINE           16   /* floats of a cache line */
+#define STRIP_ROWS     9      /* from which a B that is to be turned is packed strip by strip, */
+#define STRIP_FLOATS   100000 /* if it has so many at most */
+#define NARROW         64     /* columns of C */
+#define SLOT_K         4096   /* of a leaf slot; longer ones are halved, if they can be */
+#define FEW_TILES      24     /* of C: tasks divide k rather than C */
+#define LINE           16     /* floats of a cache line */
 #define LINES          (TILE_N > LINE ? TILE_N / LINE : 1) /* across a strip */
 #define STRAIGHT_K     512 /* of k at a time, where no block packs its own; BLOCK_K elsewhere */
 #define STRAIGHT_LDA   (STRAIGHT_K + 16)
@@ -530,12 +532,23 @@ static int64_t rows_for_whole(const gemm *g)
     return g->k > g->n ? LONG_ROWS : TURNED_ROWS;
 }
 
-static bool packs_whole(const gemm *g)
+static bool could_be_packed(const gemm *g)
 {
     gemm packed = *g;
     packed.packed = !g->packed;
+    return packed_suits(&packed);
+}
+
+static bool packs_strips(const gemm *g)
+{
+    return g->b_by_n && g->m >= STRIP_ROWS && g->k <= TURNED_K && g->n * g->k <= STRIP_FLOATS &&
+           could_be_packed(g);
+}
+
+static bool packs_whole(const gemm *g)
+{
     return g->m >= rows_for_whole(g) && g->k <= (g->b_by_n ? TURNED_K : PREPACK_K) && !g->leaves &&
-           packed_suits(&packed) && gemm_keep_bytes(g) <= PREPACK_BYTES;
+           could_be_packed(g) && gemm_keep_bytes(g) <= PREPACK_BYTES;
 }
 
 size_t gemm_scratch(const gemm *g, int threads)
@@ -545,7 +558,8 @@ size_t gemm_scratch(const gemm *g, int threads)
     if (whole) few.m = rows_for_whole(g) - 1;
     if (!turns_by_k(g)) h.n = min64(few.m, most_across(g));
     const size_t across = h.n > 0 ? bytes_of(&h, threads) : 0, bytes = bytes_of(&few, threads);
-    return max_size(whole, max_size(bytes, across));
+    const size_t strips = packs_strips(g) ? packed_strips_scratch(g, threads) : 0;
+    return max_size(max_size(whole, strips), max_size(bytes, across));
 }
 
 size_t gemm_keep_bytes(const gemm *g)
@@ -604,6 +618,10 @@ void gemm_run(const gemm *g, const snug_call *call)
     if (g->groups * g->m * g->n == 0 || gemm_few(g, call->queue)) return;
     if (packs_whole(g)) {
         run_whole(g, call);
+        return;
+    }
+    if (packs_strips(g)) {
+        packed_strips_run(g, call);
         return;
     }
     if (g->leaves) halve_slots(&own, call->step);

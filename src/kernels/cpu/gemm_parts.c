@@ -4,6 +4,8 @@
 #include "kernels/cpu/activate.h"
 #include "kernels/cpu/gemm.h"
 
+#define AHEAD 64 /* floats of a row of B that are asked for before they are turned */
+
 void gemm_pack_b(const gemm_block *b, const float *from, int64_t ld)
 {
     for (int64_t s = 0; s * TILE_N < b->ni; s++) {
@@ -24,7 +26,10 @@ static void pack_square(float *to, int64_t to_ld, const float *from, int64_t ld,
                         int nk)
 {
     vf r[VLEN];
-    for (int i = 0; i < VLEN; i++) r[i] = i < columns ? vload_n(from + i * ld, nk) : vzero();
+    for (int i = 0; i < VLEN; i++) {
+        r[i] = i < columns ? vload_n(from + i * ld, nk) : vzero();
+        __builtin_prefetch(from + i * ld + AHEAD);
+    }
     vtranspose(r);
     for (int k = 0; k < nk; k++) vstore(to + k * to_ld, r[k]);
 }

@@ -247,6 +247,39 @@ void packed_run(const gemm *g, const snug_call *call)
     if (g->m * g->n > 0) multiply(g, call->queue);
 }
 
+/* ---- a strip of B at a time
+ * ----------------------------------------------------------------------
+ */
+
+typedef struct strips {
+    const gemm *g;
+    float *own; /* a thread's strip */
+} strips;
+
+static void strip_task(void *arg, int64_t task, int thread)
+{
+    const strips *w = arg;
+    gemm g = *w->g;
+    const int64_t j = task * TILE_N, rows[] = {0, g.m};
+    float *b = w->own + thread * g.k * TILE_N;
+    g.pack_b(w->g, &(gemm_block){.i0 = j, .ni = min64(TILE_N, g.n - j), .nk = g.k, .out = b});
+    g.kept = b, g.c += j, g.n -= j;
+    if (g.bias) g.bias += j;
+    one_strip(&g, 0, 0, g.m, true);
+    if (g.act == ACT_GELU) apply_gelu(&g, rows, (int64_t[]){0, min64(TILE_N, g.n)});
+}
+
+size_t packed_strips_scratch(const gemm *g, int threads)
+{
+    return (size_t)(threads * g->k * TILE_N) * sizeof(float);
+}
+
+void packed_strips_run(const gemm *g, const snug_call *call)
+{
+    strips w = {g, call->scratch};
+    gemm_parallel(g, call->queue, ceil_div(g->n, TILE_N), strip_task, &w);
+}
+
 /* ---- windows -----------------------------------------------------------------------------------
  */
 

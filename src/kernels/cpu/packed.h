@@ -21,9 +21,14 @@ static inline bool packed_windows_suit(const gemm *g, const windows *v)
 }
 
 void SNUG_TIER_SYMBOL(packed_run)(const gemm *g, const snug_call *call);
+/* The same of a B that is not packed: each strip is, before its tiles. */
+size_t SNUG_TIER_SYMBOL(packed_strips_scratch)(const gemm *g, int threads);
+void SNUG_TIER_SYMBOL(packed_strips_run)(const gemm *g, const snug_call *call);
 size_t SNUG_TIER_SYMBOL(packed_windows_scratch)(const gemm *g);
 void SNUG_TIER_SYMBOL(packed_windows_run)(const gemm *g, const windows *v, const snug_call *call);
 #define packed_run             SNUG_TIER_SYMBOL(packed_run)
+#define packed_strips_scratch  SNUG_TIER_SYMBOL(packed_strips_scratch)
+#define packed_strips_run      SNUG_TIER_SYMBOL(packed_strips_run)
 #define packed_windows_scratch SNUG_TIER_SYMBOL(packed_windows_scratch)
 #define packed_windows_run     SNUG_TIER_SYMBOL(packed_windows_run)
 
