@@ -97,8 +97,8 @@ static void normalise(const snug_call *c, const columns *l)
 
 typedef struct deviations {
     const float *x;
-    const float *pivot; /* near the mean, for the columns from `begin` */
-    int64_t begin;
+    const float *pivot;   /* near the mean, for the columns from `begin` */
+    int64_t begin, ahead; /* elements to what is looked at next */
 } deviations;
 
 ALWAYS_INLINE void sum_term(const void *arg, int64_t at, int64_t j, int n, vf sum[2])
@@ -111,6 +111,7 @@ ALWAYS_INLINE void sum_term(const void *arg, int64_t at, int64_t j, int n, vf su
 ALWAYS_INLINE void square_term(const void *arg, int64_t at, int64_t j, int n, vf sum[2])
 {
     const deviations *d = arg;
+    __builtin_prefetch(d->x + at + d->ahead, 0, 2);
     vf v = vsub(vload_upto(d->x + at, n), vload_upto(d->pivot + j - d->begin, n));
     if (n < VLEN) v = vselect(vmask_n(n), v, vzero());
     sum[0] = vadd(sum[0], v);
@@ -124,7 +125,10 @@ void norm_statistics(const columns *l, const column_block *b, const float *x, fl
     float pivot[COLUMN_FOLDED];
     const int64_t n_columns = b->end - b->begin;
     const vf scale = vset1(1 / (float)b->n_rows);
-    deviations d = {.x = x + b->row * l->n_columns, .begin = b->begin, .pivot = pivot};
+    deviations d = {.x = x + b->row * l->n_columns,
+                    .begin = b->begin,
+                    .pivot = pivot,
+                    .ahead = b->n_rows * l->n_columns};
     block_sums_of(l, b, sum_term, &d, 1, out);
     for (int64_t i = 0; i < n_columns; i += VLEN)
         vstore(pivot + i, vmul(vload_upto(out[0] + i, vlanes(i, n_columns)), scale));
