@@ -341,7 +341,6 @@ static const snug_case conv2d_cases[] = {
     static const snug_conv2d_attrs name = {__VA_ARGS__, .in_h = ih, .in_w = iw, .kernel_h = k1,    \
                                            .kernel_w = k2}
 BACK(g_one, 1, 1, 1, 1, STRIDE(1), .groups = 1);
-BACK(g_pixels, 5, 6, 1, 1, STRIDE(1), .groups = 1);
 BACK(g_valid, 6, 5, 3, 2, STRIDE(1), .groups = 1);
 BACK(g_same5, 4, 3, 5, 5, STRIDE(1), PAD(2), .groups = 1);
 BACK(g_down, 8, 6, 3, 3, STRIDE(2), .pad_bottom = 1, .pad_right = 1, .groups = 1);
@@ -405,10 +404,6 @@ static const snug_case grad_input_cases[] = {
      .n_in = 2,
      .in = INPUTS(BATCH(4, 2, 2, 40), FIXED(1, 1, 48, 40))},
     {.name = "one", .attrs = &g_one, .n_in = 2, .in = INPUTS(BATCH(1, 1, 1, 1), FIXED(1, 1, 1, 1))},
-    {.name = "pixels",
-     .attrs = &g_pixels,
-     .n_in = 2,
-     .in = INPUTS(BATCH(3, 5, 6, 21), FIXED(1, 1, 7, 21))},
     {.name = "valid",
      .attrs = &g_valid,
      .n_in = 2,
