@@ -10,6 +10,8 @@
 #include "kernels/cpu/depthwise.h"
 #include "kernels/cpu/activate.h"
 
+#define NOINLINE __attribute__((noinline)) /* one for all that need it */
+
 enum {
     BAND_ROWS = 32,        /* rows that a task walks together */
     MAX_PHASES = 4,        /* whose rows' axes are found once a task */
@@ -149,43 +151,79 @@ ALWAYS_INLINE void tile_vector(const tile *t, form f, row_view r, const float *b
     if (t->act == ACT_GELU) gelu_pixels(t, r.y, lanes);
 }
 
-ALWAYS_INLINE void tile_channels(const tile *t, form f, row_view r, int64_t n_channels)
+/* The last channels, which fill no vector. */
+typedef void (*tail_fn)(const tile *t, row_view r, const float *bias, int lanes);
+
+ALWAYS_INLINE void tile_channels(const tile *t, form f, tail_fn tail, row_view r,
+                                 int64_t n_channels)
 {
-    const form tail = {f.taps, f.step, f.up, true};
     const float *bias = t->bias;
     int64_t left = n_channels;
     for (; left >= VLEN; left -= VLEN, r.x += VLEN, r.w += VLEN, r.y += VLEN) {
         tile_vector(t, f, r, bias, VLEN);
         if (bias) bias += VLEN;
     }
-    if (left > 0) tile_vector(t, tail, r, bias, (int)left);
+    if (left > 0) tail(t, r, bias, (int)left);
 }
 
-ALWAYS_INLINE void run_tiles(const tile *t, form f, int64_t n_channels, int64_t n_tiles)
+ALWAYS_INLINE void run_tiles(const tile *t, form f, tail_fn tail, int64_t n_channels,
+                             int64_t n_tiles)
 {
     for (int i = 0; i < t->n_rows; i++) {
         row_view r = t->rows[i];
         r.x += t->x, r.w += t->w, r.y += t->y;
         for (int64_t n = n_tiles; n > 0; n--, r.x += t->x_tile, r.y += PIXELS * t->y_step)
-            tile_channels(t, f, r, n_channels);
+            tile_channels(t, f, tail, r, n_channels);
     }
 }
 
-/* clang-format off */
 #ifndef SNUG_SCALAR /* which has few registers for tiles, and is to be small */
-static void inside_3_1(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 1, false, false}, c, n); }
-static void inside_3_2(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, false, false}, c, n); }
-static void inside_5_1(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){5, 1, false, false}, c, n); }
-static void inside_5_2(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){5, 2, false, false}, c, n); }
-static void edge_3_1(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 1, false, true}, c, n); }
-static void edge_3_2(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, false, true}, c, n); }
-static void edge_5_1(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){5, 1, false, true}, c, n); }
-static void edge_5_2(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){5, 2, false, true}, c, n); }
+NOINLINE static void tail_3_1(const tile *t, row_view r, const float *bias, int lanes)
+{
+    tile_vector(t, (form){3, 1, false, true}, r, bias, lanes);
+}
+
+NOINLINE static void tail_3_2(const tile *t, row_view r, const float *bias, int lanes)
+{
+    tile_vector(t, (form){3, 2, false, true}, r, bias, lanes);
+}
+
+NOINLINE static void tail_5_1(const tile *t, row_view r, const float *bias, int lanes)
+{
+    tile_vector(t, (form){5, 1, false, true}, r, bias, lanes);
+}
+
+NOINLINE static void tail_5_2(const tile *t, row_view r, const float *bias, int lanes)
+{
+    tile_vector(t, (form){5, 2, false, true}, r, bias, lanes);
+}
 #endif
-static void inside_up(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, true, false}, c, n); }
-static void edge_up(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, true, true}, c, n); }
-static void inside_any(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){0, 1, false, false}, c, n); }
-static void edge_any(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){0, 1, false, true}, c, n); }
+
+NOINLINE static void tail_up(const tile *t, row_view r, const float *bias, int lanes)
+{
+    tile_vector(t, (form){3, 2, true, true}, r, bias, lanes);
+}
+
+NOINLINE static void tail_any(const tile *t, row_view r, const float *bias, int lanes)
+{
+    tile_vector(t, (form){0, 1, false, true}, r, bias, lanes);
+}
+
+/* clang-format off */
+#ifndef SNUG_SCALAR
+static void inside_3_1(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 1, false, false}, tail_3_1, c, n); }
+static void edge_3_1(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 1, false, true}, tail_3_1, c, n); }
+static void inside_3_2(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, false, false}, tail_3_2, c, n); }
+static void edge_3_2(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, false, true}, tail_3_2, c, n); }
+static void inside_5_1(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){5, 1, false, false}, tail_5_1, c, n); }
+static void edge_5_1(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){5, 1, false, true}, tail_5_1, c, n); }
+static void inside_5_2(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){5, 2, false, false}, tail_5_2, c, n); }
+static void edge_5_2(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){5, 2, false, true}, tail_5_2, c, n); }
+#endif
+static void inside_up(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, true, false}, tail_up, c, n); }
+static void edge_up(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){3, 2, true, true}, tail_up, c, n); }
+static void inside_any(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){0, 1, false, false}, tail_any, c, n); }
+static void edge_any(const tile *t, int64_t c, int64_t n) { run_tiles(t, (form){0, 1, false, true}, tail_any, c, n); }
 /* clang-format on */
 
 static const tile_kind kinds[] = {
