@@ -115,6 +115,7 @@ static const snug_case sum_rows_cases[] = {
     {.name = "image", .n_in = 1, .in = INPUTS(BATCH(7, 3, 5, 18))},
     {.name = "fixed", .n_in = 1, .in = INPUTS(FIXED(31, 6))},
     {.name = "vector", .n_in = 1, .in = INPUTS(FIXED(6))},
+    {.name = "many rows", .no_grad = true, .n_in = 1, .in = INPUTS(BATCH(256, 136))},
     {.name = "mlp", .bench = true, .n_in = 1, .in = INPUTS(BATCH(64, 512))},
     {.name = "lenet", .bench = true, .n_in = 1, .in = INPUTS(BATCH(64, 28, 28, 6))},
     {0}};

@@ -342,11 +342,11 @@ static inline void job_panel_task(void *arg, int64_t task, int thread)
     job_panel(j, begin, end < j->layout.n_columns ? end : j->layout.n_columns);
 }
 
-/* Many rows are worth a task a block, which reads what the same thread has written; otherwise
- * panels of columns are enough. */
+/* Many rows are worth a task a block, which reads what the same thread has written, and so are rows
+ * of few panels; otherwise panels of columns are enough. */
 static inline bool columns_by_block(int64_t n_rows, int64_t rows_per_sample, int64_t n_columns)
 {
-    return rows_per_sample >= 8 && n_columns <= 8 * COLUMN_PANEL &&
+    return n_columns <= (rows_per_sample >= 8 ? 8 : 2) * COLUMN_PANEL &&
            n_rows * n_columns >= SPAN_STREAM;
 }
 
