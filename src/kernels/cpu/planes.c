@@ -8,8 +8,9 @@
 /* Heights of tiles; vectors across. */
 #define STEP      ((PLANES_MOST + 3) / 4)
 #define HEIGHT(i) ((i)*STEP < PLANES_MOST ? (i)*STEP : PLANES_MOST)
+#define REGISTERS (VLEN == 8 ? 16 : 32) /* for sums, windows and a weight */
 #define ACROSS    4
-#define WIDTH(i)  ((i) > 3 ? 3 : ACROSS)
+#define WIDTH(i)  ((HEIGHT(i) + 1) * ACROSS + 1 <= REGISTERS ? ACROSS : 3)
 
 typedef struct plan {
     const gemm *g;
