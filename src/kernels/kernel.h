@@ -9,11 +9,8 @@
 
 #include <snug/context.h>
 
-typedef struct snug_kernel {
-    const char *op, *name;          /* "matmul", "k_matmul_f32" */
-    bool (*fits)(const snug_sig *); /* NULL: every floating input and output is f32 */
-    size_t (*scratch)(const snug_sig *, int threads); /* at the bound shapes; NULL: none */
-    void (*run)(const snug_call *); /* outputs after the first that nobody uses have data NULL */
+/* What few kernels can besides. */
+typedef struct snug_kernel_more {
     /* What the kernel can make of in[1] once, where that stays the same from call to call as
      * weights do at inference: its bytes (0: nothing worth it), and the call that makes it, which
      * may read nothing but in[1] and writes call->kept. NULL: nothing */
@@ -24,7 +21,21 @@ typedef struct snug_kernel {
     const char *const *ways;
     bool (*can)(const snug_sig *, int way);
     bool rows; /* can make some rows of out[0] alone, where that is a sum over rows of in[0] */
+} snug_kernel_more;
+
+typedef struct snug_kernel {
+    const char *op, *name;          /* "matmul", "k_matmul_f32" */
+    bool (*fits)(const snug_sig *); /* NULL: every floating input and output is f32 */
+    size_t (*scratch)(const snug_sig *, int threads); /* at the bound shapes; NULL: none */
+    void (*run)(const snug_call *); /* outputs after the first that nobody uses have data NULL */
+    const snug_kernel_more *more;   /* NULL: nothing */
 } snug_kernel;
+
+static inline const snug_kernel_more *snug_kernel_can(const snug_kernel *k)
+{
+    static const snug_kernel_more nothing = {0};
+    return k->more ? k->more : &nothing;
+}
 
 /* NULL: use the reference. */
 const snug_kernel *snug_kernel_find(uint32_t tiers, const char *op, const snug_sig *sig);

@@ -90,7 +90,7 @@ static int64_t piece_rows(const snug_lowering *l, int32_t first)
     const snug_instr *product = &l->plan->program.instr[first], *update = product + 1;
     const snug_type *g = &product->node->out[0]->type;
     const int64_t n = g->shape.dim[0], threads = l->plan->config.threads;
-    if (!product->kernel || !product->kernel->rows) return 0;
+    if (!product->kernel || !snug_kernel_can(product->kernel)->rows) return 0;
     if (!update->kernel || update->kernel->scratch) return 0;
     int64_t rows = (int64_t)(ROWS_BYTES / (snug_type_bytes(g) / (size_t)n));
     if (rows > MOST_ROWS) rows = MOST_ROWS;

@@ -42,8 +42,9 @@ static snug_status keep_of(const snug_lowering *l, const snug_node *n, snug_keep
     const snug_kernel *k;
     snug_node_sig(n, in_type, out_type, &sig);
     TRY(snug_lower_kernel(l, n->op->name, &sig, &k));
-    *out = (snug_keep){
-        .bytes = k && k->keep_bytes ? k->keep_bytes(&sig) : 0, .kernel = k, .way = sig.way};
+    *out = (snug_keep){.bytes = k && snug_kernel_can(k)->keep_bytes ? k->more->keep_bytes(&sig) : 0,
+                       .kernel = k,
+                       .way = sig.way};
     return SNUG_OK;
 }
 

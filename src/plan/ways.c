@@ -39,16 +39,17 @@ static const char *value_of(const char *text, const char *key)
 snug_status snug_way_find(const char *text, const snug_kernel *kernel, const char *op,
                           const snug_sig *sig, int *way)
 {
+    const snug_kernel_more *more = snug_kernel_can(kernel);
     char key[SNUG_WAY_KEY];
     *way = 0;
-    if (!text || !text[0] || !kernel->ways) return SNUG_OK;
+    if (!text || !text[0] || !more->ways) return SNUG_OK;
     snug_way_key(op, sig, key);
     const char *value = value_of(text, key);
     if (!value) return SNUG_OK;
     const size_t n = strcspn(value, "; \n");
-    for (int i = 0; kernel->ways[i]; i++)
-        if (strlen(kernel->ways[i]) == n && strncmp(kernel->ways[i], value, n) == 0) *way = i + 1;
-    CHECK(*way > 0 && kernel->can(sig, *way), SNUG_EINVAL,
+    for (int i = 0; more->ways[i]; i++)
+        if (strlen(more->ways[i]) == n && strncmp(more->ways[i], value, n) == 0) *way = i + 1;
+    CHECK(*way > 0 && more->can(sig, *way), SNUG_EINVAL,
           "train.kernels: '%.*s' is no way that '%s' can go in this build of Snug", (int)n, value,
           key);
     return SNUG_OK;

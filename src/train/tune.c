@@ -70,9 +70,9 @@ static snug_status fastest(const snug_trainer *t, bench *b, int *out)
 {
     double least[MAX_WAYS + 1] = {0}, spent = 0;
     for (int round = 0; round < ROUNDS && spent < ENOUGH_SECONDS; round++)
-        for (int way = 1; way <= MAX_WAYS && b->kernel->ways[way - 1]; way++) {
+        for (int way = 1; way <= MAX_WAYS && b->kernel->more->ways[way - 1]; way++) {
             double took;
-            if (!b->kernel->can(&b->sig, way)) continue;
+            if (!b->kernel->more->can(&b->sig, way)) continue;
             TRY(run_way(t, b, way, &took));
             spent += took;
             if (round == 1 || (round > 1 && took < least[way]) || least[way] == 0)
@@ -88,8 +88,9 @@ static snug_status fastest(const snug_trainer *t, bench *b, int *out)
 static bool has_choice(const bench *b)
 {
     int n = 0;
-    for (int way = 1; b->kernel && b->kernel->ways && b->kernel->ways[way - 1]; way++)
-        n += b->kernel->can(&b->sig, way);
+    for (int way = 1;
+         b->kernel && snug_kernel_can(b->kernel)->ways && b->kernel->more->ways[way - 1]; way++)
+        n += b->kernel->more->can(&b->sig, way);
     return n > 1;
 }
 
@@ -114,7 +115,7 @@ static snug_status tune_instr(const snug_trainer *t, const snug_plan *p, const s
     if (s == SNUG_OK) s = fastest(t, &b, &way);
     for (int i = 0; i < b.sig.n_in + b.sig.n_out; i++) unmap(&b.tensor[i]);
     TRY(s);
-    snug_str_printf(text, "%s%s=%s", text->length ? "; " : "", key, b.kernel->ways[way - 1]);
+    snug_str_printf(text, "%s%s=%s", text->length ? "; " : "", key, b.kernel->more->ways[way - 1]);
     return snug_str_check(text);
 }
 

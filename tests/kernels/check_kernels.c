@@ -203,8 +203,8 @@ static void check_kept(const subject *s)
     trial plain, kept;
     if (!trial_make(&plain, s->op, s->c, &step)) return;
     const snug_kernel *k = trial_kernel(&plain, s->tier);
-    if (k && k->keep_bytes) trial_run(&plain, k, pools[0]);
-    for (int p = 0; p < N_POOLS && k && k->keep_bytes; p++) {
+    if (k && snug_kernel_can(k)->keep_bytes) trial_run(&plain, k, pools[0]);
+    for (int p = 0; p < N_POOLS && k && snug_kernel_can(k)->keep_bytes; p++) {
         if (!trial_make(&kept, s->op, s->c, &step)) break;
         const bool ran = trial_run_kept(&kept, k, pools[p]);
         for (int i = 0; i < plain.n_out && ran; i++)
@@ -222,8 +222,8 @@ static void check_rows(const subject *s)
     trial whole, part;
     if (!trial_make(&whole, s->op, s->c, &step)) return;
     const snug_kernel *k = trial_kernel(&whole, s->tier);
-    const bool asked = k && k->rows && whole.n_in == 2 && trial_attr(&whole, "trans_a", 0) &&
-                       !trial_attr(&whole, "trans_b", 0);
+    const bool asked = k && snug_kernel_can(k)->rows && whole.n_in == 2 &&
+                       trial_attr(&whole, "trans_a", 0) && !trial_attr(&whole, "trans_b", 0);
     if (asked) trial_run(&whole, k, pools[1]);
     const int64_t all = whole.out[0].type.shape.dim[0];
     for (int64_t n = 1; n <= all && asked; n = 3 * n + 2) {
@@ -397,7 +397,7 @@ static int n_ways(snug_tier tier, const char *op)
     int most = 0;
     for (int i = 0; (k = snug_kernel_row(tier, i)); i++) {
         int n = 0;
-        while (strcmp(k->op, op) == 0 && k->ways && k->ways[n]) n++;
+        while (strcmp(k->op, op) == 0 && snug_kernel_can(k)->ways && k->more->ways[n]) n++;
         if (n > most) most = n;
     }
     return most;

@@ -219,8 +219,8 @@ static inline snug_sig trial_sig(const trial *t, snug_type in[SNUG_MAX_IN],
 static inline bool trial_can(const snug_kernel *k, const snug_sig *sig)
 {
     int n = 0;
-    while (k->ways && k->ways[n]) n++;
-    return sig->way == 0 || (sig->way <= n && k->can(sig, sig->way));
+    while (snug_kernel_can(k)->ways && k->more->ways[n]) n++;
+    return sig->way == 0 || (sig->way <= n && k->more->can(sig, sig->way));
 }
 
 static inline const snug_kernel *trial_kernel(const trial *t, snug_tier tier)
@@ -281,7 +281,8 @@ static inline bool trial_run_kept(trial *t, const snug_kernel *k, snug_pool *poo
 {
     snug_type in[SNUG_MAX_IN], out[SNUG_MAX_OUT];
     const snug_sig sig = trial_sig(t, in, out);
-    const size_t bytes = k->keep_bytes && t->n_in > 1 ? k->keep_bytes(&sig) : 0;
+    const size_t bytes =
+        snug_kernel_can(k)->keep_bytes && t->n_in > 1 ? k->more->keep_bytes(&sig) : 0;
     if (bytes == 0) return false;
     char *kept = trial_alloc(bytes + GUARD);
     memset(kept + bytes, 0xA5, GUARD);
@@ -289,15 +290,15 @@ static inline bool trial_run_kept(trial *t, const snug_kernel *k, snug_pool *poo
     snug_tensor only[SNUG_MAX_IN] = {{0}};
     for (int i = 0; i < t->n_in; i++) only[i].type = t->in[i].type;
     only[1].data = t->in[1].data;
-    k->keep(&(snug_call){.attrs = t->attrs,
-                         .in = only,
-                         .out = t->out,
-                         .n_in = t->n_in,
-                         .n_out = t->n_out,
-                         .kept = kept,
-                         .queue = &queue,
-                         .step = &t->step,
-                         .way = trial_way});
+    k->more->keep(&(snug_call){.attrs = t->attrs,
+                               .in = only,
+                               .out = t->out,
+                               .n_in = t->n_in,
+                               .n_out = t->n_out,
+                               .kept = kept,
+                               .queue = &queue,
+                               .step = &t->step,
+                               .way = trial_way});
     for (int i = 0; i < GUARD; i++)
         if ((unsigned char)kept[bytes + (size_t)i] != 0xA5) abort();
     t->in[1].data = NULL;

@@ -651,33 +651,34 @@ static void k_conv2d_grad_input_f32(const snug_call *call)
     }
 }
 
+static const snug_kernel_more forward_more = {.keep_bytes = forward_keep_bytes,
+                                              .keep = k_conv2d_keep_f32,
+                                              .ways = forward_names,
+                                              .can = forward_can};
+static const snug_kernel_more input_more = {.ways = input_names, .can = input_can};
+static const snug_kernel_more weight_more = {.ways = weight_names, .can = weight_can};
+
 KERNEL_TABLE(conv2d) = {
     {.op = "conv2d",
      .name = "k_conv2d_f32",
      .scratch = forward_scratch,
      .run = k_conv2d_f32,
-     .keep_bytes = forward_keep_bytes,
-     .keep = k_conv2d_keep_f32,
-     .ways = forward_names,
-     .can = forward_can},
+     .more = &forward_more},
     {.op = "conv2d_grad_input",
      .name = "k_conv2d_grad_input_f32",
      .scratch = input_scratch,
      .run = k_conv2d_grad_input_f32,
-     .ways = input_names,
-     .can = input_can},
+     .more = &input_more},
     {.op = "conv_transpose2d",
      .name = "k_conv_transpose2d_f32",
      .scratch = input_scratch,
      .run = k_conv2d_grad_input_f32,
-     .ways = input_names,
-     .can = input_can},
+     .more = &input_more},
     {.op = "conv2d_grad_weight",
      .name = "k_conv2d_grad_weight_f32",
      .scratch = weight_scratch,
      .run = k_conv2d_grad_weight_f32,
-     .ways = weight_names,
-     .can = weight_can},
+     .more = &weight_more},
     {.op = "conv2d_grad_weight_each",
      .name = "k_conv2d_grad_weight_each_f32",
      .scratch = each_scratch,

@@ -104,13 +104,14 @@ static void k_matmul_f32(const snug_call *call)
         gemm_run(&g, call);
 }
 
+static const snug_kernel_more more = {
+    .keep_bytes = keep_bytes, .keep = k_matmul_keep_f32, .rows = true};
+
 KERNEL_TABLE(matmul) = {
     {.op = "matmul",
      .name = "k_matmul_f32",
      .scratch = scratch,
      .run = k_matmul_f32,
-     .keep_bytes = keep_bytes,
-     .keep = k_matmul_keep_f32,
-     .rows = true},
+     .more = &more},
     {0},
 };
