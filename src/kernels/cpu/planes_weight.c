@@ -15,7 +15,7 @@
 #define DOT_PLACES  2
 #define DOT_FILTERS 4
 #endif
-#define DOT_TASKS 2 /* wanted */
+#define DOT_TASKS 2 /* wanted by several threads: each makes all planes */
 
 typedef struct plan {
     const gemm *g;
@@ -36,7 +36,7 @@ typedef struct work {
         *stack; /* acc [places][filters][VLEN], stack [depth][places][n] */
 } work;
 
-static plan plan_of(const gemm *g, const windows *v)
+static plan plan_of(const gemm *g, const windows *v, int threads)
 {
     plan d = {.g = g, .p = planes_of(v), .parts = 1, .leaves = g->leaves ? g->leaves : 1};
     const int64_t area = v->grid_h * v->grid_w;
@@ -44,7 +44,7 @@ static plan plan_of(const gemm *g, const windows *v)
     d.leaf_samples = g->leaves ? g->leaf_k / area : d.samples;
     while (d.parts < GEMM_PARTS && d.parts < d.leaves) d.parts *= 2;
     d.dots = (g->m + DOT_PLACES - 1) / DOT_PLACES;
-    d.shares = min64((DOT_TASKS + d.parts - 1) / d.parts, d.dots);
+    d.shares = threads > 1 ? min64(ceil_div(DOT_TASKS, d.parts), d.dots) : 1;
     d.share = (d.dots + d.shares - 1) / d.shares;
     d.depth = snug_leaf_depth(d.leaves / d.parts);
     d.band = d.p.lines * d.p.line;
@@ -66,7 +66,7 @@ bool planes_weight_suits(const gemm *g, const windows *v)
 
 size_t planes_weight_scratch(const gemm *g, const windows *v, int threads)
 {
-    const plan d = plan_of(g, v);
+    const plan d = plan_of(g, v, threads);
     const int64_t parts = d.parts > 1 ? d.parts * g->m * g->n : 0;
     return (size_t)(own_floats(&d) * threads + parts) * sizeof(float) +
            (size_t)round_up(g->m, 8) * sizeof *d.at;
@@ -208,8 +208,8 @@ static void share_task(void *arg, int64_t task, int thread)
 
 void planes_weight_run(const gemm *g, const windows *v, const snug_call *call)
 {
-    plan d = plan_of(g, v);
     const int threads = snug_queue_threads(call->queue);
+    plan d = plan_of(g, v, threads);
     assert(planes_weight_scratch(g, v, threads) <= call->scratch_bytes);
     d.at = call->scratch;
     d.own = (float *)(d.at + round_up(g->m, 8));
