@@ -353,10 +353,12 @@ static bool by_direct_weight_can(const product *p)
     return direct_weight_suits(&p->g, &p->view);
 }
 
-/* Where lda is set, the image itself is A; few rows of it are another matter. */
+#define FEW_ROWS 12 /* of A, which leave the tiles of a product empty */
+
+/* Where lda is set, the image itself is A. */
 static bool by_direct_weight_suit(const product *p)
 {
-    return (p->g.lda == 0 || p->g.m < TILE_M || direct_weight_swaps(&p->g, &p->view)) &&
+    return (p->g.lda == 0 || p->g.m < FEW_ROWS || direct_weight_swaps(&p->g, &p->view)) &&
            by_direct_weight_can(p) && !direct_weight_copies_often(&p->g, &p->view);
 }
 
