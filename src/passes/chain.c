@@ -13,7 +13,7 @@ enum {
     AHEAD = 24, /* nodes looked at behind a member for the next */
     MOST_MEMBERS = 12,
     LEAST_LINKED = 1 << 20, /* bytes between members, of the whole batch, that pay */
-    LEAST_SHARE = 2,        /* bytes of a sample for each that every piece reads again: weights */
+    LEAST_SHARE = 4,        /* bytes of a sample for each that every piece reads again: weights */
     MOST_SAMPLE = 5 << 20   /* bytes of one sample in all of its tensors */
 };
 
