@@ -14,7 +14,8 @@ double snug_wall_time(void);          /* seconds since 1970 */
 double snug_os_process_seconds(void); /* since this process began */
 int snug_os_cores(void);              /* that this process may run on */
 uint64_t snug_os_memory(void); /* bytes of the machine, or of the control group when that is less */
-/* What the machine or the control group could give to processes now, swap included. */
+/* What the machine, swap included, or the control groups (of version 2) could give to processes
+ * now. */
 uint64_t snug_os_free_memory(void);
 uint64_t snug_os_rss(void);      /* resident now (VmRSS) */
 uint64_t snug_os_peak_rss(void); /* the largest resident size so far (VmHWM) */

@@ -21,6 +21,12 @@ bool snug_value_bounded(const snug_value *v)
     return false;
 }
 
+snug_value *snug_value_root(snug_value *v)
+{
+    while (v->shares) v = v->shares;
+    return v;
+}
+
 void snug_node_sig(const snug_node *n, snug_type *in, snug_type *out, snug_sig *sig)
 {
     for (int i = 0; i < n->n_in; i++) in[i] = n->in[i]->type;

@@ -11,12 +11,6 @@ typedef struct sharing {
     uint8_t *section;
 } sharing;
 
-static snug_value *root(snug_value *v)
-{
-    while (v->shares) v = v->shares;
-    return v;
-}
-
 static void find_last_reads(const snug_graph *g, sharing *s)
 {
     for (int i = 0; i < g->n_nodes; i++) {
@@ -35,20 +29,20 @@ static void find_last_reads(const snug_graph *g, sharing *s)
 static void share(sharing *s, snug_value *out, snug_value *in)
 {
     out->shares = in;
-    snug_value *r = root(in);
+    snug_value *r = snug_value_root(in);
     if (s->last[r->id] < s->last[out->id]) s->last[r->id] = s->last[out->id];
 }
 
 static bool may_overwrite(const sharing *s, const snug_node *n, int32_t at, const snug_value *out,
                           int j)
 {
-    snug_value *r = root(n->in[j]);
+    snug_value *r = snug_value_root(n->in[j]);
     if (!r->producer || snug_value_persistent(r) || s->last[r->id] != at) return false;
     if (s->section[r->id] != n->section || out->output || out->assigns) return false;
     for (int k = 0; k < n->n_in; k++)
-        if (k != j && root(n->in[k]) == r) return false;
+        if (k != j && snug_value_root(n->in[k]) == r) return false;
     for (int k = 0; k < n->n_out; k++)
-        if (n->out[k]->shares && root(n->out[k]) == r) return false;
+        if (n->out[k]->shares && snug_value_root(n->out[k]) == r) return false;
     return snug_type_bytes(&out->type) == snug_type_bytes(&r->type);
 }
 

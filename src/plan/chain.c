@@ -79,7 +79,7 @@ static size_t piece_scratch(const snug_lowering *l, const snug_instr *in, int64_
     return snug_round_up(in->kernel->scratch(&sig, 1), SNUG_ALIGN);
 }
 
-static bool by_rows(const snug_node *last)
+static bool over_rows(const snug_node *last)
 {
     return last->op->flags & SNUG_OP_UPDATE;
 }
@@ -98,16 +98,24 @@ static int64_t piece_rows(const snug_lowering *l, int32_t first)
     return rows < ROWS_STEP ? ROWS_STEP : rows / ROWS_STEP * ROWS_STEP;
 }
 
-/* What the product needs for one piece on one thread. */
+/* What the product needs for so many rows on one thread. */
 static size_t rows_scratch(const snug_instr *in, int64_t rows)
 {
     snug_type in_type[SNUG_MAX_IN], out_type[SNUG_MAX_OUT];
     snug_sig sig;
-    if (!in->kernel->scratch) return 0;
+    if (!in->kernel->scratch || rows == 0) return 0;
     snug_node_sig(in->node, in_type, out_type, &sig);
     in_type[0].shape.dim[in_type[0].shape.n_dims - 1] = out_type[0].shape.dim[0] = rows;
     sig.way = in->way;
     return snug_round_up(in->kernel->scratch(&sig, 1), SNUG_ALIGN);
+}
+
+/* The last piece may be another's size. */
+static size_t product_scratch(const snug_instr *in, const snug_chain *c)
+{
+    const size_t whole = rows_scratch(in, c->samples),
+                 last = rows_scratch(in, c->rows % c->samples);
+    return whole > last ? whole : last;
 }
 
 static void make_chain(snug_lowering *l, int32_t first, int32_t last, int64_t samples)
@@ -115,11 +123,10 @@ static void make_chain(snug_lowering *l, int32_t first, int32_t last, int64_t sa
     snug_program *p = &l->plan->program;
     snug_chain *c = &p->chain[p->n_chains++];
     *c = (snug_chain){.first = first, .last = last, .samples = samples};
-    if (by_rows(node_at(l, last))) c->rows = node_at(l, first)->out[0]->type.shape.dim[0];
+    if (over_rows(node_at(l, last))) c->rows = node_at(l, first)->out[0]->type.shape.dim[0];
     for (int32_t i = first; i <= last; i++) {
-        size_t bytes = !c->rows     ? piece_scratch(l, &p->instr[i], samples)
-                       : i == first ? rows_scratch(&p->instr[i], samples)
-                                    : 0;
+        size_t bytes = c->rows ? 0 : piece_scratch(l, &p->instr[i], samples);
+        if (c->rows && i == first) bytes = product_scratch(&p->instr[i], c);
         if (bytes > c->scratch.piece) c->scratch.piece = bytes;
         p->instr[i].chain = p->n_chains;
         p->instr[i].scratch.bytes = 0;
@@ -138,7 +145,7 @@ snug_status snug_lower_chains(snug_lowering *l)
         int32_t last = chain_end(l, i);
         int64_t samples = 0;
         if (last > i)
-            samples = by_rows(node_at(l, last)) ? piece_rows(l, i) : piece_samples(l, i, last);
+            samples = over_rows(node_at(l, last)) ? piece_rows(l, i) : piece_samples(l, i, last);
         if (samples > 0) make_chain(l, i, last, samples);
         i = last;
     }

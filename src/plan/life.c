@@ -4,12 +4,6 @@
  * live through all of them, and an output with a batch axis keeps the rows of every repetition. */
 #include "plan/lower.h"
 
-snug_value *snug_value_root(snug_value *v)
-{
-    while (v->shares) v = v->shares;
-    return v;
-}
-
 static void touch(snug_life *life, int32_t at)
 {
     if (at < life->first) life->first = at;
@@ -49,7 +43,8 @@ static void live_read(snug_lowering *l, const snug_node *n)
             continue;
         }
         touch(life, l->at[n->id]);
-        if (n->section == SECTION_BODY && v->producer && v->producer->section == SECTION_PROLOGUE)
+        if (n->section != SECTION_PROLOGUE && v->producer &&
+            v->producer->section == SECTION_PROLOGUE)
             touch(life, l->plan->steady ? p->n_instr : p->epilogue_begin - 1);
     }
 }

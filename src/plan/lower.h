@@ -34,7 +34,6 @@ typedef struct snug_lowering {
     snug_node **first_keeper; /* by id of the node that makes in[1]; the last: of those without */
 } snug_lowering;
 
-snug_value *snug_value_root(snug_value *v);
 /* Whether the prologue makes the same in every step of a plan. */
 bool snug_lower_steady(const snug_graph *g);
 /* Fill l->keep and l->first_keeper. */

@@ -119,7 +119,7 @@ static snug_status bind_all(snug_exec *e)
     e->tensors = snug_alloc_array(TAG_PLAN, n_tensors, sizeof *e->tensors);
     e->moving = snug_alloc_array(TAG_PLAN, n_tensors, sizeof *e->moving);
     e->bounded = snug_alloc_array(TAG_PLAN, n_tensors, sizeof *e->bounded);
-    size_t n_times = (size_t)e->plan->config.threads * (size_t)p->n_instr + 1;
+    size_t n_times = p->n_chains ? (size_t)e->plan->config.threads * (size_t)p->n_instr : 1;
     e->thread_seconds = snug_alloc_array(TAG_PLAN, n_times, sizeof(double));
     if (!e->instr || !e->tensors || !e->moving || !e->bounded || !e->thread_seconds)
         return SNUG_ENOMEM;

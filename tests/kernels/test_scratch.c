@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scratch is planned for the largest batch, and a call may have any smaller one: no kernel may ask
- * for more at a smaller batch. Random shapes, through every kernel that asks for scratch. */
+ * for more at a smaller batch (random shapes, through every kernel that asks for scratch), or write
+ * past it. */
+#include "base/cpu.h"
 #include "base/rng.h"
 #include "kernels/device.h"
 #include "ops/ops.h"
 #include "support/check.h"
+#include <stdlib.h>
 
 enum { TRIALS = 300, MAX_BATCH = 70 };
 
@@ -133,8 +136,70 @@ static void smaller_batches_need_no_more(void **state)
     snug_context_destroy(ctx);
 }
 
+/* ---- a run ------------------------------------------------------------------------------------
+ */
+
+enum { THREADS = 2, GUARD = 1 << 17, SIDE = 1024 };
+
+/* y = x w', planned for `bound` rows, of which there are n; scratch has a guard behind it. */
+static void run_short(snug_tier tier, int64_t bound, int64_t n)
+{
+    snug_context *ctx;
+    snug_device device;
+    trial t = {.op = &snug_op_matmul, .matmul.trans_b = 1, .n_in = 2, .n_out = 1};
+    ok(snug_context_create(&(snug_context_config){.threads = THREADS, .tier_mask = 1u << tier},
+                           &ctx));
+    ok(snug_device_find("cpu")->open(ctx, 0, &device));
+    t.in[0] = t.out[0] = type(true, 2, (int64_t[]){1, SIDE});
+    t.in[1] = type(false, 2, (int64_t[]){SIDE, SIDE});
+    snug_sig sig = {&t.matmul, 2, 1, t.in, t.out, false, 0};
+    const snug_kernel *k = device.driver->find_kernel(&device, "matmul", &sig);
+    assert_non_null(k);
+    t.attrs = &t.matmul;
+    const size_t bytes = scratch_at(&t, k, bound, THREADS), rows = (size_t)n * SIDE;
+    float *x = malloc(rows * 4), *w = malloc(SIDE * SIDE * 4), *y = malloc(rows * 4);
+    char *scratch = aligned_alloc(64, (bytes + GUARD + 63) / 64 * 64);
+    assert_true(x && w && y && scratch);
+    memset(scratch, 0x5a, bytes + GUARD);
+    for (size_t i = 0; i < rows; i++) x[i] = (float)(i % 7) - 3;
+    for (size_t i = 0; i < (size_t)SIDE * SIDE; i++) w[i] = (float)(i % 5) - 2;
+    t.in[0].shape.dim[0] = t.out[0].shape.dim[0] = n;
+    const snug_tensor in[] = {{x, t.in[0]}, {w, t.in[1]}}, out = {y, t.out[0]};
+    const snug_step step = {.n_step = n, .n_here = n, .leaf_samples = bound, .leaves_here = 1};
+    k->run(&(snug_call){.attrs = &t.matmul,
+                        .in = in,
+                        .out = &out,
+                        .n_in = 2,
+                        .n_out = 1,
+                        .scratch = scratch,
+                        .scratch_bytes = bytes,
+                        .queue = device.queue,
+                        .step = &step});
+    for (size_t i = 0; i < GUARD; i++) assert_int_equal(scratch[bytes + i], 0x5a);
+    for (int64_t i = 0; i < n; i += 13)
+        for (int64_t j = 0; j < SIDE; j += 37) {
+            float sum = 0; /* of whole numbers: exact */
+            for (int64_t c = 0; c < SIDE; c++) sum += x[i * SIDE + c] * w[j * SIDE + c];
+            assert_true(y[i * SIDE + j] == sum);
+        }
+    free(x), free(w), free(y), free(scratch);
+    device.driver->close(&device);
+    snug_context_destroy(ctx);
+}
+
+/* A plan's product may pack B as a whole or by blocks, a short batch's of the same plan may not do
+ * as that: it has the plan's scratch. */
+static void short_batches_keep_to_their_scratch(void **state)
+{
+    (void)state;
+    for (int tier = 0; tier < SNUG_N_TIERS; tier++)
+        if (snug_cpu_tiers() >> tier & 1)
+            for (int64_t n = 50; n <= 300; n += 50) run_short((snug_tier)tier, 300, n);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(smaller_batches_need_no_more)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(smaller_batches_need_no_more),
+                                       cmocka_unit_test(short_batches_keep_to_their_scratch)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -418,11 +418,9 @@ static void k_conv2d_grad_weight_f32(const snug_call *call)
     way_of(weight_ways, call->way, &p)->run(&p, call);
 }
 
-static size_t each_scratch(const snug_sig *sig, int threads)
+static size_t each_weight_scratch(const snug_sig *sig, int threads)
 {
-    snug_type t[3];
-    snug_sig one = each_sig(sig, t);
-    return weight_scratch(&one, threads);
+    return each_scratch(sig, threads, weight_scratch);
 }
 
 static void k_conv2d_grad_weight_each_f32(const snug_call *call)
@@ -683,7 +681,7 @@ KERNEL_TABLE(conv2d) = {
      .more = &weight_more},
     {.op = "conv2d_grad_weight_each",
      .name = "k_conv2d_grad_weight_each_f32",
-     .scratch = each_scratch,
+     .scratch = each_weight_scratch,
      .run = k_conv2d_grad_weight_each_f32},
     {0},
 };

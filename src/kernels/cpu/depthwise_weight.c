@@ -464,11 +464,9 @@ static bool each_fits(const snug_sig *sig)
     return weight_fits(&one);
 }
 
-static size_t each_scratch(const snug_sig *sig, int threads)
+static size_t each_weight_scratch(const snug_sig *sig, int threads)
 {
-    snug_type t[3];
-    snug_sig one = each_sig(sig, t);
-    return weight_scratch(&one, threads);
+    return each_scratch(sig, threads, weight_scratch);
 }
 
 static void k_depthwise_grad_weight_each_f32(const snug_call *call)
@@ -485,7 +483,7 @@ KERNEL_TABLE(depthwise_weight) = {
     {.op = "conv2d_grad_weight_each",
      .name = "k_depthwise_grad_weight_each_f32",
      .fits = each_fits,
-     .scratch = each_scratch,
+     .scratch = each_weight_scratch,
      .run = k_depthwise_grad_weight_each_f32},
     {0},
 };

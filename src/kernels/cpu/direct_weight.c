@@ -105,14 +105,24 @@ static bool swaps(const gemm *g, const windows *v)
     return c >= VLEN && !copies(v) && 8 * as_rows <= 7 * round_up(n, VLEN) * round_up(c, TILE_STEP);
 }
 
-static direct direct_of(const gemm *g, const windows *v)
+/* Long leaf slots are halved, as long as their number has room for all of the step's samples. */
+static void halve_slots(direct *d, int64_t area, const snug_step *step)
+{
+    const bool leaves = d->g->leaves > 0;
+    while (d->leaf_samples % 2 == 0 && d->leaf_samples * area > SLOT_WINDOWS &&
+           (!leaves || step->n_step <= d->leaf_samples / 2 * SNUG_MAX_LEAVES))
+        d->leaf_samples /= 2, d->leaves *= 2;
+    if (leaves) d->leaves = min64(d->leaves, gemm_max_leaves(d->samples));
+}
+
+/* step NULL: only the size of scratch is asked for, where leaves are as many as there can be. */
+static direct direct_of(const gemm *g, const windows *v, const snug_step *step)
 {
     direct d = {.g = g, .v = v, .parts = 1, .leaves = g->leaves ? g->leaves : 1};
     int64_t area = v->grid_h * v->grid_w;
     d.samples = g->k / area;
     d.leaf_samples = g->leaves ? g->leaf_k / area : d.samples;
-    while (d.leaf_samples % 2 == 0 && d.leaf_samples * area > SLOT_WINDOWS)
-        d.leaf_samples /= 2, d.leaves *= 2;
+    if (step || !g->leaves) halve_slots(&d, area, step);
     d.copies = copies(v), d.swaps = swaps(g, v);
     d.columns = d.swaps ? TILE_M : TILE_N;
     d.rows = min64(ceil_div(BAND_WINDOWS, v->grid_w), v->grid_h);
@@ -133,7 +143,7 @@ static direct direct_of(const gemm *g, const windows *v)
 
 bool direct_weight_suits(const gemm *g, const windows *v)
 {
-    return v->grid_h > 0 && v->grid_w > 0 && direct_of(g, v).floats * 4 <= BAND_BYTES;
+    return v->grid_h > 0 && v->grid_w > 0 && direct_of(g, v, NULL).floats * 4 <= BAND_BYTES;
 }
 
 bool direct_weight_swaps(const gemm *g, const windows *v)
@@ -156,11 +166,17 @@ static int64_t own_floats(const direct *d)
     return d->floats + packed_floats(d) + d->share * d->depth * TILE_SIZE;
 }
 
+static size_t scratch_of(const direct *d, int threads)
+{
+    const gemm *g = d->g;
+    int64_t parts = d->parts > 1 ? d->parts * g->groups * g->m * g->n : 0;
+    return (size_t)(own_floats(d) * threads + parts) * sizeof(float);
+}
+
 size_t direct_weight_scratch(const gemm *g, const windows *v, int threads)
 {
-    direct d = direct_of(g, v);
-    int64_t parts = d.parts > 1 ? d.parts * g->groups * g->m * g->n : 0;
-    return (size_t)(own_floats(&d) * threads + parts) * sizeof(float);
+    direct d = direct_of(g, v, NULL);
+    return scratch_of(&d, threads);
 }
 
 /* Vectors of channels: the last, which ends with the pixel, begins early enough to be whole. */
@@ -415,9 +431,9 @@ static void share_task(void *arg, int64_t task, int thread)
 
 void direct_weight_run(const gemm *g, const windows *v, const snug_call *call)
 {
-    direct d = direct_of(g, v);
+    direct d = direct_of(g, v, call->step);
     int threads = snug_queue_threads(call->queue);
-    assert(direct_weight_scratch(g, v, threads) <= call->scratch_bytes);
+    assert(scratch_of(&d, threads) <= call->scratch_bytes);
     d.b = call->in[1].data;
     d.own = call->scratch;
     d.part = d.own + own_floats(&d) * threads;

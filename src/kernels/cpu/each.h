@@ -16,6 +16,14 @@ static inline snug_sig each_sig(const snug_sig *sig, snug_type t[3])
     return (snug_sig){.attrs = a, .n_in = 2, .n_out = 1, .in = t, .out = t + 2};
 }
 
+static inline size_t each_scratch(const snug_sig *sig, int threads,
+                                  size_t (*scratch)(const snug_sig *, int))
+{
+    snug_type t[3];
+    snug_sig one = each_sig(sig, t);
+    return scratch(&one, threads);
+}
+
 static inline void each_run(const snug_call *call, void (*run)(const snug_call *))
 {
     snug_tensor t[3];

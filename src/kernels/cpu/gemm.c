@@ -583,6 +583,7 @@ static void run_blocks(const gemm *g, const snug_call *call)
     /* Of fewer samples B may be small enough to be packed as a whole where the plan's is not. */
     if (bytes > call->scratch_bytes) {
         w.cut.prepack = g->packed;
+        if (!(g->b && c->straight_b)) w.cut.bk = BLOCK_K; /* blocks pack their own */
         bytes = lay_out(&w, g, threads, call->scratch);
     }
     assert(bytes <= call->scratch_bytes);

@@ -245,7 +245,7 @@ static void k_batch_norm_again_f32(const snug_call *c)
     normalise(c, &l);
 }
 
-static size_t forward_params_scratch(const snug_sig *s, int threads)
+size_t norm_forward_scratch(const snug_sig *s, int threads)
 {
     (void)threads;
     columns l = columns_of(snug_shape_last(&s->in[0].shape));
@@ -482,7 +482,7 @@ KERNEL_TABLE(norm) = {
      .run = k_batch_norm_f32},
     {.op = "batch_norm_again",
      .name = "k_batch_norm_again_f32",
-     .scratch = forward_params_scratch,
+     .scratch = norm_forward_scratch,
      .run = k_batch_norm_again_f32},
     {.op = "batch_norm_grad",
      .name = "k_batch_norm_grad_f32",
@@ -494,7 +494,7 @@ KERNEL_TABLE(norm) = {
      .run = k_batch_norm_grad_apply_f32},
     {.op = "batch_norm_inference",
      .name = "k_batch_norm_inference_f32",
-     .scratch = forward_params_scratch,
+     .scratch = norm_forward_scratch,
      .run = k_batch_norm_inference_f32},
     {.op = "batch_norm_fold",
      .name = "k_batch_norm_fold_f32",

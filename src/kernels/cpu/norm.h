@@ -38,6 +38,7 @@ typedef struct norm_turn {
 } norm_turn;
 
 #define norm_params_bytes     SNUG_TIER_SYMBOL(norm_params_bytes)
+#define norm_forward_scratch  SNUG_TIER_SYMBOL(norm_forward_scratch)
 #define norm_params_given     SNUG_TIER_SYMBOL(norm_params_given)
 #define norm_repeat           SNUG_TIER_SYMBOL(norm_repeat)
 #define norm_statistics       SNUG_TIER_SYMBOL(norm_statistics)
@@ -48,6 +49,8 @@ typedef struct norm_turn {
 
 /* A whole number of cache lines. */
 size_t norm_params_bytes(const columns *l, int n_params);
+/* The scratch of kernels that need mean, scale and beta of in[0]'s columns alone. */
+size_t norm_forward_scratch(const snug_sig *s, int threads);
 /* Mean, scale and beta in the call's scratch, from gamma, beta, mean and inv_std. */
 norm_params norm_params_given(const snug_call *c, const columns *l, const snug_tensor in[4]);
 void norm_repeat(const columns *l, const norm_params *p, int n_params);

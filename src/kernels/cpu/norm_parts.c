@@ -96,13 +96,6 @@ static void k_batch_norm_grad_partials_f32(const snug_call *c)
     parts_run(c, &a);
 }
 
-static size_t grad_partials_scratch(const snug_sig *s, int threads)
-{
-    (void)threads;
-    columns l = columns_of(snug_shape_last(&s->in[0].shape));
-    return norm_params_bytes(&l, FORWARD_PARAMS);
-}
-
 /* ---- merging ----------------------------------------------------------------------------------
  */
 
@@ -211,7 +204,7 @@ KERNEL_TABLE(norm_parts) = {
     {.op = "batch_norm_merge", .name = "k_batch_norm_merge_f32", .run = k_batch_norm_merge_f32},
     {.op = "batch_norm_grad_partials",
      .name = "k_batch_norm_grad_partials_f32",
-     .scratch = grad_partials_scratch,
+     .scratch = norm_forward_scratch,
      .run = k_batch_norm_grad_partials_f32},
     {.op = "batch_norm_grad_merge",
      .name = "k_batch_norm_grad_merge_f32",
