@@ -13,7 +13,7 @@ struct snug_context {
     snug_context_config config;
     snug_pool *pool, *alone; /* alone: of one thread */
     snug_queue queue, inner; /* inner: for calls inside a loop, one thread */
-    uint32_t tiers; /* usable tiers, a mask */
+    uint32_t tiers;          /* usable tiers, a mask */
     atomic_bool interrupted;
     const snug_op *const *builtin_ops; /* set by ops/ through snug_context_create */
     int n_builtin_ops, n_user_ops;

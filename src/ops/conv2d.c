@@ -433,7 +433,8 @@ static void grad_weight_ref(const snug_call *c)
     }
 }
 
-void snug_conv2d_one_sample(const snug_call *c, int64_t sample, snug_tensor t[3])
+/* x, dy and dw of one sample, as conv2d_grad_weight takes them. */
+static void take_sample(const snug_call *c, int64_t sample, snug_tensor t[3])
 {
     const snug_conv2d_attrs *a = c->attrs;
     for (int i = 0; i < 3; i++) {
@@ -448,15 +449,20 @@ void snug_conv2d_one_sample(const snug_call *c, int64_t sample, snug_tensor t[3]
         snug_shape_make(4, (int64_t[]){a->kernel_h, a->kernel_w, c_in / a->groups, f});
 }
 
-static void grad_each_ref(const snug_call *c)
+void snug_conv2d_each(const snug_call *c, void (*run)(const snug_call *))
 {
     snug_tensor t[3];
     snug_call one = *c;
     one.in = t, one.out = t + 2;
     for (int64_t i = 0; i < c->in[0].type.shape.dim[0]; i++) {
-        snug_conv2d_one_sample(c, i, t);
-        grad_weight_ref(&one);
+        take_sample(c, i, t);
+        run(&one);
     }
+}
+
+static void grad_each_ref(const snug_call *c)
+{
+    snug_conv2d_each(c, grad_weight_ref);
 }
 
 static snug_cost grad_each_cost(const snug_sig *s)

@@ -41,8 +41,8 @@ typedef struct snug_conv2d_attrs {
     int64_t inference;                      /* kernels are to suit few samples */
 } snug_conv2d_attrs;
 
-/* x, dy and dw of a sample of conv2d_grad_weight_each, as conv2d_grad_weight takes them. */
-void snug_conv2d_one_sample(const snug_call *c, int64_t sample, snug_tensor t[3]);
+/* conv2d_grad_weight_each by a kernel of conv2d_grad_weight: a call a sample. */
+void snug_conv2d_each(const snug_call *c, void (*run)(const snug_call *));
 
 /* max_pool2d(x) -> y, index (u8: which of the window's kernel*kernel places won, the first on a
  * tie, 255 at most); max_pool2d_grad(dy, index) -> dx. No padding; a window that does not fit whole

@@ -94,7 +94,7 @@ static void bind_instr(snug_exec *e, bound_instr *b, const snug_instr *in)
     for (int i = 0; i < n->n_in; i++) bind_tensor(e, &t[i], n->in[i], in->in[i]);
     for (int i = 0; i < n->n_out; i++) bind_tensor(e, &t[n->n_in + i], n->out[i], in->out[i]);
     b->run = in->kernel ? in->kernel->run : n->op->ref;
-    if (in->kind == INSTR_KEEP) b->run = in->kernel->more->keep;
+    if (in->kernel && in->kind == INSTR_KEEP) b->run = in->kernel->more->keep;
     b->call = (snug_call){.attrs = n->attrs,
                           .in = t,
                           .out = t + n->n_in,

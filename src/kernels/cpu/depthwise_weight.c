@@ -471,7 +471,7 @@ static size_t each_weight_scratch(const snug_sig *sig, int threads)
 
 static void k_depthwise_grad_weight_each_f32(const snug_call *call)
 {
-    each_run(call, k_depthwise_grad_weight_f32);
+    snug_conv2d_each(call, k_depthwise_grad_weight_f32);
 }
 
 KERNEL_TABLE(depthwise_weight) = {

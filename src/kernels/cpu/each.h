@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conv2d_grad_weight_each by kernels of conv2d_grad_weight: a call a sample. */
+/* What kernels of conv2d_grad_weight are told when they serve conv2d_grad_weight_each. */
 #ifndef KERNELS_CPU_EACH_H
 #define KERNELS_CPU_EACH_H
 
@@ -22,17 +22,6 @@ static inline size_t each_scratch(const snug_sig *sig, int threads,
     snug_type t[3];
     snug_sig one = each_sig(sig, t);
     return scratch(&one, threads);
-}
-
-static inline void each_run(const snug_call *call, void (*run)(const snug_call *))
-{
-    snug_tensor t[3];
-    snug_call one = *call;
-    one.in = t, one.out = t + 2;
-    for (int64_t i = 0; i < call->in[0].type.shape.dim[0]; i++) {
-        snug_conv2d_one_sample(call, i, t);
-        run(&one);
-    }
 }
 
 #endif
