@@ -304,7 +304,7 @@ static const float *columns_of(const work *w, const band *b, int64_t *step)
     const float *from = d->b + w->group * d->g->n + w->j0;
     from += (b->first * d->v->grid_h + b->gy) * grid_w * ld;
     *step = w->nv * VLEN;
-    if (ld == *step) return from;
+    if (ld == *step && left == *step) return from;
     if (left >= *step && w->tile1 - w->tile0 < COPY_TILES) {
         *step = ld;
         return from;

@@ -50,9 +50,15 @@ bool scatter_suits(const gemm *g, const windows *v)
     return s.floats * 4 <= IMAGE_BYTES && sums_floats(&s) * 4 <= SUMS_BYTES && v->cg * 2 <= VLEN;
 }
 
+/* Of rows of dy that are copied. */
+static int64_t spare_floats(const scatter *s)
+{
+    return round_up(TILE_M * s->g->k, 16);
+}
+
 static int64_t own_floats(const scatter *s)
 {
-    return s->floats + sums_floats(s);
+    return s->floats + sums_floats(s) + spare_floats(s);
 }
 
 size_t scatter_scratch(const gemm *g, const windows *v, int threads)
@@ -69,11 +75,27 @@ static void pack_task(void *arg, int64_t ky, int thread)
     gemm_pack_bt(&b, s->g->b + ky * s->run * s->g->ldb, s->g->ldb, 0, s->g->k);
 }
 
+/* Rows [first, first + n) of dy, whole steps of a tile: the last of all are copied, and repeated.
+ */
+static const float *rows_of(const scatter *s, int64_t first, int64_t n, float *spare, int64_t *ld)
+{
+    const gemm *g = s->g;
+    const float *from = g->a + first * g->lda;
+    const int64_t whole = round_up(n, TILE_STEP);
+    *ld = g->lda;
+    if (first + whole <= g->m) return from;
+    *ld = g->k;
+    for (int64_t i = 0; i < whole; i++)
+        memcpy(spare + i * g->k, from + min64(i, n - 1) * g->lda, (size_t)g->k * sizeof *spare);
+    return spare;
+}
+
 /* What windows [first, first + n) add to their places: [row of the window][strip][n][vectors]. */
 static void multiply(const scatter *s, int64_t first, int64_t n, float *sums)
 {
     const gemm *g = s->g;
-    tile_run run = {.a = g->a + first * g->lda, .a_row = g->lda, .n = g->k, .runs = 1};
+    tile_run run = {.n = g->k, .runs = 1};
+    run.a = rows_of(s, first, n, sums + sums_floats(s), &run.a_row);
     for (int64_t ky = 0; ky < s->v->kh; ky++) {
         for (int64_t v = 0; v < s->vectors; v += TILE_V) {
             const int nv = s->vectors - v < TILE_V ? 1 : TILE_V;
