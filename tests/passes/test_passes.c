@@ -209,7 +209,10 @@ static void gradients_of_small_weights_are_split(void **state)
         assert_int_equal(count(g, &snug_op_conv2d_grad_weight_each), large);
         for (int i = 0; i < g->n_nodes; i++)
             if (g->nodes[i]->op == &snug_op_conv2d_grad_weight_each)
-                assert_true(g->nodes[i]->chain > 0);
+                assert_true(g->nodes[i]->chain > 0 && g->nodes[i]->gradient);
+        for (int i = 0; i < g->n_nodes && large; i++)
+            if (g->nodes[i]->op == &snug_op_sum_rows || g->nodes[i]->op == &snug_op_reshape)
+                assert_true(g->nodes[i]->gradient);
         snug_graph_destroy(g);
         snug_context_destroy(ctx);
     }
