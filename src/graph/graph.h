@@ -78,8 +78,9 @@ void snug_node_sig(const snug_node *n, snug_type *in, snug_type *out,
 bool snug_node_reduces_batch(const snug_node *n);
 /* Replace every use of `from` (as input of nodes, output name, assignment) by `to`. */
 void snug_graph_replace(snug_graph *g, snug_value *from, snug_value *to);
-/* Moves the node that was added last to place `to`. */
-void snug_graph_move_last(snug_graph *g, int32_t to);
+/* Moves the nodes that were added since there were `n_before` to place `to` on, in their order,
+ * as parts of the gradient or of what comes before it. */
+void snug_graph_move_new(snug_graph *g, int32_t n_before, int32_t to, bool gradient);
 /* Put nodes back into an order in which producers stand before users, keeping the present order
  * where it is free; EINVAL on a cycle. Readers of a persistent value stand before its update. */
 snug_status snug_graph_sort(snug_graph *g) SNUG_MUST_USE;

@@ -74,12 +74,18 @@ void snug_graph_replace(snug_graph *g, snug_value *from, snug_value *to)
     }
 }
 
-void snug_graph_move_last(snug_graph *g, int32_t to)
+static void move_last(snug_graph *g, int32_t to)
 {
     snug_node *last = g->nodes[g->n_nodes - 1];
     size_t after = (size_t)(g->n_nodes - 1 - to);
     memmove(g->nodes + to + 1, g->nodes + to, after * sizeof(snug_node *));
     g->nodes[to] = last;
+}
+
+void snug_graph_move_new(snug_graph *g, int32_t n_before, int32_t to, bool gradient)
+{
+    for (int32_t i = n_before; i < g->n_nodes; i++) g->nodes[i]->gradient = gradient;
+    for (int32_t i = n_before; i < g->n_nodes; i++) move_last(g, to);
 }
 
 /* ---- the checker -------------------------------------------------------------------------------

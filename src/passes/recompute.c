@@ -27,8 +27,7 @@ static snug_status make_again(snug_graph *g, const snug_node *norm, int32_t at)
     if (!name) return SNUG_ENOMEM;
     snug_value *again = snug_apply(g, &snug_op_batch_norm_again, name, norm->attrs, 5, in);
     if (!again) return g->error.status;
-    again->producer->gradient = true;
-    snug_graph_move_last(g, at);
+    snug_graph_move_new(g, g->n_nodes - 1, at, true);
     for (int32_t i = at + 1; i < g->n_nodes; i++)
         for (int j = 0; j < g->nodes[i]->n_in; j++)
             if (g->nodes[i]->gradient && g->nodes[i]->in[j] == norm->out[0])

@@ -24,8 +24,7 @@ static snug_status add_part(snug_graph *g, int32_t *at, const snug_node *like, c
     snug_status status = snug_apply_all(g, n->op, NULL, n->attrs, n->n_in, n->in, out);
     g->naming = NULL;
     if (status != SNUG_OK) return status;
-    out[0]->producer->gradient = like->gradient;
-    snug_graph_move_last(g, ++*at);
+    snug_graph_move_new(g, g->n_nodes - 1, ++*at, like->gradient);
     return SNUG_OK;
 }
 

@@ -41,8 +41,7 @@ static snug_status split(snug_graph *g, int32_t at)
     snug_value *dw = sum_of_samples(g, n);
     g->naming = NULL;
     if (!dw) return g->error.status;
-    for (int32_t i = n_before; i < g->n_nodes; i++) g->nodes[i]->gradient = n->gradient;
-    for (int32_t i = n_before; i < g->n_nodes; i++) snug_graph_move_last(g, at + 1);
+    snug_graph_move_new(g, n_before, at + 1, n->gradient);
     snug_graph_replace(g, n->out[0], dw);
     return SNUG_OK;
 }
