@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-from harness import ROOT, Skip, case, cases_of, check, check_code, data, main, snug  # noqa: E402
+from harness import ROOT, Skip, case, cases_of, check, check_code, data, main, sanitized, snug  # noqa: E402
 
 # Where the data of examples/recipes/NAME.yaml lie; None: where the recipe says.
 RECIPES = {"anomalies": None, "basic_motions": "ts-basicmotions", "demand": "drift-elec2/elec.csv",
@@ -88,6 +88,8 @@ def recipes_can_be_planned(folder, name):
     args = ["plan", os.path.join(ROOT, "examples", "recipes", name + ".yaml"), "--quiet"]
     if RECIPES[name]:
         args += ["--set", f"data.path={data(RECIPES[name])}"]
+    if sanitized():  # whose memory the recipe's budget does not allow for
+        args += ["--memory", "1G"]
     check_code(snug(*args), 0)
 
 
