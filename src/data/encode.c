@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Encoding records. Pixels go through a table of 256 values a channel; a table's row through one
- * small struct a slot; other numbers one by one; characters through pages of 256. */
+/* Encoding records. Pixels go through a table of 256 values a channel, or are computed where that
+ * gives the same; a table's row goes through one small struct a slot; other numbers one by one;
+ * characters through pages of 256. */
 #include "data/encode.h"
 
 #include "data/utf8.h"
@@ -51,7 +52,9 @@ static inline void look_up(const snug_encoder *e, const uint8_t *byte, int chann
 static void encode_pixels(const snug_encoder *e, const void *record, int64_t length, void *out)
 {
     (void)length;
-    if (e->n_channels == 1)
+    if (e->line)
+        e->pixels(record, e->n_elements, e->line, out);
+    else if (e->n_channels == 1)
         look_up(e, record, 1, out);
     else if (e->n_channels == 3)
         look_up(e, record, 3, out);
@@ -104,6 +107,25 @@ static void encode_floats(const snug_encoder *e, const void *record, int64_t len
     memset(x, 0, (size_t)(e->n_elements - n) * sizeof *x);
 }
 
+/* Multiplying by a reciprocal is quicker than the table, and all but never another float. */
+static snug_status make_line(const snug_spec *spec, snug_bump *bump, snug_encoder *e)
+{
+    e->pixels = snug_pixels_best();
+    if (!e->pixels || SNUG_PIXEL_PERIOD % e->n_channels != 0) return SNUG_OK;
+    snug_pixel_line *line = snug_bump_alloc(bump, sizeof *line);
+    if (!line) return snug_error_status();
+    for (int64_t i = 0; i < SNUG_PIXEL_PERIOD; i++) {
+        const int64_t c = i % e->n_channels;
+        line->mean[i] = spec->mean[c];
+        line->scale[i] = 1 / spec->std[c];
+        for (int v = 0; v < 256; v++)
+            if (to_float((v - line->mean[i]) * line->scale[i]) != e->pixel[c * 256 + v])
+                return SNUG_OK;
+    }
+    e->line = line;
+    return SNUG_OK;
+}
+
 static snug_status make_numbers(const snug_spec *spec, const snug_source *source, snug_bump *bump,
                                 snug_encoder *e)
 {
@@ -117,7 +139,7 @@ static snug_status make_numbers(const snug_spec *spec, const snug_source *source
     for (int64_t c = 0; c < e->n_channels; c++)
         for (int v = 0; v < 256; v++)
             e->pixel[c * 256 + v] = to_float((v - spec->mean[c]) / spec->std[c]);
-    return SNUG_OK;
+    return make_line(spec, bump, e);
 }
 
 /* ---- rows of tables -------------------------------------------------------------------------- */

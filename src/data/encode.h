@@ -4,6 +4,7 @@
 #define DATA_ENCODE_H
 
 #include "data/format.h"
+#include "kernels/pixels.h"
 
 /* What one slot of a table's record becomes. */
 typedef struct snug_slot {
@@ -18,10 +19,12 @@ typedef struct snug_encoder {
     /* records: of one sample, one after the other; length: how many of its steps are there (of its
      * records, for windows). x: the sample's n_elements. */
     void (*encode)(const struct snug_encoder *e, const void *records, int64_t length, void *x);
-    int64_t n_elements; /* of a sample */
-    int64_t n_channels; /* of its last axis */
-    float *pixel;       /* images of bytes: [channel][256] */
-    snug_dtype dtype;   /* of other numbers, and of text */
+    int64_t n_elements;          /* of a sample */
+    int64_t n_channels;          /* of its last axis */
+    float *pixel;                /* images of bytes: [channel][256]; */
+    const snug_pixel_line *line; /* and how those are computed; NULL: not to the last bit */
+    snug_pixels_fn pixels;
+    snug_dtype dtype; /* of other numbers, and of text */
     const double *mean, *std;
     int n_slots; /* tables */
     snug_slot *slot;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The spec: written, read, applied to other data, and refused when it is hostile. */
+#include "data/encode.h"
 #include "data/files.h"
 #include "data/spec.h"
 
@@ -195,6 +196,39 @@ static void text_becomes_tokens_and_back(void **state)
     snug_bump_destroy(bump);
 }
 
+/* Pixels are computed or looked up; either gives the quotient's very float, in any number. */
+static void check_pixels(int64_t channels)
+{
+    enum { PIXELS = 353 };
+    const double mean[] = {127.3, 0, 64.125, 1e-3, 200}, std[] = {58.4, 255, 3, 1e-3, 71.7};
+    snug_bump *bump = snug_bump_create(TAG_TEST);
+    double m[5], d[5];
+    memcpy(m, mean, sizeof m);
+    memcpy(d, std, sizeof d);
+    const snug_shape shape = {.n_dims = 3, .dim = {PIXELS, 1, channels}};
+    const snug_spec spec = {.kind = SNUG_DATA_IMAGE, .sample = shape, .mean = m, .std = d};
+    const snug_source source = {.dtype = SNUG_U8, .shape = shape};
+    snug_encoder e;
+    ok(snug_encoder_make(&spec, &source, NULL, bump, &e));
+    uint8_t byte[PIXELS * 5];
+    float x[PIXELS * 5 + 1];
+    for (int i = 0; i < PIXELS * 5; i++) byte[i] = (uint8_t)(i * 37);
+    x[PIXELS * channels] = -7;
+    e.encode(&e, byte, PIXELS, x);
+    for (int64_t i = 0; i < PIXELS * channels; i++) {
+        const float want = (float)((byte[i] - mean[i % channels]) / std[i % channels]);
+        assert_memory_equal(&x[i], &want, sizeof want);
+    }
+    assert_true(x[PIXELS * channels] == -7);
+    snug_bump_destroy(bump);
+}
+
+static void bytes_become_quotients(void **state)
+{
+    (void)state;
+    for (int64_t channels = 1; channels <= 5; channels++) check_pixels(channels);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +236,7 @@ int main(void)
         cmocka_unit_test(other_data_are_seen_the_same_way),
         cmocka_unit_test(other_data_must_fit),
         cmocka_unit_test(text_becomes_tokens_and_back),
+        cmocka_unit_test(bytes_become_quotients),
         cmocka_unit_test(hostile_specs_are_refused),
         cmocka_unit_test(image_specs_fit_by_shape),
     };
