@@ -8,17 +8,28 @@
 
 enum {
     MOST_WEIGHT = 32 << 10, /* bytes of the weights */
-    LEAST_MAPS = 8          /* bytes of a sample's maps for each of the weights */
+    LEAST_MAPS = 8,         /* bytes of a sample's maps for each of the weights */
+    LARGE_MAP = 64 << 10    /* bytes of a sample whose batch norm is always in parts */
 };
 
-/* Shapes without the batch decide. dy must be a split batch norm's: others are no part of a chain.
- */
+/* Others are no part of a chain: dy must be a split batch norm's, or x where the convolution is
+ * depthwise, which does little for a sample but read it. */
+static bool in_chain(const snug_node *n)
+{
+    const snug_conv2d_attrs *a = n->attrs;
+    const snug_value *x = n->in[0], *dy = n->in[1];
+    if (dy->producer && dy->producer->op == &snug_op_batch_norm_grad_apply) return true;
+    const size_t sample = snug_type_bytes(&x->type) / (size_t)x->type.shape.dim[0];
+    return a->groups > 1 && sample >= LARGE_MAP && x->producer &&
+           x->producer->op == &snug_op_batch_norm_again;
+}
+
+/* Shapes without the batch decide. */
 static bool pays(const snug_node *n)
 {
     const snug_type *x = &n->in[0]->type, *dy = &n->in[1]->type;
     size_t samples = (size_t)x->shape.dim[0], weight = snug_type_bytes(&n->out[0]->type);
-    if (!snug_shape_has_batch(&x->shape) || samples == 0 || !n->in[1]->producer) return false;
-    if (n->in[1]->producer->op != &snug_op_batch_norm_grad_apply) return false;
+    if (!snug_shape_has_batch(&x->shape) || samples == 0 || !in_chain(n)) return false;
     size_t maps = (snug_type_bytes(x) + snug_type_bytes(dy)) / samples;
     return weight <= MOST_WEIGHT && maps >= LEAST_MAPS * weight;
 }
