@@ -259,6 +259,7 @@ static void ask_ahead(const work *w, const band *b, int64_t stretch, int64_t i0,
     if (pixels == 0 || d->samples * v->h * v->w * v->c * 4 < AHEAD_BYTES) return;
     const int64_t first = (b->first * v->h + b->gy * v->stride_h) * v->w + pixels;
     run->ahead = v->x + (first + stretch * each % pixels) * v->c + w->group * v->cg + i0;
+    run->ahead_every = 1;
     run->ahead_step = v->c;
     run->ahead_more = TILE_M - 1;
 }

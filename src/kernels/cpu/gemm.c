@@ -27,9 +27,9 @@
 #define FEW_TILES      24     /* of C: tasks divide k rather than C */
 #define LINE           16     /* floats of a cache line */
 #define LINES          (TILE_N > LINE ? TILE_N / LINE : 1) /* across a strip */
-#define STRAIGHT_K     512 /* of k at a time, where no block packs its own; BLOCK_K elsewhere */
-#define STRAIGHT_LDA   (STRAIGHT_K + 16)
-#define STRAIGHT_TILES 8 /* of a strip, at most, that read B where it is */
+#define STRAIGHT_K     512  /* of k at a time, where A and B are read where they are; */
+#define PREPACKED_K    1024 /* or A is and B is packed; BLOCK_K elsewhere */
+#define STRAIGHT_TILES 8    /* of a strip, at most, that read B where it is */
 
 /* How a product is cut. */
 typedef struct blocking {
@@ -112,7 +112,7 @@ static blocking cut_product(const gemm *g, int threads)
     const int64_t straight = g->ldb % 1024 == 0 ? 2 : STRAIGHT_TILES;
     c.straight_b = c.bm <= straight * TILE_M;
     const bool in_place = c.straight_a && (c.prepack || (g->b && c.straight_b));
-    c.bk = in_place ? STRAIGHT_K : BLOCK_K;
+    c.bk = !in_place ? BLOCK_K : c.prepack ? PREPACKED_K : STRAIGHT_K;
     return c;
 }
 
@@ -200,7 +200,7 @@ static void run_tile(const block *b, const piece *p, tile_run *run, float *stack
         fn(run);
         run->a += run->n * run->a_step;
         run->b += run->n * run->b_step;
-        if (run->ahead) run->ahead += run->n * run->ahead_step;
+        if (run->ahead_every) run->ahead += run->n / run->ahead_every * run->ahead_step;
         if (run->pack) run->pack += run->n * run->pack_step;
     }
     run->b = begin_b;
@@ -237,22 +237,31 @@ static void strip_of_b(const block *b, const piece *p, int64_t s, bool first, ti
     }
 }
 
+/* Tiles of a strip that share what is to be asked for, a power of two. */
+static int64_t sharing_tiles(const block *b)
+{
+    const int64_t tiles = tiles_down(b->ni, false) - 1;
+    return tiles >= 8 ? 8 : tiles >= 4 ? 4 : tiles >= 2 ? 2 : 1;
+}
+
 /* B is asked for by the tiles before those that need it: by the first of a strip somewhat ahead, by
- * those behind it for the strip to come, so that it arrives while tiles work on what is near. */
+ * those behind it for the strip to come, each for some of its rows: what comes from memory should
+ * come evenly. */
 static void ask_for_b(const block *b, const piece *p, int64_t s, int64_t i, tile_run *run)
 {
     const gemm *g = b->w->g;
-    const int64_t next = (s + 1) * TILE_N;
+    const int64_t next = (s + 1) * TILE_N, sharing = sharing_tiles(b);
     const bool more = next < b->nj;
+    run->ahead_more = (LINES - 1) * LINE;
     if (i == 0) {
         run->ahead = run->b + TILE_AHEAD * run->b_step;
         run->ahead_step = run->b_step;
-        run->ahead_more = (LINES - 1) * LINE;
-    } else if (i <= LINES && (more || p->k1 < g->k)) {
-        run->ahead = g->b + b->group * g->n + (more ? p->k0 : p->k1) * g->ldb + b->j0 +
-                     (more ? next : 0) + (i - 1) * LINE;
+        run->ahead_every = 1;
+    } else if (i <= sharing && (more || p->k1 < g->k)) {
+        const int64_t k = (more ? p->k0 : p->k1) + (i - 1) * (p->k1 - p->k0) / sharing;
+        run->ahead = g->b + b->group * g->n + k * g->ldb + b->j0 + (more ? next : 0);
         run->ahead_step = g->ldb;
-        if (b->ni <= LINES * TILE_M) run->ahead_more = LINE;
+        run->ahead_every = sharing;
     }
 }
 
@@ -261,12 +270,12 @@ static void ask_for_b(const block *b, const piece *p, int64_t s, int64_t i, tile
 static void ask_ahead(const block *b, const piece *p, int64_t s, int64_t i, tile_run *run)
 {
     const gemm *g = b->w->g;
-    run->ahead = NULL, run->ahead_step = 0, run->ahead_more = 0;
+    run->ahead_every = 0;
     if (g->b && !b->w->cut.prepack) {
         ask_for_b(b, p, s, i, run);
     } else if (s == 0 && p->straight > 0 && !g->a_by_k && g->lda == p->k1 - p->k0) {
         run->ahead = run->a + TILE_M * g->lda;
-        run->ahead_step = TILE_M;
+        run->ahead_more = 0, run->ahead_step = TILE_M, run->ahead_every = 1;
     }
 }
 
@@ -313,7 +322,7 @@ static void run_strip(const block *b, const piece *p, int64_t s, bool last, floa
     for (int64_t i = 0, number = 0; i < b->ni; i += t.n, number++, stack += stack_step) {
         if (number <= 1) strip_of_b(b, p, s, number == 0, &run);
         tile_fn fn = tile_at(b, p, i, t.nv, &t.n, &run);
-        if (number <= LINES + 1 || s == 0) ask_ahead(b, p, s, number, &run);
+        ask_ahead(b, p, s, number, &run);
         t.i0 = b->i0 + i, t.sums = stack;
         run.out = last && w->cut.parts == 1 ? gemm_place_finished(g, &t) : NULL;
         run_tile(b, p, &run, stack, fn);
@@ -386,7 +395,7 @@ static void block_task(void *arg, int64_t task, int thread)
         if (k0 >= k_end) p = (piece){.k0 = k0, .k1 = k0, .slot0 = b.slot0, .slot1 = b.slot1};
         p.straight = c->straight_a ? straight_rows(b.ni) : 0;
         p.a_ld = g->a_by_k ? round_up(b.ni - p.straight, TILE_STEP)
-                           : (c->straight_a ? STRAIGHT_LDA : BLOCK_LDA);
+                           : (c->straight_a ? min64(g->k, c->bk) + 16 : BLOCK_LDA);
         p.a = a, p.b = packed;
         pack_piece(&b, &p, a);
         run_piece(&b, &p);
@@ -416,10 +425,11 @@ static size_t lay_out(work *w, const gemm *g, int threads, float *scratch)
     int64_t bk = min64(g->k, BLOCK_K), bm = round_up(min64(g->m, BLOCK_M), TILE_M);
     int64_t bn = round_up(min64(g->n, BLOCK_N), TILE_N);
     /* Where A is read in place, rows that fill no step are packed. */
-    int64_t far = min64(g->k, STRAIGHT_K);
-    int64_t by_row = c->straight_a ? 2 * TILE_STEP * STRAIGHT_LDA : bm * BLOCK_LDA;
+    int64_t far = min64(g->k, c->prepack ? PREPACKED_K : STRAIGHT_K);
+    int64_t by_row = c->straight_a ? 2 * TILE_STEP * (far + 16) : bm * BLOCK_LDA;
     int64_t by_k = (c->straight_a ? 2 * TILE_STEP * far : bm * bk) + VLEN;
-    int64_t strips = bk * bn > far * TILE_N ? bk * bn : far * TILE_N;
+    int64_t strip = min64(g->k, STRAIGHT_K) * TILE_N;
+    int64_t strips = bk * bn > strip ? bk * bn : strip;
     int64_t stacks = c->many_pieces ? tiles_down(bm, c->straight_a) * (bn / TILE_N) : 1;
     w->a_floats = (size_t)round_up(g->a_by_k ? by_k : by_row, 16);
     w->b_floats = (size_t)round_up(strips, 16);

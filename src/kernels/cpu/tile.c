@@ -2,6 +2,9 @@
 /* The functions of tile.h. */
 #include "kernels/cpu/tile.h"
 
+/* Where what is asked for goes: in the first it would take the place of what tiles read. */
+#define SECOND_CACHE 2
+
 /* How far a tile has come in A, B and what it asks for and packs. */
 typedef struct tile_place {
     const float *a, *b, *ahead;
@@ -18,6 +21,7 @@ ALWAYS_INLINE void tile_k(const tile_run *t, int mr, int nv, int how, tile_place
     float *pack = at->pack;
     const int64_t row = layout == TILE_BY_K ? 1 : t->a_row;
     const int64_t step = layout == TILE_BY_K ? t->a_step : 1;
+    const int64_t rarely = t->ahead_every - 1; /* -1: never */
     const float *q[(TILE_M + 2) / 3], *b = at->b, *ahead = at->ahead;
     UNROLL for (int i = 0; i < mr; i += 3)
     {
@@ -36,9 +40,11 @@ ALWAYS_INLINE void tile_k(const tile_run *t, int mr, int nv, int how, tile_place
             vf ai = vset1(q[i / 3][i % 3 * row]);
             UNROLL for (int v = 0; v < nv; v++) c[i][v] = vfma(ai, bv[v], c[i][v]);
         }
-        __builtin_prefetch(ahead);
-        __builtin_prefetch(ahead + t->ahead_more);
-        ahead += t->ahead_step;
+        if ((k & rarely) == 0) {
+            __builtin_prefetch(ahead, 0, SECOND_CACHE);
+            __builtin_prefetch(ahead + t->ahead_more, 0, SECOND_CACHE);
+            ahead += t->ahead_step;
+        }
         UNROLL for (int i = 0; i < mr; i += 3) q[i / 3] += step;
         b += t->b_step;
     }
@@ -87,7 +93,7 @@ ALWAYS_INLINE void tile_finish(const tile_run *t, int mr, int nv, vf c[TILE_M][T
 ALWAYS_INLINE void tile_any(const tile_run *t, int mr, int nv, int how)
 {
     vf c[TILE_M][TILE_V];
-    tile_place at = {t->a, t->b, t->ahead ? t->ahead : t->b, t->pack};
+    tile_place at = {t->a, t->b, t->ahead, t->pack};
     float *acc = t->acc;
     bool carry = t->carry;
     for (int64_t slot = t->slot, last = slot + t->more_slots;; slot++) {

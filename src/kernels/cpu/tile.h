@@ -12,7 +12,7 @@ enum { TILE_BY_K, TILE_STRIDED, TILE_LAYOUTS };
 /* Added to a layout: the tile packs B, which lies where the program has it, on its way. */
 #define TILE_PACKS TILE_LAYOUTS
 /* How many k of such a B are asked for before they are used: as long as a far cache takes. */
-#define TILE_AHEAD 32
+#define TILE_AHEAD 64
 
 typedef struct tile_run {
     const float *a, *b;
@@ -20,9 +20,10 @@ typedef struct tile_run {
     int64_t b_step, n;             /* floats from one k to the next in b; how many k a run */
     float *pack;                   /* of packing tiles: where b's vectors go */
     int64_t pack_step;             /* from one k to the next there: the tile's vectors */
-    const float *ahead;            /* asked for on the way, a line a k; NULL: nothing */
-    int64_t ahead_step;            /* from one k to the next there */
-    int64_t ahead_more;            /* and a line so many floats further */
+    const float *ahead;            /* asked for on the way: a line, */
+    int64_t ahead_more;            /* and one so many floats further; */
+    int64_t ahead_every;           /* each so many k, a power of two; 0: nothing */
+    int64_t ahead_step;            /* from one such k to the next there */
     int64_t runs, a_skip, b_skip;  /* of k, each so far behind the end of the last */
     int64_t again, a_jump, b_jump; /* times that many runs follow, so much further behind */
     float *acc; /* partials, TILE_SIZE floats apart: this, before it those it merges with */
