@@ -63,6 +63,7 @@ static const snug_conv2d_attrs
 
 /* Depthwise. */
 static const snug_conv2d_attrs eight = {STRIDE(1), PAD(1), .groups = 8, .act = ACT_RELU},
+                               four = {STRIDE(1), PAD(1), .groups = 4, .act = ACT_GELU},
                                wide5 = {STRIDE(1), PAD(2), .groups = 24, .act = ACT_GELU},
                                halved5 = {STRIDE(2), PAD(2), .groups = 70},
                                wide7 = {STRIDE(1), PAD(3), .groups = 16},
@@ -122,6 +123,7 @@ static const snug_case conv2d_cases[] = {
      .no_grad = true,
      .n_in = 3,
      .in = INPUTS(BATCH(3, 5, 21, 8), FIXED(3, 3, 1, 8), FIXED(8))},
+    {.name = "four", .attrs = &four, .n_in = 2, .in = INPUTS(BATCH(2, 3, 8, 4), FIXED(3, 3, 1, 4))},
     {.name = "depthwise 5x5",
      .attrs = &wide5,
      .no_grad = true,

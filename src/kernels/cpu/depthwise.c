@@ -132,6 +132,8 @@ static void gelu_pixels(const tile *t, float *y, int lanes)
 /* A vector of channels, from `bias` on if there is one. */
 ALWAYS_INLINE void tile_vector(const tile *t, form f, row_view r, const float *bias, int lanes)
 {
+    const int from = (int)t->from, to = (int)t->to; /* before anything is stored */
+    const int64_t y_step = t->y_step;
     vf sum[PIXELS], first = bias ? vload_upto(bias, lanes) : vzero();
     UNROLLED for (int p = 0; p < PIXELS; p++) sum[p] = first;
     for (; r.n_rows > 0; r.n_rows--, r.x += t->x_row, r.w += t->w_row) {
@@ -145,8 +147,9 @@ ALWAYS_INLINE void tile_vector(const tile *t, form f, row_view r, const float *b
     }
     UNROLLED for (int p = 0; p < PIXELS; p++)
     {
-        if (f.edge && (p < t->from || p >= t->to)) continue;
-        vstore_upto(r.y + p * t->y_step, sum[p], lanes);
+        if (f.edge && (f.up || p > 0) && p >= to) break;
+        if (f.edge && f.up && p < from) continue;
+        vstore_upto(r.y + p * y_step, sum[p], lanes);
     }
     if (t->act == ACT_GELU) gelu_pixels(t, r.y, lanes);
 }
@@ -334,6 +337,33 @@ static int64_t fold_of(const job *d)
     return d->c > 0 && d->c < VLEN && VLEN % d->c == 0 ? VLEN / d->c : 1;
 }
 
+/* The first and the last result of every row, half a vector each; false: one sees more taps than
+ * the other. */
+static bool run_ends(const band *b, const axis *x)
+{
+    const job *d = b->d;
+    const int64_t far = x->n - 1, tap = d->w_tap * x->w_step;
+    int64_t left, all, none, n_taps;
+    axis_taps(x, 0, &left, &all);
+    axis_taps(x, far, &none, &n_taps);
+    if (none > 0 || all - left != n_taps) return false;
+    const int64_t near = (left * x->dilation - x->before) * d->c;
+    for (int i = 0; i < b->t.n_rows; i++) {
+        row_view r = b->t.rows[i];
+        const float *w = r.w + x->w0 * d->w_tap;
+        vf sum = d->bias ? vload(d->bias) : vzero();
+        for (; r.n_rows > 0; r.n_rows--, r.x += b->t.x_row, w += b->t.w_row)
+            for (int64_t k = 0; k < n_taps; k++) {
+                const float *p = r.x + near + k * x->dilation * d->c;
+                const float *q = r.x + (far - x->before + k * x->dilation) * d->c;
+                const vf t = vload2(w + (left + k) * tap, VLEN / 2, w + k * tap, VLEN / 2);
+                sum = vfma(vload2(p, VLEN / 2, q, VLEN / 2), t, sum);
+            }
+        vstore2(r.y, VLEN / 2, r.y + far * d->c, VLEN / 2, vactivate(b->t.act, sum));
+    }
+    return true;
+}
+
 /* All results along x. Pixels of few channels that see all taps are one run of floats. */
 static void run_axis(const band *b, const axis *x)
 {
@@ -346,8 +376,9 @@ static void run_axis(const band *b, const axis *x)
     }
     const axis left = axis_part(x, 0, begin), middle = axis_part(x, begin, end),
                right = axis_part(x, end, x->n);
-    run_part(b, &left, 1);
     run_part(b, &middle, fold);
+    if (fold == 2 && left.n == 1 && right.n == 1 && run_ends(b, x)) return;
+    run_part(b, &left, 1);
     run_part(b, &right, 1);
 }
 

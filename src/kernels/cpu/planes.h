@@ -104,6 +104,17 @@ static inline int64_t planes_copy_floats(const planes *p)
     return p->v->c <= VLEN / 2 ? p->v->stride_w * p->pitch * p->v->c + 2 * VLEN : 0;
 }
 
+/* VLEN windows' pixels of all phases from pixel `first` of a line on: where they are, or a copy
+ * with zeros for those outside. */
+static inline const float *planes_pixels(const windows *v, const float *line, int64_t first,
+                                         float *copy)
+{
+    const int64_t n = VLEN * v->stride_w;
+    if (first >= 0 && first + n <= v->w) return line + first * v->c;
+    window_clip(v, line, &(window_run){.x = first, .pixels = n, .hi = n * v->c}, copy);
+    return copy;
+}
+
 /* Line y of the image, which may be outside, from the pixel where windows begin. */
 static inline void planes_line(const planes *p, int64_t sample, int64_t y, float *copy, float *to)
 {
@@ -121,13 +132,20 @@ static inline void planes_line(const planes *p, int64_t sample, int64_t y, float
     planes_ask(line + v->w * c, v->w * c);
     /* the pixels of all phases are turned at once where they are few floats */
     const int64_t pixels = phases * c <= VLEN / 2 ? phases : 1;
-    if (c <= VLEN / 2) window_line(v, 0, sample, y, phases * p->pitch * c, copy);
-    for (int64_t x = 0; x < p->pitch; x += VLEN)
+    const bool few = c <= VLEN / 2;
+    if (few && phases == 1) window_line(v, 0, sample, y, p->pitch * c, copy);
+    for (int64_t x = 0; x < p->pitch; x += VLEN) {
+        const float *from = copy + x * c;
+        if (x * phases - v->left >= v->w) {
+            for (int64_t k = 0; k < phases * c; k++) vstore(to + k * p->pitch + x, vzero());
+            continue;
+        }
+        if (few && phases > 1) from = planes_pixels(v, line, x * phases - v->left, copy);
         for (int64_t phase = 0; phase < phases; phase += pixels) {
             const int64_t pixel = x * phases + phase, first = pixel - v->left;
             float *plane = to + phase * c * p->pitch + x;
-            if (c <= VLEN / 2) {
-                planes_few(copy + pixel * c, phases * c, (int)(pixels * c), plane, p->pitch);
+            if (few) {
+                planes_few(from + phase * c, phases * c, (int)(pixels * c), plane, p->pitch);
                 continue;
             }
             planes_turn t = {line + first * c, phases * c, 0, 0, c, p->pitch};
@@ -135,6 +153,7 @@ static inline void planes_line(const planes *p, int64_t sample, int64_t y, float
             if (first < v->w) t.end = ceil_div(v->w - first, phases);
             planes_many(&t, plane);
         }
+    }
 }
 
 /* The lines of grid rows [gy, gy + rows). */
