@@ -23,6 +23,7 @@
 #define STRIP_ROWS     9      /* from which a B that is to be turned is packed strip by strip, */
 #define STRIP_FLOATS   100000 /* if it has so many at most */
 #define NARROW         64     /* columns of C */
+#define LONG_K         640    /* from which on turning C costs little */
 #define SLOT_K         4096   /* of a leaf slot; longer ones are halved, if they can be */
 #define FEW_TILES      24     /* of C: tasks divide k rather than C */
 #define LINE           16     /* floats of a cache line */
@@ -488,13 +489,14 @@ static int64_t filled(int64_t m, int64_t n)
 }
 
 /* Whether it pays for A^T B: where less is filled up, or the larger of both can be B, which is read
- * in longer runs. */
+ * in longer runs, and asked for ahead where one block's columns are all that a long A meets. */
 static bool turns_by_k(const gemm *g)
 {
     const int64_t here = filled(g->m, g->n), across = filled(g->n, g->m);
     const bool can = g->a_by_k && !g->b_by_n && g->groups == 1 && g->lda > 0 && !g->bias;
     const bool narrow = g->n <= NARROW && g->m > g->n && across <= here;
-    return can && (narrow || 5 * across < 4 * here);
+    const bool once = g->n <= BLOCK_N && g->m >= 2 * g->n && g->k >= LONG_K && across <= here;
+    return can && (narrow || once || 5 * across < 4 * here);
 }
 
 static gemm turn(const gemm *g)
