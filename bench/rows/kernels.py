@@ -91,15 +91,18 @@ LEAST_BYTES = 1 << 18  # below, the call itself counts
 
 @row("bandwidth", "kernels that move bytes: >= 80 % of the triad of that size")
 def bandwidth():
-    done = subprocess.run([SNUG, "bench", "kernels", "--json", "--threads", "1"], capture_output=True, text=True,
-                          check=True)
-    rows = [{**r, "share": r["gbytes_per_s"] / r["roof_gbytes_per_s"]} for r in
-            map(json.loads, done.stdout.splitlines()) if BANDWIDTH.match(r["op"]) and r["tier"] != "scalar"]
-    bound = [r for r in rows if r["gbytes_per_s"] * 1e9 * r["seconds"] >= LEAST_BYTES]
-    bad = sorted((r for r in bound if r["share"] < 0.8), key=lambda r: r["share"])
-    middle = median([r["share"] for r in bound])
-    worst = "".join(f"; {r['op']} {r['case']} {r['share']:.0%}" for r in bad[:8])
-    return f"median {middle:.0%} over {len(bound)} cases, {len(bad)} below 80 %{worst}", not bad
+    shares = {}
+    for _ in range(3):  # each process has pages of its own, and caches are indexed by where they lie
+        done = subprocess.run([SNUG, "bench", "kernels", "--json", "--threads", "1"], capture_output=True,
+                              text=True, check=True)
+        for r in map(json.loads, done.stdout.splitlines()):
+            if (BANDWIDTH.match(r["op"]) and r["tier"] != "scalar"
+                    and r["gbytes_per_s"] * 1e9 * r["seconds"] >= LEAST_BYTES):
+                shares.setdefault(f"{r['op']} {r['case']}", []).append(r["gbytes_per_s"] / r["roof_gbytes_per_s"])
+    middle = {k: median(v) for k, v in shares.items()}
+    bad = sorted((k for k, v in middle.items() if v < 0.8), key=middle.get)
+    worst = "".join(f"; {k} {middle[k]:.0%}" for k in bad[:8])
+    return f"median {median(list(middle.values())):.0%} over {len(middle)} cases, {len(bad)} below 80 %{worst}", not bad
 
 
 @row("adam-124M", "Adam on 124 M parameters: >= 30 GB/s")

@@ -103,6 +103,8 @@ typedef struct snug_grad {
 
 typedef struct snug_cost {
     double flops, bytes_read, bytes_written;
+    double
+        bytes_again; /* of those read: read a second time, since results wait for a sum over them */
 } snug_cost;
 
 /* ---- running ----------------------------------------------------------------------------------

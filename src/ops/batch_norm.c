@@ -107,6 +107,15 @@ static snug_cost norm_cost(const snug_sig *s)
     return snug_cost_of(s, 8 * (double)snug_shape_elements(&s->in[0].shape));
 }
 
+/* Sums over all rows come before the first result: x, and dy, are read for them and again. */
+static snug_cost two_pass_cost(const snug_sig *s)
+{
+    snug_cost c = norm_cost(s);
+    c.bytes_again = (double)snug_type_bytes(&s->in[0]);
+    if (s->n_in == 6) c.bytes_again += (double)snug_type_bytes(&s->in[1]);
+    return c;
+}
+
 /* One channel of x (and dy), and what its sums subtract and scale by. */
 typedef struct channel {
     const snug_tensor *x, *dy;
@@ -333,7 +342,7 @@ const snug_op snug_op_batch_norm = {
     .shape = norm_shape,
     .axes = norm_axes,
     .grad = norm_gradient,
-    .cost = norm_cost,
+    .cost = two_pass_cost,
     .ref = norm_ref,
     .cases = cases};
 
@@ -370,6 +379,6 @@ const snug_op snug_op_batch_norm_grad = {
     .inplace = {2},
     .shape = norm_grad_shape,
     .axes = norm_grad_axes,
-    .cost = norm_cost,
+    .cost = two_pass_cost,
     .ref = norm_grad_ref,
     .cases = grad_cases};

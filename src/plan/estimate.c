@@ -54,7 +54,7 @@ double snug_estimate_seconds(snug_tier tier, int threads, const snug_kernel *ker
                              const snug_cost *cost)
 {
     const machine *m = &machines[tier];
-    const double bytes = cost->bytes_read + cost->bytes_written;
+    const double bytes = cost->bytes_read + cost->bytes_written + cost->bytes_again;
     const bool shared =
         kernel && threads > 1 && (cost->flops > SHARED_FLOPS || bytes > SHARED_BYTES);
     const double cores = shared ? threads : 1;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Benchmarks of kernels: every operator's cases marked for it, on the kernel that a plan would
  * choose, against the roofline (Williams et al. 2009): the longer of the time that its arithmetic
- * takes at the rate of a pulse beside it, and the time that its bytes take at the triad's rate: of
- * caches where they fit into them, of memory else. */
+ * takes at the rate of a pulse beside it, and the time that its bytes take at the rate of a triad
+ * over as much memory, run by turns with the kernel and timed alike, a call at a time. What must be
+ * read again is charged at the rate of memory of its own size. */
 #include "base/context.h"
-#include "base/cpu.h"
 #include "base/os.h"
 #include "base/rng.h"
 #include "kernels/kernel.h"
@@ -14,8 +14,15 @@
 #include <snug/machine.h>
 #include <string.h>
 
-enum { MAX_RUNS = 200, PULSES = 8, N_LEVELS = 4 };
-static const double CASE_SECONDS = 0.08;
+enum { MAX_RUNS = 40, PULSES = 8 };
+static const double CASE_SECONDS = 0.06, TURN_SECONDS = 0.01;
+
+/* What a case took, beside what the machine gave just then. */
+typedef struct timing {
+    double seconds, gflops;
+    double triad_seconds,
+        again_seconds; /* of triads over its tensors and over what is read again */
+} timing;
 
 /* One case laid out in memory, ready to be called. */
 typedef struct bench_case {
@@ -24,6 +31,9 @@ typedef struct bench_case {
     snug_step step;
     snug_call call;
     void *scratch;
+    float *triad;                     /* three arrays in as much memory as the tensors take */
+    int64_t triad_bytes, again_bytes; /* of all three; of what the kernel must read again */
+    timing timing;
 } bench_case;
 
 static double fill_value(const snug_case_in *in, uint32_t u)
@@ -88,6 +98,7 @@ static void free_case(const snug_op *op, const snug_case *k, bench_case *b)
         if (!(op->flags & SNUG_OP_UPDATE) || !op->inplace[i]) free_tensor(&b->out[i]);
     for (int i = 0; i < k->n_in; i++) free_tensor(&b->in[i]);
     snug_free(b->scratch);
+    snug_unmap(b->triad, (size_t)b->triad_bytes);
 }
 
 /* The step a case runs in: its batch, cut into leaves as a plan would. */
@@ -105,20 +116,83 @@ static snug_step step_of(const snug_case *k)
                        .n_micro = 1};
 }
 
-static double time_case(const snug_kernel *kernel, const snug_call *call)
+/* One turn: the best of the runs after the first, which brings its data back into the caches. */
+static double best_of_turn(void (*run)(void *arg), void *arg)
 {
-    double best = 0, until = snug_now() + CASE_SECONDS;
-    for (int run = 0; run < MAX_RUNS && (run < 3 || snug_now() < until); run++) {
+    double best = 0, until = snug_now() + TURN_SECONDS;
+    for (int i = 0; i < MAX_RUNS && (i < 2 || snug_now() < until); i++) {
         double began = snug_now();
-        kernel->run(call);
+        run(arg);
         double took = snug_now() - began;
-        if (run == 1 || (run > 1 && took < best)) best = took;
+        if (i == 1 || (i > 1 && took < best)) best = took;
     }
     return best;
 }
 
-static snug_status run_case(snug_context *ctx, const snug_kernel *kernel, const snug_sig *sig,
-                            bench_case *b, double *seconds)
+typedef struct contest {
+    snug_context *ctx;
+    const snug_kernel *kernel;
+    bench_case *b;
+    int64_t triad_bytes; /* of the next triad */
+} contest;
+
+static void run_kernel(void *arg)
+{
+    const contest *c = arg;
+    c->kernel->run(&c->b->call);
+}
+
+static void run_triad(void *arg)
+{
+    const contest *c = arg;
+    (void)snug_triad_once(c->ctx, c->b->triad, c->triad_bytes / (3 * (int64_t)sizeof(float)));
+}
+
+/* A turn of a triad over so many bytes: the best of it and earlier ones. */
+static double triad_turn(contest *c, int64_t bytes, double best)
+{
+    c->triad_bytes = bytes;
+    const double took = best_of_turn(run_triad, c);
+    return best == 0 || took < best ? took : best;
+}
+
+static void take_turns(contest *c)
+{
+    timing *t = &c->b->timing;
+    const double until = snug_now() + CASE_SECONDS;
+    do {
+        const double took = best_of_turn(run_kernel, c);
+        if (t->seconds == 0 || took < t->seconds) t->seconds = took;
+        t->triad_seconds = triad_turn(c, c->b->triad_bytes, t->triad_seconds);
+        if (c->b->again_bytes)
+            t->again_seconds = triad_turn(c, c->b->again_bytes, t->again_seconds);
+    } while (snug_now() < until);
+}
+
+/* Up to three arrays of whole vectors. */
+static int64_t triad_size(size_t bytes)
+{
+    const size_t whole = 3 * 16 * sizeof(float);
+    return (int64_t)((bytes + whole - 1) / whole * whole);
+}
+
+static snug_status make_triad(const snug_op *op, bench_case *b)
+{
+    const snug_call *c = &b->call;
+    size_t bytes = 1;
+    for (int i = 0; i < c->n_in; i++) bytes += snug_type_bytes(&c->in[i].type);
+    for (int i = 0; i < c->n_out; i++)
+        if (!(op->flags & SNUG_OP_UPDATE) || !op->inplace[i])
+            bytes += snug_type_bytes(&c->out[i].type);
+    b->triad_bytes = triad_size(bytes);
+    void *block = NULL;
+    TRY(snug_map((size_t)b->triad_bytes, &block));
+    b->triad = block;
+    return SNUG_OK;
+}
+
+static snug_status run_case(snug_context *ctx, const snug_op *op, const snug_kernel *kernel,
+                            const snug_sig *sig, bench_case *b)
 {
     size_t bytes = kernel->scratch ? kernel->scratch(sig, snug_context_threads(ctx)) : 0;
     b->scratch = snug_alloc(TAG_PLAN, bytes + 64);
@@ -133,7 +207,9 @@ static snug_status run_case(snug_context *ctx, const snug_kernel *kernel, const 
                           .scratch_bytes = bytes,
                           .queue = &ctx->queue,
                           .step = &b->step};
-    *seconds = time_case(kernel, &b->call);
+    TRY(make_triad(op, b));
+    b->again_bytes = triad_size((size_t)op->cost(sig).bytes_again);
+    take_turns(&(contest){.ctx = ctx, .kernel = kernel, .b = b});
     return SNUG_OK;
 }
 
@@ -150,46 +226,39 @@ static const char *tier_of(const snug_context *ctx, const snug_kernel *kernel)
 
 typedef struct bench_all {
     snug_context *ctx;
-    int64_t holds[N_LEVELS]; /* bytes: the three caches, those of all threads; memory */
-    double rate[N_LEVELS];   /* GB/s */
     void (*each)(void *arg, const snug_kernel_result *r);
     void *arg;
 } bench_all;
 
-/* What a case took, beside what the machine gave just then. */
-typedef struct timing {
-    double seconds, gflops;
-} timing;
-
 static void tell(const bench_all *all, const snug_op *op, const snug_case *k, const snug_sig *sig,
-                 const snug_kernel *kernel, timing t)
+                 const snug_kernel *kernel, const bench_case *b)
 {
+    const timing *t = &b->timing;
     snug_cost cost = op->cost(sig);
     double bytes = cost.bytes_read + cost.bytes_written;
-    int level = 0;
-    while (level < N_LEVELS - 1 && bytes > (double)all->holds[level]) level++;
-    double arithmetic = cost.flops / (t.gflops * 1e9), moves = bytes / (all->rate[level] * 1e9);
+    double moves = bytes / (double)b->triad_bytes * t->triad_seconds + t->again_seconds;
+    double arithmetic = cost.flops / (t->gflops * 1e9);
     snug_kernel_result r = {.op = op->name,
                             .kernel = kernel->name,
                             .test_case = k->name,
                             .tier = tier_of(all->ctx, kernel),
-                            .seconds = t.seconds,
-                            .gflops = cost.flops / t.seconds * 1e-9,
-                            .gbytes_per_s = bytes / t.seconds * 1e-9,
-                            .roof_gflops = t.gflops,
-                            .roof_gbytes_per_s = all->rate[level],
+                            .seconds = t->seconds,
+                            .gflops = cost.flops / t->seconds * 1e-9,
+                            .gbytes_per_s = bytes / t->seconds * 1e-9,
+                            .roof_gflops = t->gflops,
+                            .roof_gbytes_per_s = bytes / moves * 1e-9,
                             .fraction_of_roofline =
-                                (arithmetic > moves ? arithmetic : moves) / t.seconds};
+                                (arithmetic > moves ? arithmetic : moves) / t->seconds};
     all->each(all->arg, &r);
 }
 
-static snug_status time_beside_pulses(snug_context *ctx, const snug_kernel *kernel,
-                                      const snug_sig *sig, bench_case *b, timing *out)
+static snug_status time_beside_pulses(snug_context *ctx, const snug_op *op,
+                                      const snug_kernel *kernel, const snug_sig *sig, bench_case *b)
 {
     double before = snug_pulse_best(ctx, PULSES);
-    TRY(run_case(ctx, kernel, sig, b, &out->seconds));
+    TRY(run_case(ctx, op, kernel, sig, b));
     double after = snug_pulse_best(ctx, PULSES);
-    out->gflops = before > after ? before : after;
+    b->timing.gflops = before > after ? before : after;
     return SNUG_OK;
 }
 
@@ -211,14 +280,12 @@ static snug_status bench_one(const bench_all *all, const snug_op *op, const snug
                           .out = b.out_type};
     const snug_kernel *kernel = snug_kernel_find(all->ctx->tiers, op->name, &sig);
     if (!kernel) return SNUG_OK;
-    timing t = {0};
     snug_status status = make_inputs(k, &b);
     if (status == SNUG_OK) status = make_outputs(op, k, &b);
-    if (status == SNUG_OK) status = time_beside_pulses(all->ctx, kernel, &sig, &b, &t);
+    if (status == SNUG_OK) status = time_beside_pulses(all->ctx, op, kernel, &sig, &b);
+    if (status == SNUG_OK) tell(all, op, k, &sig, kernel, &b);
     free_case(op, k, &b);
-    TRY(status);
-    tell(all, op, k, &sig, kernel, t);
-    return SNUG_OK;
+    return status;
 }
 
 /* The same of a case that leaves its attributes at their defaults. */
@@ -235,25 +302,10 @@ static snug_status bench_case_of(const bench_all *all, const snug_op *op, const 
     return s;
 }
 
-static snug_status measure_levels(bench_all *all)
-{
-    snug_cpu_info cpu = {0};
-    snug_cpu_describe(&cpu);
-    const int64_t threads = snug_context_threads(all->ctx);
-    all->holds[0] = (cpu.l1d_bytes > 0 ? cpu.l1d_bytes : 32 << 10) * threads;
-    all->holds[1] = (cpu.l2_bytes > 0 ? cpu.l2_bytes : 256 << 10) * threads;
-    all->holds[2] = cpu.l3_bytes > 0 ? cpu.l3_bytes : 8 << 20;
-    all->holds[3] = INT64_MAX;
-    for (int i = 0; i < N_LEVELS - 1; i++)
-        TRY(snug_triad_gbytes(all->ctx, all->holds[i] / 2, &all->rate[i]));
-    return snug_triad_gbytes(all->ctx, 4 * all->holds[2], &all->rate[3]);
-}
-
 snug_status snug_bench_kernels(snug_context *ctx,
                                void (*each)(void *arg, const snug_kernel_result *r), void *arg)
 {
     bench_all all = {.ctx = ctx, .each = each, .arg = arg};
-    TRY(measure_levels(&all));
     const snug_op *op;
     for (int i = 0; (op = snug_context_op(ctx, i)); i++)
         for (const snug_case *k = op->cases; k && k->name; k++)

@@ -81,24 +81,32 @@ static void triad_task(void *arg, int64_t task, int thread)
         t->pulse->triad(t->a + begin, t->b + begin, t->c + begin, (float)sweep, end - begin);
 }
 
+static double triad_run(snug_context *ctx, float *block, int64_t n, int64_t sweeps)
+{
+    triad t = {.pulse = snug_pulse_of(snug_context_tier(ctx)),
+               .a = block,
+               .b = block + n,
+               .c = block + 2 * n,
+               .n = n,
+               .tasks = snug_context_threads(ctx),
+               .sweeps = sweeps};
+    snug_parallel(&ctx->queue, t.tasks, triad_task, &t);
+    return (double)(sweeps * n) * 3 * sizeof(float);
+}
+
+double snug_triad_once(snug_context *ctx, float *block, int64_t n)
+{
+    return triad_run(ctx, block, n, 1);
+}
+
 snug_status snug_triad_gbytes(snug_context *ctx, int64_t bytes, double *out)
 {
     int64_t n = bytes / (3 * (int64_t)sizeof(float));
     void *block = NULL;
     TRY(snug_map((size_t)n * 3 * sizeof(float), &block));
-    float *a = block;
-    triad t = {snug_pulse_of(snug_context_tier(ctx)),
-               a,
-               a + n,
-               a + 2 * n,
-               n,
-               snug_context_threads(ctx),
-               1 + 16 * MIB / bytes};
     double best = 0;
     for (int pass = 0; pass < TRIAD_PASSES; pass++) {
-        double begin = snug_now();
-        snug_parallel(&ctx->queue, t.tasks, triad_task, &t);
-        double moved = (double)(t.sweeps * n) * 3 * sizeof(float);
+        double begin = snug_now(), moved = triad_run(ctx, block, n, 1 + 16 * MIB / bytes);
         double rate = moved / (snug_now() - begin);
         if (pass > 0 && rate > best) best = rate;
     }
