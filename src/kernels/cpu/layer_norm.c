@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* layer_norm, rms_norm and their gradients (ops/layer_norm.c has the formulas): rms_norm is
  * layer_norm with a mean of 0. A row is one task's; the order of its sums follows from its length
- * and the tier: four vector accumulators that take turns. Statistics are the mean, then squared
- * deviations from it, whose own sum makes up for the mean's rounding. Gradients of weight and bias
- * are reductions over rows as in columns.h. */
+ * and the tier: four vector accumulators that take turns. Statistics are sums of deviations from a
+ * pivot and of their squares, in one pass; the pivot is the mean of the row's first four vectors,
+ * so that a row of n elements loses no more to cancellation than the factor n by theirs. Gradients
+ * of weight and bias are reductions over rows as in columns.h. */
 #include "kernels/cpu/columns.h"
 
 /* Adds to two sums what the n elements at i contribute; lanes past n must add nothing. */
@@ -27,7 +28,7 @@ ALWAYS_INLINE void row_sums(int64_t n, row_term term, const void *arg, float out
 
 /* Rows that go through each pass together, so that none waits for its own sums; more of them where
  * they are short. The next ones to be read are asked for meanwhile. */
-enum { ROWS = 8, SHORT_ROWS = 32, ROWS_UP = ROWS > VLEN ? ROWS : VLEN };
+enum { ROWS = 8, LONG_ROW = 512, ROWS_UP = ROWS > VLEN ? ROWS : VLEN };
 
 static inline void ask_for(const float *in, int64_t n)
 {
@@ -90,9 +91,12 @@ ALWAYS_INLINE void norm_whole_at(const void *arg, int64_t i, int n)
 
 static inline void norm_each(int64_t n, const norm_row *r)
 {
-    if (r->weight && r->bias)
-        span_each(0, n, norm_whole_at, r);
-    else
+    int64_t i = 0;
+    if (r->weight && r->bias) {
+        for (; i + 4 * VLEN <= n; i += 4 * VLEN)
+            UNROLL for (int v = 0; v < 4; v++) norm_whole_at(r, i + v * VLEN, VLEN);
+        span_each(i, n, norm_whole_at, r);
+    } else
         span_each(0, n, norm_at, r);
 }
 
@@ -132,13 +136,13 @@ static norm_row norm_row_of(const snug_call *c, int64_t r, int64_t n)
 static void layer_norm_some(const snug_call *c, int64_t first, int n_rows)
 {
     const int64_t n = snug_shape_last(&c->in[0].type.shape);
-    const float each = 1 / (float)n;
     float *means = c->out[1].data, *inv_stds = c->out[2].data, two[2];
     float mean[ROWS_UP] = {0}, sum[ROWS_UP] = {0}, inv_std[ROWS_UP] = {0};
+    const int64_t n_pivot = n < 4 * VLEN ? n : 4 * VLEN;
+    const float each = 1 / (float)n_pivot;
     for (int i = 0; i < n_rows; i++) {
         norm_row k = norm_row_of(c, first + i, n);
-        ask_for(k.x + ROWS * n, n);
-        row_sums(n, sum_term, &k, two);
+        row_sums(n_pivot, sum_term, &k, two);
         mean[i] = two[0] * each;
     }
     for (int i = 0; i < n_rows; i++) {
@@ -157,72 +161,114 @@ static void layer_norm_some(const snug_call *c, int64_t first, int n_rows)
     }
 }
 
-/* Rows of up to four vectors. */
+/* Rows of up to four vectors, from the first of a span. */
 typedef struct short_rows {
     const float *x;
     float *y;
     vf weight[4], bias[4];
     int64_t n;
     int lanes[4];
+    float epsilon;
 } short_rows;
 
-/* Means of n_rows rows, sums of deviations from them and of their squares. */
-ALWAYS_INLINE void short_sums(const short_rows *k, int n_rows, float *mean, float *sum,
-                              float *square)
+/* Up to VLEN of them and what becomes known of them. */
+typedef struct short_batch {
+    int64_t first;
+    int n_rows;
+    float mean[VLEN], inv_std[VLEN];
+} short_batch;
+
+/* Row i of the batch; any where there is none. */
+ALWAYS_INLINE void short_row_of(const short_rows *k, const short_batch *b, int i, vf x[4])
 {
-    const float each = 1 / (float)k->n;
-    for (int i = 0; i < n_rows; i++) {
-        vf x[4];
-        UNROLL for (int v = 0; v < 4; v++) x[v] = vload_n(k->x + i * k->n + v * VLEN, k->lanes[v]);
-        mean[i] = vsum(vadd(vadd(x[0], x[1]), vadd(x[2], x[3]))) * each;
+    const float *row = k->x + (b->first + (i < b->n_rows ? i : 0)) * k->n;
+    UNROLL for (int v = 0; v < 4; v++) x[v] = vload_n(row + v * VLEN, k->lanes[v]);
+}
+
+ALWAYS_INLINE vf sum_of_four(const vf x[4])
+{
+    return vadd(vadd(x[0], x[1]), vadd(x[2], x[3]));
+}
+
+ALWAYS_INLINE void short_means(const short_rows *k, short_batch *b)
+{
+    vf x[4], sums[VLEN];
+    UNROLL for (int i = 0; i < VLEN; i++)
+    {
+        short_row_of(k, b, i, x);
+        sums[i] = sum_of_four(x);
     }
-    for (int i = 0; i < n_rows; i++) {
-        vf d[4];
+    vstore(b->mean, vmul(vsums(sums), vset1(1 / (float)k->n)));
+}
+
+/* Sums of deviations from those means, which make up for their rounding, and of their squares. The
+ * batch after is asked for meanwhile. */
+ALWAYS_INLINE void short_deviations(const short_rows *k, short_batch *b)
+{
+    const vf each = vset1(1 / (float)k->n);
+    vf d[4], sums[VLEN], squares[VLEN];
+    for (int i = 0; i < VLEN; i++) {
+        const float *next = k->x + (b->first + VLEN + i) * k->n;
+        UNROLL for (int v = 0; v < 4; v++) __builtin_prefetch(next + v * VLEN);
+        short_row_of(k, b, i, d);
+        UNROLL for (int v = 0; v < 4; v++) d[v] =
+            vselect(vmask_n(k->lanes[v]), vsub(d[v], vset1(b->mean[i])), vzero());
+        sums[i] = sum_of_four(d);
+        squares[i] = vadd(vfma(d[1], d[1], vmul(d[0], d[0])), vfma(d[3], d[3], vmul(d[2], d[2])));
+    }
+    const vf off = vsums(sums), drift = vmul(off, each);
+    const vf var = vmul(vfma(vneg(off), drift, vsums(squares)), each);
+    vstore(b->mean, vadd(vload(b->mean), drift));
+    vstore(b->inv_std, inverse_root(var, k->epsilon));
+}
+
+ALWAYS_INLINE void short_results(const short_rows *k, const short_batch *b)
+{
+    for (int i = 0; i < b->n_rows; i++) {
+        const vf mean = vset1(b->mean[i]), inv_std = vset1(b->inv_std[i]);
+        float *y = k->y + (b->first + i) * k->n;
+        vf x[4];
+        short_row_of(k, b, i, x);
         UNROLL for (int v = 0; v < 4; v++)
         {
-            const vf x = vload_n(k->x + i * k->n + v * VLEN, k->lanes[v]);
-            d[v] = vselect(vmask_n(k->lanes[v]), vsub(x, vset1(mean[i])), vzero());
+            const vf xhat = vmul(vsub(x[v], mean), inv_std);
+            vstore_n(y + v * VLEN, vadd(vmul(xhat, k->weight[v]), k->bias[v]), k->lanes[v]);
         }
-        sum[i] = vsum(vadd(vadd(d[0], d[1]), vadd(d[2], d[3])));
-        square[i] =
-            vsum(vadd(vfma(d[1], d[1], vmul(d[0], d[0])), vfma(d[3], d[3], vmul(d[2], d[2]))));
     }
 }
 
-ALWAYS_INLINE void short_results(const short_rows *k, int n_rows, const float *mean,
-                                 const float *inv)
-{
-    for (int i = 0; i < n_rows; i++) UNROLL for (int v = 0; v < 4; v++)
-        {
-            const vf x = vload_n(k->x + i * k->n + v * VLEN, k->lanes[v]);
-            const vf xhat = vmul(vsub(x, vset1(mean[i])), vset1(inv[i]));
-            vstore_n(k->y + i * k->n + v * VLEN, vadd(vmul(xhat, k->weight[v]), k->bias[v]),
-                     k->lanes[v]);
-        }
-}
-
-static void layer_norm_short(const snug_call *c, int64_t begin, int64_t end)
+static short_rows short_rows_of(const snug_call *c, int64_t begin)
 {
     const int64_t n = snug_shape_last(&c->in[0].type.shape);
     const norm_row first = norm_row_of(c, begin, n);
-    float *means = c->out[1].data, *inv_stds = c->out[2].data;
-    short_rows k = {.x = first.x, .y = first.y, .n = n};
+    short_rows k = {.x = first.x, .y = first.y, .n = n, .epsilon = epsilon_of(c)};
     UNROLL for (int v = 0; v < 4; v++)
     {
         k.lanes[v] = v * VLEN < n ? vlanes(v * VLEN, n) : 0;
         k.weight[v] = first.weight ? vload_n(first.weight + v * VLEN, k.lanes[v]) : vset1(1);
         k.bias[v] = first.bias ? vload_n(first.bias + v * VLEN, k.lanes[v]) : vzero();
     }
-    for (int64_t r = begin; r < end; r += SHORT_ROWS) {
-        float mean[SHORT_ROWS] = {0}, sum[SHORT_ROWS] = {0}, inv_std[SHORT_ROWS] = {0};
-        const int n_rows = end - r < SHORT_ROWS ? (int)(end - r) : SHORT_ROWS;
-        short_sums(&k, n_rows, mean, sum, inv_std);
-        conclude_rows(c, n_rows, mean, sum, inv_std);
-        short_results(&k, n_rows, mean, inv_std);
-        for (int i = 0; i < n_rows && means; i++) means[r + i] = mean[i];
-        for (int i = 0; i < n_rows && inv_stds; i++) inv_stds[r + i] = inv_std[i];
-        k.x += SHORT_ROWS * n, k.y += SHORT_ROWS * n;
+    return k;
+}
+
+/* The results of a batch are made between the passes over the next, so that none of them waits for
+ * the sums of the one before it. */
+static void layer_norm_short(const snug_call *c, int64_t begin, int64_t end)
+{
+    const short_rows k = short_rows_of(c, begin);
+    float *means = c->out[1].data, *inv_stds = c->out[2].data;
+    short_batch two[2] = {{.n_rows = 0}, {.n_rows = 0}};
+    int now = 0;
+    for (int64_t r = 0; r < end - begin; r += VLEN, now ^= 1) {
+        short_batch *b = &two[now];
+        b->first = r, b->n_rows = vlanes(r, end - begin);
+        short_means(&k, b);
+        short_results(&k, &two[!now]);
+        short_deviations(&k, b);
+        if (means) vstore_upto(means + begin + r, vload(b->mean), b->n_rows);
+        if (inv_stds) vstore_upto(inv_stds + begin + r, vload(b->inv_std), b->n_rows);
     }
+    short_results(&k, &two[!now]);
 }
 
 static void layer_norm_rows(const snug_call *c, int64_t begin, int64_t end)
@@ -232,8 +278,9 @@ static void layer_norm_rows(const snug_call *c, int64_t begin, int64_t end)
         layer_norm_short(c, begin, end);
         return;
     }
-    for (int64_t r = begin; r < end; r += ROWS)
-        layer_norm_some(c, r, end - r < ROWS ? (int)(end - r) : ROWS);
+    const int rows = snug_shape_last(&c->in[0].type.shape) >= LONG_ROW ? ROWS / 2 : ROWS;
+    for (int64_t r = begin; r < end; r += rows)
+        layer_norm_some(c, r, end - r < rows ? (int)(end - r) : rows);
 }
 
 static void rms_norm_some(const snug_call *c, int64_t first, int n_rows)

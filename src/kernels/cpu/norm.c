@@ -62,10 +62,34 @@ ALWAYS_INLINE void norm_at(const void *arg, int64_t at, int64_t j, int n)
     vstore_upto(k->out + at, vcut(k->act, y), n);
 }
 
+/* The first whole wide rows of n elements, where one is a group: its parameters stay in registers.
+ * How many elements. */
+ALWAYS_INLINE int64_t norm_groups(int64_t n, const norm_rows *k)
+{
+    vf mean[4], scale[4], beta[4];
+    UNROLL for (int v = 0; v < 4; v++)
+    {
+        mean[v] = vload(k->p.mean + v * VLEN), scale[v] = vload(k->p.scale + v * VLEN);
+        beta[v] = vload(k->p.beta + v * VLEN);
+    }
+    int64_t at = 0;
+    for (; at + COLUMN_GROUP <= n; at += COLUMN_GROUP) UNROLL for (int v = 0; v < 4; v++)
+        {
+            const vf centred = vsub(vload(k->x + at + v * VLEN), mean[v]);
+            vstore(k->out + at + v * VLEN, vcut(k->act, vfma(centred, scale[v], beta[v])));
+        }
+    return at;
+}
+
 /* act is known when compiling. */
 ALWAYS_INLINE void norm_rows_each(const columns *l, int64_t n_rows, norm_rows k, int64_t act)
 {
     k.act = act;
+    if (l->width == COLUMN_GROUP) {
+        const int64_t done = norm_groups(n_rows * l->n_columns, &k);
+        n_rows -= done / l->n_columns;
+        k.x += done, k.out += done;
+    }
     rows_each(l, n_rows, norm_at, &k);
 }
 
@@ -97,8 +121,8 @@ static void normalise(const snug_call *c, const columns *l)
 
 typedef struct deviations {
     const float *x;
-    const float *pivot;   /* near the mean, for the columns from `begin` */
-    int64_t begin, ahead; /* elements to what is looked at next */
+    const float *pivot; /* near the mean, for the columns from `begin` */
+    int64_t begin;
 } deviations;
 
 ALWAYS_INLINE void sum_term(const void *arg, int64_t at, int64_t j, int n, vf sum[2])
@@ -111,27 +135,35 @@ ALWAYS_INLINE void sum_term(const void *arg, int64_t at, int64_t j, int n, vf su
 ALWAYS_INLINE void square_term(const void *arg, int64_t at, int64_t j, int n, vf sum[2])
 {
     const deviations *d = arg;
-    __builtin_prefetch(d->x + at + d->ahead, 0, 2);
     vf v = vsub(vload_upto(d->x + at, n), vload_upto(d->pivot + j - d->begin, n));
     if (n < VLEN) v = vselect(vmask_n(n), v, vzero());
     sum[0] = vadd(sum[0], v);
     sum[1] = vfma(v, v, sum[1]);
 }
 
-/* The sum first, then deviations from the mean that it gives, whose own sum makes up for its
- * rounding. */
+/* Rows at a block's head whose mean is its pivot: a sixteenth of them, since the share of them
+ * bounds what cancellation can cost. */
+static int64_t pivot_rows(const columns *l, int64_t n_rows)
+{
+    const int64_t some = n_rows / 16 > 8 ? n_rows / 16 : 8;
+    const int64_t whole = (some + l->fold - 1) / l->fold * l->fold;
+    return whole < n_rows ? whole : n_rows;
+}
+
+/* Deviations from a pivot, the mean of the block's first rows: what their sum gives makes up for
+ * its distance from the mean. */
 void norm_statistics(const columns *l, const column_block *b, const float *x, float *const out[2])
 {
     float pivot[COLUMN_FOLDED];
     const int64_t n_columns = b->end - b->begin;
     const vf scale = vset1(1 / (float)b->n_rows);
-    deviations d = {.x = x + b->row * l->n_columns,
-                    .begin = b->begin,
-                    .pivot = pivot,
-                    .ahead = b->n_rows * l->n_columns};
-    block_sums_of(l, b, sum_term, &d, 1, out);
+    column_block head = *b;
+    head.n_rows = pivot_rows(l, b->n_rows);
+    const vf head_scale = vset1(1 / (float)head.n_rows);
+    deviations d = {.x = x + b->row * l->n_columns, .begin = b->begin, .pivot = pivot};
+    block_sums_of(l, &head, sum_term, &d, 1, out);
     for (int64_t i = 0; i < n_columns; i += VLEN)
-        vstore(pivot + i, vmul(vload_upto(out[0] + i, vlanes(i, n_columns)), scale));
+        vstore(pivot + i, vmul(vload_upto(out[0] + i, vlanes(i, n_columns)), head_scale));
     columns_repeat(l, pivot);
     block_sums(l, b, square_term, &d, out);
     for (int64_t i = 0; i < n_columns; i += VLEN) {

@@ -11,6 +11,7 @@
  *     vround(a)       to the nearest integer, ties to even
  *     vf_to_vi(a)     likewise, for |a| < 2^31; vi_to_vf exact below 2^24
  *     vsum(a)         upper half of the lanes added to the lower half, again and again
+ *     vsums(r)        lane i: vsum(r[i]), of VLEN vectors, which it overwrites
  *     vselect(m, a, b) a where m, else b
  *     vimul64(a, b)   unsigned products of the even lanes, 64 bits, low half in the even lane
  *     vihigh64(a)     the odd lanes, each in the even lane before it
@@ -74,6 +75,15 @@ static inline vf vscale2(vf a, vf n)
 {
     vi whole = vf_to_vi(n), half = visub(vishr(viadd(whole, viset1(256)), 1), viset1(128));
     return vmul(vmul(a, vpow2(half)), vpow2(visub(whole, half)));
+}
+#endif
+
+#ifndef VSUMS /* a tier where many sums at a time cost as much as one by one */
+static inline vf vsums(vf r[VLEN])
+{
+    float sum[VLEN];
+    for (int i = 0; i < VLEN; i++) sum[i] = vsum(r[i]);
+    return vload(sum);
 }
 #endif
 

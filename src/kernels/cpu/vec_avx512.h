@@ -160,6 +160,27 @@ static inline float vsum(vf a)
     return _mm_cvtss_f32(_mm_add_ss(q, _mm_shuffle_ps(q, q, 1)));
 }
 
+/* Each turn halves the lanes of two rows and puts them into one vector; which two leaves the sums
+ * in the rows' order. */
+#define VSUMS
+static inline vf vsums(vf r[16])
+{
+    UNROLL for (int k = 0; k < 8; k++)
+    {
+        const int i = k < 4 ? k : k + 4;
+        r[i] = vadd(_mm512_shuffle_f32x4(r[i], r[i + 4], 0x44),
+                    _mm512_shuffle_f32x4(r[i], r[i + 4], 0xEE));
+    }
+    UNROLL for (int i = 0; i < 4; i++) r[i] = vadd(_mm512_shuffle_f32x4(r[i], r[i + 8], 0x88),
+                                                   _mm512_shuffle_f32x4(r[i], r[i + 8], 0xDD));
+    UNROLL for (int i = 0; i < 4; i += 2)
+    {
+        const vi a = vf_as_vi(r[i]), b = vf_as_vi(r[i + 1]);
+        r[i] = vadd(vi_as_vf(_mm512_unpacklo_epi64(a, b)), vi_as_vf(_mm512_unpackhi_epi64(a, b)));
+    }
+    return vadd(_mm512_shuffle_ps(r[0], r[2], 0x88), _mm512_shuffle_ps(r[0], r[2], 0xDD));
+}
+
 static inline float vmax_lanes(vf a)
 {
     __m256 h = _mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
