@@ -8,7 +8,8 @@
 enum {
     LANES = VLEN / 2,  /* counters of a vector */
     PIECE = 2 * LANES, /* elements of them */
-    BLOCK = 8          /* vectors that go through each stage together, to hide its latency */
+    BLOCK = 8,         /* vectors that go through each stage, */
+    ABREAST = VLEN / 4 /* so many side by side, which hides its latency */
 };
 
 typedef double vd __attribute__((vector_size(LANES * 8)));
@@ -91,18 +92,24 @@ static inline void store_in_turn(double *to, vd a, vd b)
 
 /* snug_philox of counters {a low, a high, b low, b high}; the upper halves of the lanes of u are
  * anything. */
-static inline void philox(const snug_random_row *row, vu b, vu u[4])
+static inline void philox(const snug_random_row *row, vu b, vu u[ABREAST][4])
 {
     uint32_t key[2];
     snug_rng_key(row->seed, row->purpose, key);
-    u[0] = all_bits(row->key), u[1] = all_bits(row->key >> 32);
-    u[2] = b, u[3] = b >> 32;
+    UNROLL for (int i = 0; i < ABREAST; i++, b += LANES)
+    {
+        u[i][0] = all_bits(row->key), u[i][1] = all_bits(row->key >> 32);
+        u[i][2] = b, u[i][3] = b >> 32;
+    }
     for (int round = 0; round < 10; round++) {
-        const vu p0 = product(u[0], SNUG_PHILOX_M0), p1 = product(u[2], SNUG_PHILOX_M1);
-        u[0] = (p1 >> 32) ^ u[1] ^ all_bits(key[0]);
-        u[2] = (p0 >> 32) ^ u[3] ^ all_bits(key[1]);
-        u[1] = p1;
-        u[3] = p0;
+        UNROLL for (int i = 0; i < ABREAST; i++)
+        {
+            const vu p0 = product(u[i][0], SNUG_PHILOX_M0), p1 = product(u[i][2], SNUG_PHILOX_M1);
+            u[i][0] = (p1 >> 32) ^ u[i][1] ^ all_bits(key[0]);
+            u[i][2] = (p0 >> 32) ^ u[i][3] ^ all_bits(key[1]);
+            u[i][1] = p1;
+            u[i][3] = p0;
+        }
         key[0] += SNUG_PHILOX_W0;
         key[1] += SNUG_PHILOX_W1;
     }
@@ -120,63 +127,73 @@ __attribute__((noinline)) static void units(const snug_random_row *row, int64_t 
                                             vd first[BLOCK], vd second[BLOCK])
 {
     static const uint64_t places[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-    vu b, u[4];
+    vu b, u[ABREAST][4];
     memcpy(&b, places, sizeof b);
     b += all_bits((uint64_t)(row->begin + begin) / 2);
-    for (int i = 0; i < BLOCK; i++) {
+    for (int i = 0; i < BLOCK; i += ABREAST, b += ABREAST * LANES) {
         philox(row, b, u);
-        first[i] = unit(u[0], u[1]);
-        second[i] = unit(u[2], u[3]);
-        b += LANES;
+        UNROLL for (int j = 0; j < ABREAST; j++)
+        {
+            first[i + j] = unit(u[j][0], u[j][1]);
+            second[i + j] = unit(u[j][2], u[j][3]);
+        }
     }
 }
 
-static inline vd natural_log(vd x)
+/* Of the radii r, from numbers in (0, 1]. */
+static inline void radii(vd r[ABREAST])
 {
-    vu bits = (vu)x;
-    vd k = to_double(bits >> 52) - all(1023);
-    vd m = (vd)((bits & all_bits(0xfffffffffffffull)) | all_bits(0x3ff0000000000000ull));
-    const vl large = (vl)(m > all(1.4142135623730951));
-    m = select_double(large, m * 0.5, m);
-    k = select_double(large, k + 1, k);
-    const vd s = (m - 1) / (m + 1), z = s * s;
-    vd sum = all(0);
-    UNROLL
-    for (int i = 23; i >= 3; i -= 2) sum = (sum + 1.0 / i) * z;
-    return k * 0.6931471805599453 + 2 * (s + s * sum);
-}
-
-static inline void sine_cosine(vd a, vd *sine, vd *cosine)
-{
-    const vd z = a * a;
-    vd s = all(0), c = all(0);
-    UNROLL
-    for (int i = 16; i >= 2; i -= 2) {
-        s = (s + snug_rng_taylor[i + 1]) * z;
-        c = (c + snug_rng_taylor[i]) * z;
+    vd k[ABREAST], s[ABREAST], z[ABREAST], sum[ABREAST];
+    UNROLL for (int j = 0; j < ABREAST; j++)
+    {
+        const vu bits = (vu)(1 - r[j]);
+        const vd m = (vd)((bits & all_bits(0xfffffffffffffull)) | all_bits(0x3ff0000000000000ull));
+        const vl large = (vl)(m > all(1.4142135623730951));
+        const vd n = select_double(large, m * 0.5, m);
+        k[j] = to_double(bits >> 52) - all(1023);
+        k[j] = select_double(large, k[j] + 1, k[j]);
+        s[j] = (n - 1) / (n + 1), z[j] = s[j] * s[j], sum[j] = all(0);
     }
-    *sine = a + a * s;
-    *cosine = 1 + c;
+    UNROLL for (int i = 23; i >= 3; i -= 2) UNROLL for (int j = 0; j < ABREAST; j++) sum[j] =
+        (sum[j] + 1.0 / i) * z[j];
+    UNROLL for (int j = 0; j < ABREAST; j++) r[j] =
+        square_root(-2 * (k[j] * 0.6931471805599453 + 2 * (s[j] + s[j] * sum[j])));
 }
 
 /* Normals of the radii r, which become cosines, and turns v, which become sines. */
-static inline void turn(vd *r, vd *v)
+static inline void turn(vd r[ABREAST], vd v[ABREAST])
 {
-    const vd shifted = *v * 4 + 0x1.8p52;
-    const vu quarter = (vu)shifted, minus = all_bits(1ull << 63);
-    const vl odd = (vl)(quarter << 63) < 0;
-    vd sine, cosine;
-    sine_cosine((*v - (shifted - 0x1.8p52) * 0.25) * 6.283185307179586, &sine, &cosine);
-    const vd a = (vd)((vu)select_double(odd, sine, cosine) ^ (((quarter + 1) << 62) & minus));
-    const vd b = (vd)((vu)select_double(odd, cosine, sine) ^ ((quarter << 62) & minus));
-    *v = *r * b;
-    *r = *r * a;
+    vu quarter[ABREAST];
+    vd a[ABREAST], z[ABREAST], s[ABREAST], c[ABREAST];
+    UNROLL for (int j = 0; j < ABREAST; j++)
+    {
+        const vd shifted = v[j] * 4 + 0x1.8p52;
+        quarter[j] = (vu)shifted;
+        a[j] = (v[j] - (shifted - 0x1.8p52) * 0.25) * 6.283185307179586;
+        z[j] = a[j] * a[j], s[j] = all(0), c[j] = all(0);
+    }
+    UNROLL for (int i = 16; i >= 2; i -= 2) UNROLL for (int j = 0; j < ABREAST; j++)
+    {
+        s[j] = (s[j] + snug_rng_taylor[i + 1]) * z[j];
+        c[j] = (c[j] + snug_rng_taylor[i]) * z[j];
+    }
+    UNROLL for (int j = 0; j < ABREAST; j++)
+    {
+        const vu minus = all_bits(1ull << 63);
+        const vl odd = (vl)(quarter[j] << 63) < 0;
+        const vd sine = a[j] + a[j] * s[j], cosine = 1 + c[j];
+        const vd x =
+            (vd)((vu)select_double(odd, sine, cosine) ^ (((quarter[j] + 1) << 62) & minus));
+        const vd y = (vd)((vu)select_double(odd, cosine, sine) ^ ((quarter[j] << 62) & minus));
+        v[j] = r[j] * y;
+        r[j] = r[j] * x;
+    }
 }
 
 static inline void normals(vd first[BLOCK], vd second[BLOCK])
 {
-    for (int i = 0; i < BLOCK; i++) first[i] = square_root(-2 * natural_log(1 - first[i]));
-    for (int i = 0; i < BLOCK; i++) turn(&first[i], &second[i]);
+    for (int i = 0; i < BLOCK; i += ABREAST) radii(first + i);
+    for (int i = 0; i < BLOCK; i += ABREAST) turn(first + i, second + i);
 }
 
 static inline void uniforms(vd first[BLOCK], vd second[BLOCK])
