@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum { MAX_RUNS = 40, PULSES = 8 };
-static const double CASE_SECONDS = 0.06, TURN_SECONDS = 0.01;
+static const double CASE_SECONDS = 0.04, TURN_SECONDS = 0.005;
 
 /* What a case took, beside what the machine gave just then. */
 typedef struct timing {
