@@ -241,8 +241,8 @@ static void strip_of_b(const block *b, const piece *p, int64_t s, bool first, ti
 /* Tiles of a strip that share what is to be asked for, a power of two. */
 static int64_t sharing_tiles(const block *b)
 {
-    const int64_t tiles = tiles_down(b->ni, false) - 1;
-    return tiles >= 8 ? 8 : tiles >= 4 ? 4 : tiles >= 2 ? 2 : 1;
+    const int64_t others = tiles_down(b->ni, false) - 1;
+    return others >= 8 ? 8 : others >= 4 ? 4 : others >= 2 ? 2 : 1;
 }
 
 /* B is asked for by the tiles before those that need it: by the first of a strip somewhat ahead, by
