@@ -103,8 +103,7 @@ typedef struct snug_grad {
 
 typedef struct snug_cost {
     double flops, bytes_read, bytes_written;
-    double
-        bytes_again; /* of those read: read a second time, since results wait for a sum over them */
+    double bytes_again; /* of those read: a second time, since results wait for a sum over them */
 } snug_cost;
 
 /* ---- running ----------------------------------------------------------------------------------
