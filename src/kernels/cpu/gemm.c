@@ -89,10 +89,16 @@ static bool prepacks(const gemm *g)
            g->groups * g->k * round_up(g->n, VLEN) * 4 <= PREPACK_BYTES;
 }
 
+/* Rows of a block at most: where A is read in place, a tile more rather than another block. */
+static int64_t most_rows(const gemm *g)
+{
+    return g->lda > 0 && g->m <= BLOCK_M + TILE_M ? BLOCK_M + TILE_M : BLOCK_M;
+}
+
 static blocking cut_product(const gemm *g, int threads)
 {
     const int64_t m_all = g->m + !g->m, n_all = g->n + !g->n;
-    blocking c = {.n_m = ceil_div(m_all, BLOCK_M),
+    blocking c = {.n_m = ceil_div(m_all, most_rows(g)),
                   .n_n = ceil_div(n_all, BLOCK_N),
                   .parts = 1,
                   .prepack = prepacks(g),
@@ -140,6 +146,7 @@ static void prepack_task(void *arg, int64_t task, int thread)
 /* A piece of k, the leaf slots it touches, and where its panels are. */
 typedef struct piece {
     int64_t k0, k1, slot0, slot1; /* slots [slot0, slot1) */
+    int64_t whole, level;         /* the first slots, if whole; where partials of slot0 wait */
     const float *a;
     float *b;               /* strips that are packed */
     int64_t b_skip;         /* floats of those before them that are not */
@@ -174,35 +181,50 @@ static piece next_piece(const block *b, int64_t k0)
         p.k1 = min64((slot + w->cut.bk / w->leaf_k) * w->leaf_k, k_end);
     }
     p.slot1 = p.k1 == k_end ? b->slot1 : ceil_div(p.k1, w->leaf_k);
+    if (k0 == slot * w->leaf_k) p.whole = (p.k1 - k0) / w->leaf_k;
+    p.level = __builtin_popcountll((unsigned long long)(slot - b->slot0)) * TILE_SIZE;
     return p;
 }
 
-/* One tile over a piece: a run for each leaf slot, or one for all where they are whole. `stack` is
- * the tile's; the last run's result may go to C at once. */
+/* What runs over a piece of whole slots alone have in common: one call does them all. */
+static void set_whole(const block *b, const piece *p, tile_run *run)
+{
+    run->n = b->w->leaf_k;
+    run->carry = false;
+    run->slot = p->slot0 - b->slot0, run->more_slots = p->whole - 1;
+    run->merges = snug_leaf_merges(run->slot + run->more_slots);
+}
+
+/* One tile over a piece: a run for the slots that are whole, one for each other. `stack` is the
+ * tile's; the last run's result may go to C at once. */
 static void run_tile(const block *b, const piece *p, tile_run *run, float *stack, tile_fn fn)
 {
     const work *w = b->w;
-    const int64_t leaf = w->leaf_k, n_slots = p->slot1 - p->slot0;
-    const bool whole = p->k0 == p->slot0 * leaf && p->k1 == p->slot1 * leaf;
+    const int64_t leaf = w->leaf_k;
     float *const out = run->out;
     const float *const begin_b = run->b;
-    run->more_slots = 0;
-    for (int64_t slot = p->slot0; slot < p->slot1; slot++) {
+    run->acc = stack + p->level;
+    if (p->whole == p->slot1 - p->slot0) {
+        fn(run);
+        return;
+    }
+    for (int64_t slot = p->slot0, slots; slot < p->slot1; slot += slots) {
         int64_t begin = slot * leaf, end = min64(begin + leaf, w->g->k);
         int64_t k = begin < p->k0 ? p->k0 : begin, stop = end < p->k1 ? end : p->k1;
         int64_t number = slot - b->slot0;
+        slots = slot == p->slot0 && p->whole > 0 ? p->whole : 1;
         run->n = stop > k ? stop - k : 0;
         run->acc = stack + __builtin_popcountll((unsigned long long)number) * TILE_SIZE;
         run->carry = k > begin && begin < end;
-        run->slot = number;
-        if (whole) run->more_slots = n_slots - 1, slot = p->slot1 - 1, number += n_slots - 1;
-        run->merges = stop >= end ? snug_leaf_merges(number) : 0;
-        run->out = slot + 1 == p->slot1 ? out : NULL;
+        run->slot = number, run->more_slots = slots - 1;
+        run->merges = stop >= end ? snug_leaf_merges(number + slots - 1) : 0;
+        run->out = slot + slots == p->slot1 ? out : NULL;
         fn(run);
-        run->a += run->n * run->a_step;
-        run->b += run->n * run->b_step;
-        if (run->ahead_every) run->ahead += run->n / run->ahead_every * run->ahead_step;
-        if (run->pack) run->pack += run->n * run->pack_step;
+        const int64_t n = run->n * slots;
+        run->a += n * run->a_step;
+        run->b += n * run->b_step;
+        if (run->ahead_every) run->ahead += n / run->ahead_every * run->ahead_step;
+        if (run->pack) run->pack += n * run->pack_step;
     }
     run->b = begin_b;
 }
@@ -320,6 +342,7 @@ static void run_strip(const block *b, const piece *p, int64_t s, bool last, floa
     gemm_tile t = {.group = b->group, .j0 = b->j0 + s * TILE_N};
     t.nv = (int)min64(TILE_V, ceil_div(b->nj - s * TILE_N, VLEN));
     if (g->bias) run.bias = g->bias + t.group * g->n + t.j0;
+    if (p->whole > 0) set_whole(b, p, &run);
     for (int64_t i = 0, number = 0; i < b->ni; i += t.n, number++, stack += stack_step) {
         if (number <= 1) strip_of_b(b, p, s, number == 0, &run);
         tile_fn fn = tile_at(b, p, i, t.nv, &t.n, &run);
@@ -346,10 +369,11 @@ static void run_piece(const block *b, const piece *p)
 /* Rows that only fill up the last tile: numbers, so that nothing slow is computed and dropped. */
 static void zero_padding(const gemm_block *a, bool by_k)
 {
-    int64_t end = round_up(a->ni, TILE_STEP);
+    const int64_t end = round_up(a->ni, TILE_STEP), more = end - a->ni;
     for (int64_t i = a->ni; i < end && !by_k; i++) gemm_zero(a->out + i * a->ld, a->nk);
-    for (int64_t k = 0; k < a->nk && by_k; k++)
-        for (int64_t i = a->ni; i < end; i++) a->out[k * a->ld + i] = 0;
+    if (more == 0 || !by_k) return;
+    float *to = a->out + a->ni;
+    for (int64_t k = a->nk; k > 0; k--, to += a->ld) vstore_n(to, vzero(), (int)more);
 }
 
 /* What of a piece's A and B no tile can read where it is. */
@@ -423,7 +447,8 @@ void gemm_parallel(const gemm *g, snug_queue *q, int64_t n_tasks, void (*fn)(voi
 static size_t lay_out(work *w, const gemm *g, int threads, float *scratch)
 {
     const blocking *c = &w->cut;
-    int64_t bk = min64(g->k, BLOCK_K), bm = round_up(min64(g->m, BLOCK_M), TILE_M);
+    const int64_t most = c->straight_a ? BLOCK_M + TILE_M : BLOCK_M;
+    int64_t bk = min64(g->k, BLOCK_K), bm = round_up(min64(g->m, most), TILE_M);
     int64_t bn = round_up(min64(g->n, BLOCK_N), TILE_N);
     /* Where A is read in place, rows that fill no step are packed. */
     int64_t far = min64(g->k, c->prepack ? PREPACKED_K : STRAIGHT_K);
@@ -458,8 +483,7 @@ static void pack_across_a(const gemm *g, const gemm_block *p)
     const gemm *of = g->arg;
     if (g->a_by_k) {
         const float *from = of->b + p->k0 * of->ldb + p->i0;
-        for (int64_t k = 0; k < p->nk; k++)
-            gemm_copy(p->out + k * p->ld, from + k * of->ldb, p->ni);
+        gemm_copy_rows(p->out, p->ld, from, of->ldb, p->nk, p->ni);
         return;
     }
     const float *from = g->a + p->i0 * g->lda + p->k0;

@@ -158,6 +158,19 @@ static inline void gemm_copy(float *to, const float *from, int64_t n)
     if (i < n) vstore_n(to + i, vload_n(from + i, (int)(n - i)), (int)(n - i));
 }
 
+/* `rows` times n floats, to_ld and from_ld apart. */
+static inline void gemm_copy_rows(float *to, int64_t to_ld, const float *from, int64_t from_ld,
+                                  int64_t rows, int64_t n)
+{
+    if (n > VLEN) {
+        for (; rows > 0; rows--, to += to_ld, from += from_ld) gemm_copy(to, from, n);
+        return;
+    }
+    const int lanes = (int)n;
+    for (; rows > 0; rows--, to += to_ld, from += from_ld)
+        vstore_n(to, vload_n(from, lanes), lanes);
+}
+
 static inline void gemm_zero(float *to, int64_t n)
 {
     memset(to, 0, (size_t)n * sizeof *to);

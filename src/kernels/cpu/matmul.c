@@ -19,7 +19,7 @@ static void pack_columns(const gemm *g, const gemm_block *p)
 {
     const matrices *x = g->arg;
     const float *from = x->a + p->k0 * x->lda + p->i0;
-    for (int64_t k = 0; k < p->nk; k++) gemm_copy(p->out + k * p->ld, from + k * x->lda, p->ni);
+    gemm_copy_rows(p->out, p->ld, from, x->lda, p->nk, p->ni);
 }
 
 static void pack_b(const gemm *g, const gemm_block *p)
