@@ -85,7 +85,7 @@ def kernels_random():
 
 # what moves bytes and computes little
 BANDWIDTH = re.compile(r"^(relu|add|mul|scale|sgd_update|momentum_update|adam_update|adamw_update|bias_add|copy|"
-                       r"global_avg_pool|batch_norm|batch_norm_grad|layer_norm)$")
+                       r"global_avg_pool|(batch|layer|rms|group)_norm(_grad)?)$")
 LEAST_BYTES = 1 << 18  # below, the call itself counts
 
 
