@@ -69,7 +69,7 @@ static inline bool snug_value_persistent(const snug_value *v)
  * input). */
 int64_t snug_graph_batch(const snug_graph *g);
 bool snug_value_bounded(const snug_value *v); /* has a batch axis */
-snug_value *snug_value_root(snug_value *v);    /* whose bytes it lives in */
+snug_value *snug_value_root(snug_value *v);   /* whose bytes it lives in */
 snug_value *snug_graph_find_value(const snug_graph *g, const char *name);
 snug_status snug_graph_validate(snug_graph *g) SNUG_MUST_USE;
 void snug_node_sig(const snug_node *n, snug_type *in, snug_type *out,

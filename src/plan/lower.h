@@ -11,7 +11,7 @@ typedef struct snug_life {
     int32_t first, last; /* instructions; last -1: never touched */
     bool kept;           /* an output: to the step's end */
     bool whole_step;     /* rows of all micro-batches are kept: one part a repetition */
-    size_t piece;        /* seen by one chain only: bytes that a thread needs of it; 0: it is whole */
+    size_t piece; /* seen by one chain only: bytes that a thread needs of it; 0: it is whole */
 } snug_life;
 
 /* What a node's kernel keeps of its in[1]. */
