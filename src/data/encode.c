@@ -119,7 +119,7 @@ static snug_status make_line(const snug_spec *spec, snug_bump *bump, snug_encode
         line->mean[i] = spec->mean[c];
         line->scale[i] = 1 / spec->std[c];
         for (int v = 0; v < 256; v++)
-            if (to_float((v - line->mean[i]) * line->scale[i]) != e->pixel[c * 256 + v])
+            if ((float)((v - line->mean[i]) * line->scale[i]) != e->pixel[c * 256 + v])
                 return SNUG_OK;
     }
     e->line = line;

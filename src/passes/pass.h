@@ -15,12 +15,13 @@ typedef enum snug_phase {
     N_PHASES
 } snug_phase;
 
+#define SNUG_LARGE_MAP (64 << 10) /* bytes of a sample from which a batch norm is in parts */
+
 /* What a pass may depend on besides the graph. */
 typedef struct snug_pass_config {
-    int64_t n_micro; /* micro-batches of a step; 0 means 1 */
-    size_t
-        chain_bytes;   /* what members of a chain pass on at least; 0: what pays (passes/chain.c) */
-    uint64_t disabled; /* bit i: leave out the i-th pass (tests, ablations) */
+    int64_t n_micro;    /* micro-batches of a step; 0 means 1 */
+    size_t chain_bytes; /* what a chain's members pass on at least; 0: what pays (passes/chain.c) */
+    uint64_t disabled;  /* bit i: leave out the i-th pass (tests, ablations) */
     /* called after each pass, for printing; NULL: not */
     void (*after)(void *arg, const char *pass, const snug_graph *g);
     void *arg;

@@ -6,14 +6,11 @@
 #include "ops/rules.h"
 #include "passes/pass.h"
 
-/* Of one sample's map: the shape without the batch decides. */
-enum { LEAST_BYTES = 64 << 10 };
-
 static bool is_large(const snug_type *x)
 {
     const snug_shape *s = &x->shape;
     if (s->n_dims < 3 || !snug_shape_has_batch(s) || s->dim[0] == 0) return false;
-    return snug_type_bytes(x) / (size_t)s->dim[0] >= LEAST_BYTES;
+    return snug_type_bytes(x) / (size_t)s->dim[0] >= SNUG_LARGE_MAP;
 }
 
 /* A new node behind place *at, which moves on, in the part of the step that `like` is of. */

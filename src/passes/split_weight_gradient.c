@@ -8,19 +8,18 @@
 
 enum {
     MOST_WEIGHT = 32 << 10, /* bytes of the weights */
-    LEAST_MAPS = 8,         /* bytes of a sample's maps for each of the weights */
-    LARGE_MAP = 64 << 10    /* bytes of a sample whose batch norm is always in parts */
+    LEAST_MAPS = 8          /* bytes of a sample's maps for each of the weights */
 };
 
 /* Others are no part of a chain: dy must be a split batch norm's, or x where the convolution is
- * depthwise, which does little for a sample but read it. */
+ * in groups, which does little for a sample but read it. */
 static bool in_chain(const snug_node *n)
 {
     const snug_conv2d_attrs *a = n->attrs;
     const snug_value *x = n->in[0], *dy = n->in[1];
     if (dy->producer && dy->producer->op == &snug_op_batch_norm_grad_apply) return true;
     const size_t sample = snug_type_bytes(&x->type) / (size_t)x->type.shape.dim[0];
-    return a->groups > 1 && sample >= LARGE_MAP && x->producer &&
+    return a->groups > 1 && sample >= SNUG_LARGE_MAP && x->producer &&
            x->producer->op == &snug_op_batch_norm_again;
 }
 

@@ -11,6 +11,7 @@
 #include "ops/ops.h"
 #include "plan/plan.h"
 #include "watch/probe.h"
+#include <assert.h>
 #include <snug/machine.h>
 #include <string.h>
 
@@ -209,6 +210,7 @@ static snug_status run_case(snug_context *ctx, const snug_op *op, const snug_ker
                           .step = &b->step};
     TRY(make_triad(op, b));
     b->again_bytes = triad_size((size_t)op->cost(sig).bytes_again);
+    assert(b->again_bytes <= b->triad_bytes);
     take_turns(&(contest){.ctx = ctx, .kernel = kernel, .b = b});
     return SNUG_OK;
 }

@@ -3,6 +3,8 @@
 #include "data/encode.h"
 #include "data/files.h"
 #include "data/spec.h"
+#include <float.h>
+#include <math.h>
 
 static const char train[] = "size,colour,id,kind\n1,red,7,a\n3,,8,b\n,blue,9,a\n5,red,1,b\n";
 
@@ -196,11 +198,12 @@ static void text_becomes_tokens_and_back(void **state)
     snug_bump_destroy(bump);
 }
 
-/* Pixels are computed or looked up; either gives the quotient's very float, in any number. */
-static void check_pixels(int64_t channels)
+/* Pixels are computed or looked up; either gives the quotient's very float, in any number; the
+ * largest where that is past it. */
+static void check_pixels(int64_t channels, double std_0)
 {
     enum { PIXELS = 353 };
-    const double mean[] = {127.3, 0, 64.125, 1e-3, 200}, std[] = {58.4, 255, 3, 1e-3, 71.7};
+    const double mean[] = {127.3, 0, 64.125, 1e-3, 200}, std[] = {std_0, 255, 3, 1e-3, 71.7};
     snug_bump *bump = snug_bump_create(TAG_TEST);
     double m[5], d[5];
     memcpy(m, mean, sizeof m);
@@ -216,7 +219,8 @@ static void check_pixels(int64_t channels)
     x[PIXELS * channels] = -7;
     e.encode(&e, byte, PIXELS, x);
     for (int64_t i = 0; i < PIXELS * channels; i++) {
-        const float want = (float)((byte[i] - mean[i % channels]) / std[i % channels]);
+        const double quotient = (byte[i] - mean[i % channels]) / std[i % channels];
+        const float want = (float)fmin(fmax(quotient, -FLT_MAX), FLT_MAX);
         assert_memory_equal(&x[i], &want, sizeof want);
     }
     assert_true(x[PIXELS * channels] == -7);
@@ -226,7 +230,8 @@ static void check_pixels(int64_t channels)
 static void bytes_become_quotients(void **state)
 {
     (void)state;
-    for (int64_t channels = 1; channels <= 5; channels++) check_pixels(channels);
+    for (int64_t channels = 1; channels <= 5; channels++) check_pixels(channels, 58.4);
+    check_pixels(1, 1e-40);
 }
 
 int main(void)

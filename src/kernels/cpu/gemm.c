@@ -95,6 +95,13 @@ static int64_t most_rows(const gemm *g)
     return g->lda > 0 && g->m <= BLOCK_M + TILE_M ? BLOCK_M + TILE_M : BLOCK_M;
 }
 
+/* More of k at a time where A is read in place and no block packs its B. */
+static int64_t k_at_a_time(const gemm *g, const blocking *c)
+{
+    if (c->straight_a && c->prepack) return PREPACKED_K;
+    return c->straight_a && g->b && c->straight_b ? STRAIGHT_K : BLOCK_K;
+}
+
 static blocking cut_product(const gemm *g, int threads)
 {
     const int64_t m_all = g->m + !g->m, n_all = g->n + !g->n;
@@ -118,8 +125,7 @@ static blocking cut_product(const gemm *g, int threads)
     /* Rows that far apart meet in the same sets of the nearest cache. */
     const int64_t straight = g->ldb % 1024 == 0 ? 2 : STRAIGHT_TILES;
     c.straight_b = c.bm <= straight * TILE_M;
-    const bool in_place = c.straight_a && (c.prepack || (g->b && c.straight_b));
-    c.bk = !in_place ? BLOCK_K : c.prepack ? PREPACKED_K : STRAIGHT_K;
+    c.bk = k_at_a_time(g, &c);
     return c;
 }
 
@@ -619,7 +625,7 @@ static void run_blocks(const gemm *g, const snug_call *call)
     /* Of fewer samples B may be small enough to be packed as a whole where the plan's is not. */
     if (bytes > call->scratch_bytes) {
         w.cut.prepack = g->packed;
-        if (!(g->b && c->straight_b)) w.cut.bk = BLOCK_K; /* blocks pack their own */
+        w.cut.bk = k_at_a_time(g, c); /* blocks pack their own */
         bytes = lay_out(&w, g, threads, call->scratch);
     }
     assert(bytes <= call->scratch_bytes);
@@ -652,7 +658,8 @@ static void halve_slots(gemm *g, const snug_step *step)
 void gemm_run(const gemm *g, const snug_call *call)
 {
     gemm own = *g;
-    if (g->groups * g->m * g->n == 0 || gemm_few(g, call->queue)) return;
+    if (g->leaves) halve_slots(&own, call->step);
+    if (g->groups * g->m * g->n == 0 || gemm_few(&own, call->queue)) return;
     if (packs_whole(g)) {
         run_whole(g, call);
         return;
@@ -661,7 +668,6 @@ void gemm_run(const gemm *g, const snug_call *call)
         packed_strips_run(g, call);
         return;
     }
-    if (g->leaves) halve_slots(&own, call->step);
     const gemm h = turn(&own);
     const bool turns =
         (turns_by_k(g) && g->k >= SHORT_K / 2) || (2 * g->m > VLEN && g->m <= most_across(g));

@@ -30,7 +30,7 @@
 #define GEMM_TASKS 16 /* wanted, so that a few threads are kept busy */
 #define GEMM_PARTS 8  /* into which leaf slots are divided at most, to get them */
 
-#define BLOCK_M 96  /* rows of C a task takes at most; a multiple of TILE_M */
+#define BLOCK_M 96  /* rows of C a task takes, a tile more at most; a multiple of TILE_M */
 #define BLOCK_N 128 /* columns */
 #define BLOCK_K 256 /* of k packed at a time */
 /* Row to row of A's block when its rows run along k: not a power of two, for the cache's sets. */

@@ -26,8 +26,8 @@ ALWAYS_INLINE void row_sums(int64_t n, row_term term, const void *arg, float out
         vsum(vadd(vadd(s[0][k], s[1][k]), vadd(s[2][k], s[3][k])));
 }
 
-/* Rows that go through each pass together, so that none waits for its own sums; more of them where
- * they are short. The next ones to be read are asked for meanwhile. */
+/* Rows that go through each pass together, so that none waits for its own sums: half as many where
+ * they are long, a vector's lanes where they are short. */
 enum { ROWS = 8, LONG_ROW = 512, ROWS_UP = ROWS > VLEN ? ROWS : VLEN };
 
 static inline void ask_for(const float *in, int64_t n)

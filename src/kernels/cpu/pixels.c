@@ -19,7 +19,9 @@ ALWAYS_INLINE vd load_bytes(const uint8_t *p)
 #if defined(SNUG_AVX512)
     return _mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));
 #elif defined(SNUG_AVX2)
-    return _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_loadu_si32(p)));
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    return _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(four)));
 #else
     return (vd){p[0], p[1], p[2], p[3]};
 #endif

@@ -98,7 +98,7 @@ static inline void planes_ask(const float *p, int64_t n)
     for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(p + i);
 }
 
-/* Floats of the copy of a line that planes_line wants. */
+/* Floats of the copy of a line that planes_line wants; fewer are used with a stride of 2. */
 static inline int64_t planes_copy_floats(const planes *p)
 {
     return p->v->c <= VLEN / 2 ? p->v->stride_w * p->pitch * p->v->c + 2 * VLEN : 0;

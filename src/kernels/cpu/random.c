@@ -140,7 +140,7 @@ __attribute__((noinline)) static void units(const snug_random_row *row, int64_t 
     }
 }
 
-/* Of the radii r, from numbers in (0, 1]. */
+/* Of the radii r, from numbers in [0, 1). */
 static inline void radii(vd r[ABREAST])
 {
     vd k[ABREAST], s[ABREAST], z[ABREAST], sum[ABREAST];
