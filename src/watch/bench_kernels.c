@@ -21,8 +21,7 @@ static const double CASE_SECONDS = 0.04, TURN_SECONDS = 0.005;
 /* What a case took, beside what the machine gave just then. */
 typedef struct timing {
     double seconds, gflops;
-    double triad_seconds,
-        again_seconds; /* of triads over its tensors and over what is read again */
+    double triad_seconds, again_seconds; /* over its tensors; over what is read again */
 } timing;
 
 /* One case laid out in memory, ready to be called. */

@@ -12,8 +12,7 @@
 #include "kernels/cpu/tile.h"
 #include <assert.h>
 
-#define BAND_WINDOWS 256  /* of a band, about */
-#define SLOT_WINDOWS 4096 /* of a leaf slot; longer ones are halved, if they can be */
+#define BAND_WINDOWS 256 /* of a band, about */
 #define BAND_BYTES   ((int64_t)256 << 10)
 #define AHEAD_BYTES  ((int64_t)4 << 20)
 #define FEW_CHANNELS 8  /* fewer than these do not fill a tile */
@@ -105,13 +104,13 @@ static bool swaps(const gemm *g, const windows *v)
     return c >= VLEN && !copies(v) && 8 * as_rows <= 7 * round_up(n, VLEN) * round_up(c, TILE_STEP);
 }
 
-/* Long leaf slots are halved, as long as their number has room for all of the step's samples. */
+/* What is no sum over samples has room for any number of slots. */
 static void halve_slots(direct *d, int64_t area, const snug_step *step)
 {
     const bool leaves = d->g->leaves > 0;
-    while (d->leaf_samples % 2 == 0 && d->leaf_samples * area > SLOT_WINDOWS &&
-           (!leaves || step->n_step <= d->leaf_samples / 2 * SNUG_MAX_LEAVES))
-        d->leaf_samples /= 2, d->leaves *= 2;
+    const int times =
+        gemm_halvings(d->leaf_samples, d->leaf_samples * area, leaves ? step->n_step : 0);
+    d->leaf_samples >>= times, d->leaves <<= times;
     if (leaves) d->leaves = min64(d->leaves, gemm_max_leaves(d->samples));
 }
 

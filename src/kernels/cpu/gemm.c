@@ -24,7 +24,6 @@
 #define STRIP_FLOATS   100000 /* if it has so many at most */
 #define NARROW         64     /* columns of C */
 #define LONG_K         640    /* from which on turning C costs little */
-#define SLOT_K         4096   /* of a leaf slot; longer ones are halved, if they can be */
 #define FEW_TILES      24     /* of C: tasks divide k rather than C */
 #define LINE           16     /* floats of a cache line */
 #define LINES          (TILE_N > LINE ? TILE_N / LINE : 1) /* across a strip */
@@ -645,14 +644,11 @@ static void run_whole(const gemm *g, const snug_call *call)
     packed_run(&packed, call);
 }
 
-/* Long leaf slots are halved, so that tasks can divide them. */
 static void halve_slots(gemm *g, const snug_step *step)
 {
-    const int64_t most = gemm_max_leaves(step->n_here);
-    int64_t samples = step->leaf_samples;
-    while (samples % 2 == 0 && g->leaf_k > SLOT_K && step->n_step <= samples / 2 * SNUG_MAX_LEAVES)
-        samples /= 2, g->leaf_k /= 2, g->leaves *= 2;
-    g->leaves = min64(g->leaves, most);
+    const int times = gemm_halvings(step->leaf_samples, g->leaf_k, step->n_step);
+    g->leaf_k >>= times;
+    g->leaves = min64(g->leaves << times, gemm_max_leaves(step->n_here));
 }
 
 void gemm_run(const gemm *g, const snug_call *call)

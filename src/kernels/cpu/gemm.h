@@ -150,6 +150,18 @@ static inline void gemm_leaves(gemm *g, const snug_step *step)
     g->leaf_k = step->n_here > 0 ? g->k / step->n_here * step->leaf_samples : 1;
 }
 
+#define GEMM_SLOT_K 4096 /* of a leaf slot; longer ones are halved, if they can be */
+
+/* How many times a leaf slot of so many samples and of k is halved, so that tasks can divide it: as
+ * long as the number of slots has room for all n_step samples of the step. */
+static inline int gemm_halvings(int64_t samples, int64_t k, int64_t n_step)
+{
+    int n = 0;
+    for (; samples % 2 == 0 && k > GEMM_SLOT_K && n_step <= samples / 2 * SNUG_MAX_LEAVES; n++)
+        samples /= 2, k /= 2;
+    return n;
+}
+
 /* Copy n floats by vectors. */
 static inline void gemm_copy(float *to, const float *from, int64_t n)
 {
